@@ -1,0 +1,89 @@
+//! Alerts: what a rule raised and cleared. Topic `alerts.v1`, key = alert id.
+//!
+//! `ALR-1` an alert's id is a function of rule, subject and its first offending record alone, so a replay raises the same.
+//! `ALR-2` `seq` rises by one per transition of an alert; readers ignore a `seq` they know.
+
+use crate::{identity::RecordId, observation::Position, rule::Severity, text::Text};
+use serde::{Deserialize, Serialize};
+
+/// An area by layer and code.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AreaRef {
+    /// Layer id.
+    pub layer: String,
+    /// Area code.
+    pub code: String,
+}
+
+/// Whom an alert is about.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subject {
+    /// An entity, by id.
+    Entity(String),
+    /// An area.
+    Area(AreaRef),
+}
+
+/// What happened to the alert.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transition {
+    /// The condition began to hold.
+    Raised,
+    /// The condition ended.
+    Cleared,
+}
+
+/// One transition of an alert.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Alert {
+    /// 32 hex digits: the first half of SHA-256 over rule id, subject and first offending record (`ALR-1`).
+    pub id: String,
+    /// 1 for the raise, then rising by one (`ALR-2`).
+    pub seq: u32,
+    /// Raised or cleared.
+    pub transition: Transition,
+    /// Recompute generation; 0 until a recompute.
+    #[serde(default)]
+    pub generation: u32,
+    /// Rule id.
+    pub rule: String,
+    /// Rule version in force.
+    pub rule_version: u32,
+    /// Rule kind (`threshold`, `fence`, …).
+    pub kind: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Title of the rule.
+    pub title: Text,
+    /// Whom it is about.
+    pub subject: Subject,
+    /// Event time of the transition, epoch milliseconds.
+    pub time: i64,
+    /// Event time of the raise, epoch milliseconds.
+    pub raised_at: i64,
+    /// Append time of the record that caused the transition, epoch milliseconds.
+    pub appended_at: i64,
+    /// The record that caused the transition.
+    pub cause: RecordId,
+    /// Where, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+    /// Areas that contain the position, leaf first, every layer and level.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub areas: Vec<AreaRef>,
+    /// For thresholds: the value's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    /// For thresholds: the value seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// For thresholds: the level crossed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<f64>,
+    /// Whether the subject is simulated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
+}

@@ -1,0 +1,179 @@
+//! `city.toml`: the head of a city folder, as types. Reading the folder is `runtime::city`'s; this only knows the text.
+
+use crate::{crs::Crs, layer::Level, rule::Severity, text::Text};
+use serde::{Deserialize, Serialize};
+
+/// `city.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CityFile {
+    /// Name of the city.
+    pub name: Text,
+    /// IANA time zone, e.g. `Asia/Shanghai`.
+    pub timezone: String,
+    /// Whether everything in it is made up; shown wherever its data are shown.
+    #[serde(default)]
+    pub simulated: bool,
+    /// Limits on time.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Layers, in order of display.
+    #[serde(default)]
+    pub layers: Vec<LayerFile>,
+    /// Registry files (CSV with header, or NDJSON), relative to the folder.
+    #[serde(default)]
+    pub registry: Vec<String>,
+    /// Folder of rule documents (`*.json`), relative.
+    #[serde(default)]
+    pub rules: Option<String>,
+    /// Class catalogue files (TOML), relative.
+    #[serde(default)]
+    pub classes: Vec<String>,
+    /// Mappings, relative.
+    #[serde(default)]
+    pub mappings: Vec<MappingFile>,
+    /// Who publishes.
+    #[serde(default)]
+    pub feeds: Vec<Feed>,
+    /// Where alerts go.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// Limits on time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// How long windows and rules over several entities wait for stragglers, in seconds.
+    pub lateness_s: u32,
+    /// Age beyond which a live record is late for everything, in days.
+    pub max_age_days: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            lateness_s: 10,
+            max_age_days: 7,
+        }
+    }
+}
+
+/// A layer's file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerFile {
+    /// Layer id.
+    pub id: String,
+    /// Title for people.
+    #[serde(default)]
+    pub title: Text,
+    /// GeoJSON FeatureCollection, relative.
+    pub file: String,
+    /// Levels, root first.
+    pub levels: Vec<Level>,
+    /// Main layer of the city; the first one when none says so.
+    #[serde(default)]
+    pub main: bool,
+    /// Which GeoJSON properties hold what.
+    #[serde(default)]
+    pub fields: LayerFields,
+}
+
+/// Names of GeoJSON properties.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LayerFields {
+    /// Area code.
+    pub code: String,
+    /// Name (shown in both languages unless `name_zh` is there).
+    pub name: String,
+    /// Chinese name.
+    pub name_zh: String,
+    /// Code of the area above. A parent no feature describes is made from its code (its name is the code).
+    pub parent: String,
+    /// Level id; features without it are leaves.
+    pub level: String,
+    /// First moment of validity (RFC 3339 or date).
+    pub valid_from: String,
+    /// End of validity.
+    pub valid_to: String,
+}
+
+impl Default for LayerFields {
+    fn default() -> Self {
+        let own = |name: &str| name.to_owned();
+        Self {
+            code: own("code"),
+            name: own("name"),
+            name_zh: own("name_zh"),
+            parent: own("parent"),
+            level: own("level"),
+            valid_from: own("valid_from"),
+            valid_to: own("valid_to"),
+        }
+    }
+}
+
+/// A mapping file and the topic whose messages it reads, if any.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MappingFile {
+    /// TOML file, relative.
+    pub file: String,
+    /// Topic whose messages this mapping decodes (besides `replay`, which names the mapping itself).
+    #[serde(default)]
+    pub topic: Option<String>,
+}
+
+/// What a feed may publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Intake {
+    /// `observations.v1`.
+    Observations,
+    /// `reports.v1`.
+    Reports,
+}
+
+/// A feed: a party that publishes (a vendor's gateway, an officers' app, a replayed file). Records carry its name in the
+/// Kafka header `feed`; records without it belong to the live feed without a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// Name: lower case, digits, `-`.
+    pub name: String,
+    /// SHA-256 (hex) of its token for the gateway; without it the feed cannot use HTTP.
+    #[serde(default)]
+    pub token_sha256: Option<String>,
+    /// What it may publish through the gateway.
+    #[serde(default)]
+    pub may: Vec<Intake>,
+    /// Reference system of its positions where a record names none.
+    #[serde(default)]
+    pub crs: Crs,
+    /// Plays the past: has its own watermark domain and no `max_age`.
+    #[serde(default)]
+    pub historical: bool,
+}
+
+/// A webhook endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// Id: lower case, digits, `-`.
+    pub id: String,
+    /// `https://…`, or `http://…` with `allow_private`.
+    pub url: String,
+    /// Signing secret `whsec_…` (base64), or `env:NAME`, or `file:PATH` (relative to the folder).
+    pub secret: String,
+    /// Least severity sent.
+    #[serde(default)]
+    pub min_severity: Option<Severity>,
+    /// Rules sent; all when empty.
+    #[serde(default)]
+    pub rules: Vec<String>,
+    /// Whether the address may be private or loopback.
+    #[serde(default)]
+    pub allow_private: bool,
+}

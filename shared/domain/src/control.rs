@@ -1,0 +1,1 @@
+//! What is in force, by append time (`DOM-3`). Filled in below.

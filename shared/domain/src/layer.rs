@@ -1,0 +1,88 @@
+//! Layers: named divisions of the city, some of them trees, each area with a code and a time of validity.
+//!
+//! Topic `layers.v1` holds one [`LayerRecord::Area`] per area (key `layer/version/code`), then one
+//! [`LayerRecord::Closing`] (key `layer/version`) with count and hash, from which the version is in force.
+
+use crate::text::Text;
+use serde::{Deserialize, Serialize};
+
+/// Rings of [lon, lat] per polygon: `polygons[polygon][ring][point]`; read even–odd over all rings of the area.
+pub type Polygons = Vec<Vec<Vec<[f64; 2]>>>;
+
+/// One level of a layer's tree, e.g. district or unit grid cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Level {
+    /// Stable id (`city`, `district`, `street`, `community`, `cell`, …).
+    pub id: String,
+    /// Name for people.
+    #[serde(default)]
+    pub name: Text,
+}
+
+/// What is said of a layer as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerHead {
+    /// Layer id (`grid`, `councils`, …).
+    pub layer: String,
+    /// Title for people.
+    #[serde(default)]
+    pub title: Text,
+    /// Levels, the root first, the leaf last. One level: a flat layer.
+    pub levels: Vec<Level>,
+    /// The layer a bare area code is looked up in, and the map's first.
+    #[serde(default)]
+    pub main: bool,
+}
+
+/// One area of a layer version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Area {
+    /// Code, unique in its layer over areas valid at the same time.
+    pub code: String,
+    /// Index into the layer's levels.
+    pub level: u8,
+    /// Name for people.
+    #[serde(default)]
+    pub name: Text,
+    /// Code of the area above; `None` at the root level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// First moment it is valid, epoch milliseconds; always when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<i64>,
+    /// First moment it is no longer valid; for ever when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<i64>,
+    /// Outline. Leaves have one; for areas above it is drawn only (what lies inside follows from the leaves).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polygons: Option<Polygons>,
+}
+
+/// A record of `layers.v1`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerRecord {
+    /// One area.
+    Area {
+        /// Layer id.
+        layer: String,
+        /// Version: first 16 hex digits of the content hash.
+        version: String,
+        /// The area.
+        area: Area,
+    },
+    /// Closes a version: it is in force from here.
+    Closing {
+        /// The layer.
+        head: LayerHead,
+        /// Version: first 16 hex digits of the content hash.
+        version: String,
+        /// Number of area records before it.
+        count: u32,
+        /// SHA-256 over head and areas in order, hex.
+        hash: String,
+    },
+}

@@ -1,0 +1,83 @@
+//! Why a message was not taken. A reject carries the original bytes, its origin, and one reason.
+
+use crate::identity::RecordId;
+use serde::{Deserialize, Serialize};
+
+/// A reason's code: bounded, so that it can be a metric's label. The wording for people is in [`Reason::detail`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The record has no value.
+    EmptyPayload,
+    /// Longer than the contract allows.
+    TooLarge,
+    /// Not UTF-8.
+    NotUtf8,
+    /// Not JSON (or CSV, with a mapping).
+    Malformed,
+    /// A required field is missing.
+    MissingField,
+    /// A field has the wrong type.
+    WrongType,
+    /// A field's value is not allowed (empty, too long, unknown name, duplicate).
+    InvalidValue,
+    /// Latitude or longitude out of range or not finite.
+    InvalidPosition,
+    /// A time that cannot be read.
+    InvalidTime,
+    /// Event time more than 60 s after the append time.
+    FutureTime,
+    /// A reference system that is unknown or not converted yet.
+    UnsupportedCrs,
+    /// A content type that is not read yet.
+    UnsupportedEncoding,
+}
+
+impl Code {
+    /// The code as it stands in topics, tables and metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EmptyPayload => "empty_payload",
+            Self::TooLarge => "too_large",
+            Self::NotUtf8 => "not_utf8",
+            Self::Malformed => "malformed",
+            Self::MissingField => "missing_field",
+            Self::WrongType => "wrong_type",
+            Self::InvalidValue => "invalid_value",
+            Self::InvalidPosition => "invalid_position",
+            Self::InvalidTime => "invalid_time",
+            Self::FutureTime => "future_time",
+            Self::UnsupportedCrs => "unsupported_crs",
+            Self::UnsupportedEncoding => "unsupported_encoding",
+        }
+    }
+}
+
+/// One reason: what is wrong, and where.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
+#[error("{field}: {detail}")]
+pub struct Reason {
+    /// Bounded code.
+    pub code: Code,
+    /// Path of the field concerned (`position.lat`), or empty for the whole message.
+    pub field: String,
+    /// A sentence for people; short, never longer than 300 bytes, safe to print.
+    pub detail: String,
+}
+
+/// A message that was not taken. Topic `rejects.v1`, key = origin; written by `archive` alone.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Reject {
+    /// Where the message stands.
+    pub origin: RecordId,
+    /// Name of the topic it stands in.
+    pub topic: String,
+    /// Why.
+    pub reason: Reason,
+    /// Append time of the message, epoch milliseconds.
+    pub appended_at: i64,
+    /// When it was first rejected, epoch milliseconds.
+    pub first_seen: i64,
+    /// The original bytes, base64 (standard alphabet, padded).
+    pub payload_base64: String,
+}

@@ -1,0 +1,142 @@
+//! Rules as documents: what files and API write alike. Topic `rules.v1`, key = rule id; a tombstone removes a rule.
+//!
+//! `infra/schema/json/rule.schema.json` is the published contract. Kinds of this version: `threshold` and `fence`.
+
+use crate::{alert::AreaRef, text::Text};
+use serde::{Deserialize, Serialize};
+
+/// How bad an alert is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth a look.
+    Warning,
+    /// Needs care in working time.
+    Minor,
+    /// Needs care now.
+    Major,
+    /// People or things are in danger.
+    Critical,
+}
+
+/// Which observations a rule looks at; an empty list means any.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Select {
+    /// Kinds of entity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
+    /// Entity ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    /// Areas (any level) the position must lie in one of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub areas: Vec<AreaRef>,
+}
+
+/// On which side of the level a threshold offends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// Offends when value > level.
+    Above,
+    /// Offends when value < level.
+    Below,
+}
+
+/// A value beyond a level, per entity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    /// Name of the value looked at.
+    pub value: String,
+    /// Which side offends.
+    pub side: Side,
+    /// The level that raises.
+    pub level: f64,
+    /// The level that clears (hysteresis); the raising level when missing. Must lie on the other side of `level`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear: Option<f64>,
+    /// How long the value must offend before the alert is raised, in seconds of event time.
+    #[serde(default)]
+    pub hold_s: u32,
+}
+
+/// Crossing of a fence that raises; the opposite crossing clears.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Crossing {
+    /// Raised when an entity comes in, cleared when it leaves.
+    Enter,
+    /// Raised when an entity leaves, cleared when it comes back.
+    Exit,
+}
+
+/// The shape of a fence. Coordinates are WGS-84 degrees, lengths metres.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Shape {
+    /// An area of a layer, any level; follows the layer when it is redrawn.
+    Area(AreaRef),
+    /// Rings of [lon, lat]; the first is the outline, the others holes.
+    Polygon(Vec<Vec<[f64; 2]>>),
+    /// A circle.
+    Circle {
+        /// Centre [lon, lat].
+        centre: [f64; 2],
+        /// Radius in metres, above 0, at most 100,000.
+        radius_m: f64,
+    },
+}
+
+/// A fence looked at per entity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fence {
+    /// Where.
+    pub shape: Shape,
+    /// Which crossing raises.
+    pub on: Crossing,
+    /// Whether the first position of an entity, seen inside (or outside for `exit`), raises at once.
+    #[serde(default)]
+    pub first_counts: bool,
+}
+
+/// What a rule does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    /// See [`Threshold`].
+    Threshold(Threshold),
+    /// See [`Fence`].
+    Fence(Fence),
+}
+
+impl Condition {
+    /// The kind's name as it stands in documents and alerts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Threshold(_) => "threshold",
+            Self::Fence(_) => "fence",
+        }
+    }
+}
+
+/// A rule document: `{"id", "version", "title", "severity", "select", "threshold": {…} | "fence": {…}}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Unique, stable: part of every alert id.
+    pub id: String,
+    /// Rises with each change.
+    pub version: u32,
+    /// For people.
+    pub title: Text,
+    /// How bad its alerts are.
+    pub severity: Severity,
+    /// What it looks at.
+    #[serde(default)]
+    pub select: Select,
+    /// What it does.
+    #[serde(flatten)]
+    pub condition: Condition,
+}
