@@ -1,7 +1,7 @@
 -- Observations as archived. A row's identity is the record's place in Kafka (IDN-1); the order key is a function of the record
 -- alone, so a row inserted twice collapses. Partitioned by the day of the row's own append time. Written by `archive` alone.
 -- Readers use the view, never the table.
-CREATE TABLE observations_rows
+CREATE TABLE IF NOT EXISTS observations_rows
 (
     topic_id      UUID,
     partition     UInt32,
@@ -27,4 +27,4 @@ PARTITION BY toYYYYMMDD(appended_at)
 ORDER BY (kind, source, time, topic_id, partition, offset)
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE VIEW observations AS SELECT * FROM observations_rows FINAL;
+CREATE VIEW IF NOT EXISTS observations AS SELECT * FROM observations_rows FINAL;

@@ -1,5 +1,5 @@
 -- Reports as archived; same rules as observations. Written by `archive` alone.
-CREATE TABLE reports_rows
+CREATE TABLE IF NOT EXISTS reports_rows
 (
     topic_id        UUID,
     partition       UInt32,
@@ -31,4 +31,4 @@ PARTITION BY toYYYYMMDD(appended_at)
 ORDER BY (id, time, topic_id, partition, offset)
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE VIEW reports AS SELECT * FROM reports_rows FINAL;
+CREATE VIEW IF NOT EXISTS reports AS SELECT * FROM reports_rows FINAL;

@@ -1,6 +1,7 @@
 -- Windows of area × metric: upserts whose version is (recompute generation, number of admitted events), so it rises only
 -- with truth. `sum`, `min`, `max`, `last` are fixed point in millionths. Written by `stream` alone. Readers use the view.
-CREATE TABLE area_metrics_rows
+-- Partitioned by month: a replay of years must not make a part per day.
+CREATE TABLE IF NOT EXISTS area_metrics_rows
 (
     layer        LowCardinality(String),
     level        LowCardinality(String),
@@ -18,7 +19,7 @@ CREATE TABLE area_metrics_rows
     closed       Bool COMMENT 'the watermark had passed the window when the row was written'
 )
 ENGINE = ReplacingMergeTree(version)
-PARTITION BY toYYYYMMDD(window_start)
+PARTITION BY toYYYYMM(window_start)
 ORDER BY (layer, level, metric, window_s, window_start, code);
 
-CREATE VIEW area_metrics AS SELECT * FROM area_metrics_rows FINAL;
+CREATE VIEW IF NOT EXISTS area_metrics AS SELECT * FROM area_metrics_rows FINAL;

@@ -1,5 +1,5 @@
 -- The latest state of each entity by (time, partition, offset). Written by `stream` alone. Readers use the view.
-CREATE TABLE entity_latest_rows
+CREATE TABLE IF NOT EXISTS entity_latest_rows
 (
     source        String CODEC(ZSTD),
     kind          LowCardinality(String),
@@ -17,4 +17,4 @@ CREATE TABLE entity_latest_rows
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (kind, source);
 
-CREATE VIEW entity_latest AS SELECT * FROM entity_latest_rows FINAL;
+CREATE VIEW IF NOT EXISTS entity_latest AS SELECT * FROM entity_latest_rows FINAL;

@@ -1,5 +1,5 @@
 -- Transitions of alerts, and the delivery ledger. Written by `dispatch` alone. Readers use the views.
-CREATE TABLE alerts_rows
+CREATE TABLE IF NOT EXISTS alerts_rows
 (
     id           String,
     seq          UInt32,
@@ -32,9 +32,9 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(raised_at)
 ORDER BY (id, seq);
 
-CREATE VIEW alerts AS SELECT * FROM alerts_rows FINAL;
+CREATE VIEW IF NOT EXISTS alerts AS SELECT * FROM alerts_rows FINAL;
 
-CREATE TABLE deliveries_rows
+CREATE TABLE IF NOT EXISTS deliveries_rows
 (
     alert        String,
     seq          UInt32,
@@ -52,4 +52,4 @@ ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(first_at)
 ORDER BY (endpoint, alert, seq);
 
-CREATE VIEW deliveries AS SELECT * FROM deliveries_rows FINAL;
+CREATE VIEW IF NOT EXISTS deliveries AS SELECT * FROM deliveries_rows FINAL;

@@ -1,5 +1,5 @@
 -- Messages that were not taken. Written by `archive` alone, beside the topic `rejects.v1`. Readers use the view.
-CREATE TABLE rejects_rows
+CREATE TABLE IF NOT EXISTS rejects_rows
 (
     topic_id    UUID,
     partition   UInt32,
@@ -17,4 +17,4 @@ PARTITION BY toYYYYMMDD(appended_at)
 ORDER BY (topic_id, partition, offset)
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE VIEW rejects AS SELECT * FROM rejects_rows FINAL;
+CREATE VIEW IF NOT EXISTS rejects AS SELECT * FROM rejects_rows FINAL;

@@ -1,1 +1,34 @@
-//! Placeholder.
+//! ClickHouse: migrations, typed rows, the block writer and the readers' queries. The only crate that names `clickhouse`.
+//!
+//! It refuses to know Kafka, clocks of its own, and what the figures mean; it moves rows and says what went wrong and whether
+//! trying again can help.
+//!
+//! ```text
+//! rows::*Row ──push──▶ Block<Table> ──insert(token)──▶ BlockWriter ──RowBinary, LZ4──▶ <table>_rows
+//!                                                       │ retries: same bytes, same token
+//! read::Reader ◀── views (FINAL) ◀──────────────────────┘
+//! ```
+//!
+//! Invariants:
+//! * `STO-1` writers write `*_rows`, readers read views; no query in this crate's `read` names a `*_rows` table (tested).
+//! * `STO-2` a retry sends the same bytes with the same `insert_deduplication_token`; a token stands for exactly one block.
+//! * `STO-3` a block of an archive table is one part: the engine itself refuses a block that would touch two partitions.
+//! * `STO-4` nothing depends on the token alone: every table collapses a row written twice.
+#![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]
+
+mod block;
+mod config;
+mod encode;
+mod error;
+mod metrics;
+mod migrate;
+pub mod read;
+pub mod rows;
+mod writer;
+
+pub use block::{Block, MAX_BLOCK_ROWS};
+pub use config::{ClickHouseConfig, ping, wait_ready};
+pub use error::{Retry, StoreError};
+pub use metrics::StoreMetrics;
+pub use migrate::{Applied, migrate};
+pub use writer::{BlockWriter, Inserted, WriterOptions};

@@ -1,0 +1,23 @@
+//! The files of `infra/schema/clickhouse`, in order. A test compares this table with the folder.
+
+use super::Migration;
+
+macro_rules! migration {
+    ($number:literal, $name:literal, $file:literal) => {
+        Migration {
+            number: $number,
+            name: $name,
+            sql: include_str!(concat!("../../../../infra/schema/clickhouse/", $file)),
+        }
+    };
+}
+
+pub(super) const FILES: &[Migration] = &[
+    migration!(1, "observations", "0001_observations.sql"),
+    migration!(2, "reports", "0002_reports.sql"),
+    migration!(3, "area_metrics", "0003_area_metrics.sql"),
+    migration!(4, "entity_latest", "0004_entity_latest.sql"),
+    migration!(5, "alerts", "0005_alerts.sql"),
+    migration!(6, "rejects", "0006_rejects.sql"),
+    migration!(7, "archived_offsets", "0007_archived_offsets.sql"),
+];

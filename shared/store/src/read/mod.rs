@@ -1,0 +1,49 @@
+//! Queries of the readers, typed. Views only (`STO-1`): they collapse what was written twice.
+//!
+//! One file per reader's subject; each adds methods to [`Reader`].
+
+mod offsets;
+
+pub use offsets::OffsetRange;
+
+use crate::config::ClickHouseConfig;
+use clickhouse::Client;
+
+/// Reads from ClickHouse. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct Reader {
+    client: Client,
+}
+
+impl Reader {
+    /// A reader of the configured database. Connects with the first query.
+    pub fn new(config: &ClickHouseConfig) -> Self {
+        Self { client: config.client() }
+    }
+
+    /// For the files of this module.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// `STO-1`.
+    #[test]
+    fn no_query_of_a_reader_names_a_table_of_rows() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/read");
+        let mut looked_at = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            let names_rows = code.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("_rows"));
+            assert!(!names_rows, "{} reads a table instead of its view", path.display());
+            looked_at += 1;
+        }
+        assert!(looked_at >= 2, "no file looked at");
+    }
+}

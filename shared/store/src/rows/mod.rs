@@ -1,0 +1,36 @@
+//! Rows as they are written, one type per table. Text is borrowed: a row is encoded at once and never kept.
+//!
+//! A table's columns are listed in the order its `encode` writes them; a test against the engine inserts and reads each.
+
+mod alert;
+mod metric;
+mod observation;
+mod report;
+
+pub use alert::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState};
+pub use metric::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, entity_version, metric_version};
+pub use observation::{ObservationRow, Observations, RejectRow, Rejects};
+pub use report::{ReportRow, Reports};
+
+use crate::encode::Encoder;
+
+/// A table that is written. Sealed: the tables are those of `infra/schema/clickhouse`.
+pub trait Table: sealed::Table {}
+
+impl<T: sealed::Table> Table for T {}
+
+/// Areas of a row: (layer id, area code), leaf first.
+pub type Areas<'a> = &'a [(&'a str, &'a str)];
+
+pub(crate) mod sealed {
+    use super::Encoder;
+
+    pub trait Table: Send + Sync + 'static {
+        type Row<'a>;
+        const NAME: &'static str;
+        const COLUMNS: &'static str;
+        /// `STO-3`: a block must be one part, so it may touch one partition only.
+        const ONE_PARTITION: bool;
+        fn encode(row: &Self::Row<'_>, out: &mut Encoder<'_>);
+    }
+}

@@ -1,0 +1,103 @@
+//! Rows of `observations` and `rejects`: what `archive` writes.
+
+use super::{Areas, sealed};
+use crate::encode::Encoder;
+use gridwarden_domain::{
+    identity::RecordId,
+    observation::{ObservationRef, Position},
+    reject::Reason,
+};
+
+/// An observation with its identity and its places.
+pub struct ObservationRow<'a> {
+    /// Where the record stands.
+    pub record: RecordId,
+    /// Append time, epoch milliseconds. All rows of a block must share its UTC day (`STO-3`).
+    pub appended_ms: i64,
+    /// Feed, empty for live ones.
+    pub feed: &'a str,
+    /// What was said.
+    pub observation: &'a ObservationRef<'a>,
+    /// Its position, or the registered one of a fixed entity.
+    pub position: Option<Position>,
+    /// Areas that contain it, every layer and level, leaf first.
+    pub areas: Areas<'a>,
+    /// Whether it came later than `max_age`.
+    pub late: bool,
+}
+
+/// Table `observations_rows`.
+pub struct Observations;
+
+impl sealed::Table for Observations {
+    type Row<'a> = ObservationRow<'a>;
+    const NAME: &'static str = "observations_rows";
+    const COLUMNS: &'static str = "topic_id, partition, offset, appended_at, time, feed, source, kind, id, lon, lat, \
+        accuracy_m, area_layers, area_codes, value_names, value_numbers, attributes, late";
+    const ONE_PARTITION: bool = true;
+
+    fn encode(row: &ObservationRow<'_>, out: &mut Encoder<'_>) {
+        let said = row.observation;
+        out.record(row.record);
+        out.i64(row.appended_ms);
+        out.i64(said.time_ms);
+        out.str(row.feed);
+        out.str(&said.source);
+        out.str(&said.kind);
+        out.str(said.id.as_deref().unwrap_or(""));
+        position(out, row.position);
+        out.areas(row.areas);
+        out.array(said.values.iter(), |e, (name, _)| e.str(name));
+        out.array(said.values.iter(), |e, (_, value)| e.f64(value.to_f64()));
+        out.array(said.attributes.iter(), |e, (name, text)| {
+            e.str(name);
+            e.str(text);
+        });
+        out.bool(row.late);
+    }
+}
+
+/// `lon Nullable(Float64), lat Nullable(Float64), accuracy_m Nullable(Float32)`.
+pub(super) fn position(out: &mut Encoder<'_>, position: Option<Position>) {
+    out.nullable(position.map(|p| p.lon), Encoder::f64);
+    out.nullable(position.map(|p| p.lat), Encoder::f64);
+    out.nullable(position.and_then(|p| p.accuracy_m), Encoder::f32);
+}
+
+/// A message that was not taken.
+pub struct RejectRow<'a> {
+    /// Where the message stands.
+    pub record: RecordId,
+    /// Name of the topic it stands in.
+    pub topic: &'a str,
+    /// Why.
+    pub reason: &'a Reason,
+    /// Append time, epoch milliseconds. All rows of a block must share its UTC day (`STO-3`).
+    pub appended_ms: i64,
+    /// When it was first rejected, epoch milliseconds.
+    pub first_seen_ms: i64,
+    /// The original bytes.
+    pub payload: &'a [u8],
+}
+
+/// Table `rejects_rows`.
+pub struct Rejects;
+
+impl sealed::Table for Rejects {
+    type Row<'a> = RejectRow<'a>;
+    const NAME: &'static str = "rejects_rows";
+    const COLUMNS: &'static str =
+        "topic_id, partition, offset, topic, code, field, detail, appended_at, first_seen, payload";
+    const ONE_PARTITION: bool = true;
+
+    fn encode(row: &RejectRow<'_>, out: &mut Encoder<'_>) {
+        out.record(row.record);
+        out.str(row.topic);
+        out.str(row.reason.code.as_str());
+        out.str(&row.reason.field);
+        out.str(&row.reason.detail);
+        out.i64(row.appended_ms);
+        out.i64(row.first_seen_ms);
+        out.bytes(row.payload);
+    }
+}

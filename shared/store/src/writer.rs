@@ -1,0 +1,159 @@
+//! The block writer: sends a block until ClickHouse has it, or says why it never will.
+//!
+//! Back-pressure is the caller's `await`: while ClickHouse is away, `insert` waits between attempts and does not return.
+//! Dropping the future stops it; the block may or may not have been taken then, and sending it again is harmless
+//! (`STO-2`, `STO-4`).
+
+use crate::{
+    block::{Block, MAX_BLOCK_ROWS},
+    config::ClickHouseConfig,
+    error::StoreError,
+    metrics::StoreMetrics,
+    rows::Table,
+};
+use clickhouse::{Client, Compression, insert_formatted::CompressedData};
+use rand::RngExt;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Raw bytes of one LZ4 frame: small enough to be compressed in cache, large enough to be worth a frame.
+const FRAME_BYTES: usize = 1 << 20;
+
+/// How the writer waits.
+#[derive(Clone, Debug)]
+pub struct WriterOptions {
+    /// Longest time for one attempt's answer.
+    pub answer_within: Duration,
+    /// First pause after a failure; doubles with each further one.
+    pub pause: Duration,
+    /// Longest pause.
+    pub longest_pause: Duration,
+    /// When to give up a block with its last error; `None`: never, as long as trying again can help.
+    pub patience: Option<Duration>,
+}
+
+impl Default for WriterOptions {
+    fn default() -> Self {
+        Self {
+            answer_within: Duration::from_secs(60),
+            pause: Duration::from_millis(100),
+            longest_pause: Duration::from_secs(5),
+            patience: None,
+        }
+    }
+}
+
+/// What it took to insert a block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Inserted {
+    /// Rows of the block.
+    pub rows: usize,
+    /// Attempts, 1 when the first went through.
+    pub attempts: u32,
+    /// From the first attempt to the acknowledgement.
+    pub took: Duration,
+}
+
+/// Inserts blocks. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct BlockWriter {
+    client: Client,
+    options: WriterOptions,
+    metrics: StoreMetrics,
+}
+
+impl BlockWriter {
+    /// A writer into the configured database. Connects with the first block.
+    pub fn new(config: &ClickHouseConfig, options: WriterOptions, metrics: StoreMetrics) -> Self {
+        let client = config
+            .client()
+            .with_compression(Compression::Lz4)
+            // The answer must mean "the part is there".
+            .with_setting("async_insert", "0")
+            .with_setting("insert_deduplicate", "1");
+        Self { client, options, metrics }
+    }
+
+    /// Inserts `block` under `token`, which must be a function of exactly these rows: another block under a token already
+    /// seen would be acknowledged and thrown away (`STO-2`). An empty block is acknowledged at once.
+    pub async fn insert<T: Table>(&self, block: &Block<T>, token: &str) -> Result<Inserted, StoreError> {
+        if block.rows() > MAX_BLOCK_ROWS {
+            return Err(StoreError::Caller("a block may hold 1,000,000 rows at most"));
+        }
+        if token.is_empty() {
+            return Err(StoreError::Caller("a block needs a token"));
+        }
+        if block.is_empty() {
+            let took = Duration::ZERO;
+            return Ok(Inserted { rows: 0, attempts: 0, took });
+        }
+        let client = self.client_for::<T>(token);
+        self.metrics.in_flight.inc();
+        let _in_flight = Leave(&self.metrics);
+        let done = self.until_taken(&client, block).await?;
+        self.count(block, done);
+        Ok(done)
+    }
+
+    fn client_for<T: Table>(&self, token: &str) -> Client {
+        let client = self.client.clone().with_setting("insert_deduplication_token", token);
+        // STO-3, enforced by the engine; 0 = any number, for tables whose rows collapse anyway.
+        let partitions = if T::ONE_PARTITION { "1" } else { "0" };
+        client.with_setting("max_partitions_per_insert_block", partitions)
+    }
+
+    async fn until_taken<T: Table>(&self, client: &Client, block: &Block<T>) -> Result<Inserted, StoreError> {
+        let begun = Instant::now();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let Err(error) = self.attempt(client, block).await else {
+                return Ok(Inserted { rows: block.rows(), attempts, took: begun.elapsed() });
+            };
+            let out_of_patience = self.options.patience.is_some_and(|limit| begun.elapsed() >= limit);
+            if !error.retry().can_help() || out_of_patience {
+                self.metrics.refused.inc();
+                return Err(error);
+            }
+            let pause = self.pause_after(attempts);
+            self.metrics.retries.with_label_values(&[error.kind()]).inc();
+            tracing::warn!(table = T::NAME, attempts, rows = block.rows(), ?pause, %error, "insert failed, will try again");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn attempt<T: Table>(&self, client: &Client, block: &Block<T>) -> Result<(), StoreError> {
+        let sql = format!("INSERT INTO {} ({}) FORMAT RowBinary", T::NAME, T::COLUMNS);
+        let limit = Some(self.options.answer_within);
+        let mut insert = client.insert_formatted_with(sql).with_timeouts(limit, limit);
+        // Compressed anew in each attempt: retries are rare, and the bytes the engine sees are the same.
+        for frame in block.bytes().chunks(FRAME_BYTES) {
+            insert.send_compressed(CompressedData::new(frame, Compression::Lz4)?).await?;
+        }
+        Ok(insert.end().await?)
+    }
+
+    /// Doubling pause, between half and all of it, so that writers that failed together do not come back together.
+    fn pause_after(&self, attempts: u32) -> Duration {
+        let doubled = self.options.pause.saturating_mul(1 << attempts.saturating_sub(1).min(16));
+        let whole = doubled.min(self.options.longest_pause);
+        whole.mul_f64(rand::rng().random_range(0.5..=1.0))
+    }
+
+    fn count<T: Table>(&self, block: &Block<T>, done: Inserted) {
+        let table = &[T::NAME];
+        self.metrics.rows.with_label_values(table).inc_by(block.rows() as u64);
+        self.metrics.bytes.with_label_values(table).inc_by(block.bytes().len() as u64);
+        self.metrics.blocks.with_label_values(table).inc();
+        self.metrics.seconds.observe(done.took.as_secs_f64());
+    }
+}
+
+/// Takes the block off the gauge, also when the caller drops the future.
+struct Leave<'m>(&'m StoreMetrics);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
+}
