@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Geometry of the city: which areas contain a point, fences, distances. Pure numbers in, pure numbers out.
+//!
+//! This crate knows no layer, no rule, no clock and does no I/O. Positions are WGS-84 degrees as `[lon, lat]`.
+//!
+//! Invariants (each stands where it holds and is tested there):
+//! * `GEO-1` [`AreaIndex::locate`] answers exactly what the even–odd rule says of every area's rings, for every point; the
+//!   raster is only a shorter way to the same answer.
+//! * `GEO-2` one convention for borders (half-open, see [`ring`]): areas that share a border share no point of it, and leave
+//!   none out.
+
+mod distance;
+mod error;
+pub mod fence;
+mod index;
+pub mod ring;
+
+pub use distance::{distance_m, metres_per_degree, offset_m};
+pub use error::BuildError;
+pub use index::{AreaIndex, IndexOptions};

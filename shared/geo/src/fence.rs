@@ -1,0 +1,154 @@
+//! Fences: circles and polygons a position is inside of or not.
+
+mod shape_index;
+
+pub use shape_index::ShapeIndex;
+
+use crate::{distance_m, metres_per_degree, offset_m, ring};
+
+/// The geometry of a fence, ready for many positions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fence {
+    kind: Kind,
+    bounds: [f64; 4],
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Circle { centre: [f64; 2], radius_m: f64 },
+    Polygon(Vec<Vec<[f64; 2]>>),
+}
+
+impl Fence {
+    /// Everything at most `radius_m` metres from `centre`.
+    pub fn circle(centre: [f64; 2], radius_m: f64) -> Self {
+        Self { kind: Kind::Circle { centre, radius_m }, bounds: circle_bounds(centre, radius_m) }
+    }
+
+    /// Everything inside the rings, even–odd.
+    pub fn polygon(rings: Vec<Vec<[f64; 2]>>) -> Self {
+        // Without points nothing is inside: bounds that hold no point.
+        let bounds = ring::bounds(&rings).unwrap_or([1.0, 1.0, -1.0, -1.0]);
+        Self { kind: Kind::Polygon(rings), bounds }
+    }
+
+    /// `[west, south, east, north]`; a circle's may leave −180…180.
+    pub fn bounds(&self) -> [f64; 4] {
+        self.bounds
+    }
+
+    /// Whether the position is inside.
+    #[inline]
+    pub fn contains(&self, position: [f64; 2]) -> bool {
+        let [west, south, east, north] = self.bounds;
+        let [lon, lat] = position;
+        match &self.kind {
+            Kind::Circle { centre, radius_m } => {
+                let turned = west < -180.0 || east > 180.0;
+                let outside_lon = !turned && (lon < west || lon > east);
+                !(lat < south || lat > north || outside_lon) && distance_m(*centre, position) <= *radius_m
+            }
+            Kind::Polygon(rings) => {
+                lon >= west && lon <= east && lat >= south && lat <= north && ring::contains(rings, position)
+            }
+        }
+    }
+
+    /// Distance from the position to the fence's border in metres, whether inside or outside. For polygons on the plane
+    /// that touches the Earth at the position: good to a few per mille within 100 km.
+    pub fn border_distance_m(&self, position: [f64; 2]) -> f64 {
+        match &self.kind {
+            Kind::Circle { centre, radius_m } => (distance_m(*centre, position) - radius_m).abs(),
+            Kind::Polygon(rings) => rings
+                .iter()
+                .flat_map(|ring| ring::edges(ring))
+                .map(|edge| segment_distance_m(position, edge.low, edge.high))
+                .fold(f64::INFINITY, f64::min),
+        }
+    }
+
+    /// Rings that hold the whole fence, for drawing and for candidates: the polygon itself, or a polygon around the circle.
+    pub fn outline(&self) -> Vec<Vec<[f64; 2]>> {
+        match &self.kind {
+            Kind::Circle { centre, radius_m } => vec![around_circle(*centre, *radius_m)],
+            Kind::Polygon(rings) => rings.clone(),
+        }
+    }
+
+    fn is_circle(&self) -> bool {
+        matches!(self.kind, Kind::Circle { .. })
+    }
+}
+
+/// Corners of the polygon around a circle.
+const CORNERS: u32 = 32;
+
+fn around_circle(centre: [f64; 2], radius_m: f64) -> Vec<[f64; 2]> {
+    let half_angle = std::f64::consts::PI / f64::from(CORNERS);
+    // So far out that the sides touch the circle, and a hundredth more for the bend of the Earth.
+    let reach = radius_m / half_angle.cos() * 1.01;
+    (0..=CORNERS)
+        .map(|corner| {
+            let bearing = 360.0 * f64::from(corner % CORNERS) / f64::from(CORNERS);
+            offset_m(centre, bearing, reach)
+        })
+        .collect()
+}
+
+fn circle_bounds(centre: [f64; 2], radius_m: f64) -> [f64; 4] {
+    let [lon, lat] = centre;
+    let [_, lat_metres] = metres_per_degree(lat);
+    // A hundredth more than needed, so that rounding never cuts the circle.
+    let reach_lat = radius_m * 1.01 / lat_metres;
+    let widest = lat.abs() + reach_lat;
+    if widest >= 89.0 {
+        return [-360.0, lat - reach_lat, 360.0, lat + reach_lat];
+    }
+    let [lon_metres, _] = metres_per_degree(widest);
+    let reach_lon = radius_m * 1.01 / lon_metres;
+    [lon - reach_lon, lat - reach_lat, lon + reach_lon, lat + reach_lat]
+}
+
+fn segment_distance_m(from: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
+    let [per_lon, per_lat] = metres_per_degree(from[1]);
+    let flat = |p: [f64; 2]| [(p[0] - from[0]) * per_lon, (p[1] - from[1]) * per_lat];
+    let [ax, ay] = flat(a);
+    let [bx, by] = flat(b);
+    let [dx, dy] = [bx - ax, by - ay];
+    let length = dx * dx + dy * dy;
+    let along = if length > 0.0 { (-(ax * dx + ay * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
+    (ax + along * dx).hypot(ay + along * dy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circle_holds_what_is_near() {
+        let fence = Fence::circle([121.47, 31.23], 500.0);
+        for bearing in 0..72 {
+            let bearing = f64::from(bearing) * 5.0;
+            assert!(fence.contains(offset_m([121.47, 31.23], bearing, 499.9)));
+            assert!(!fence.contains(offset_m([121.47, 31.23], bearing, 500.1)));
+        }
+        assert!((fence.border_distance_m([121.47, 31.23]) - 500.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_circle_over_the_date_line_is_round() {
+        let fence = Fence::circle([179.999, 0.0], 1000.0);
+        assert!(fence.contains([-179.999, 0.0]));
+        assert!(!fence.contains([-179.9, 0.0]));
+    }
+
+    #[test]
+    fn a_polygon_knows_its_border() {
+        let ring = vec![[0.0, 0.0], [0.01, 0.0], [0.01, 0.01], [0.0, 0.01]];
+        let fence = Fence::polygon(vec![ring]);
+        assert!(fence.contains([0.005, 0.005]));
+        assert!(!fence.contains([0.011, 0.005]));
+        assert!((fence.border_distance_m([0.005, 0.005]) - 556.0).abs() < 1.0);
+        assert!(!Fence::polygon(Vec::new()).contains([0.0, 0.0]));
+    }
+}

@@ -1,0 +1,100 @@
+//! Many fences at once: what a position costs does not grow with the fences that are nowhere near it.
+
+use super::Fence;
+use crate::{AreaIndex, BuildError, IndexOptions};
+
+/// Fences, found by position. A polygon's answer is the area index's; a circle is looked up by a polygon around it and then
+/// measured.
+pub struct ShapeIndex {
+    fences: Vec<Fence>,
+    index: AreaIndex,
+    /// Fences a raster cannot hold (over the date line or a pole): asked one by one.
+    apart: Vec<u32>,
+}
+
+impl ShapeIndex {
+    /// Builds the index; fence `i` is reported as `i`.
+    pub fn build(fences: Vec<Fence>, options: &IndexOptions) -> Result<Self, BuildError> {
+        let mut apart = Vec::new();
+        let mut outlines = Vec::with_capacity(fences.len());
+        for (number, fence) in (0u32..).zip(&fences) {
+            let [west, south, east, north] = fence.bounds();
+            let fits = west >= -179.0 && east <= 179.0 && south >= -88.0 && north <= 88.0;
+            if fence.is_circle() && !fits {
+                apart.push(number);
+                outlines.push(Vec::new());
+            } else {
+                outlines.push(fence.outline());
+            }
+        }
+        let index = AreaIndex::build(&outlines, options)?;
+        Ok(Self { fences, index, apart })
+    }
+
+    /// Reports every fence that contains the position: indexed ones in rising order, then those kept apart.
+    #[inline]
+    pub fn locate(&self, lon: f64, lat: f64, mut hit: impl FnMut(u32)) {
+        self.index.locate(lon, lat, |number| {
+            let inside =
+                self.fences.get(number as usize).is_some_and(|fence| !fence.is_circle() || fence.contains([lon, lat]));
+            if inside {
+                hit(number);
+            }
+        });
+        for number in &self.apart {
+            let fence = self.fences.get(*number as usize);
+            if fence.is_some_and(|fence| fence.contains([lon, lat])) {
+                hit(*number);
+            }
+        }
+    }
+
+    /// Number of fences.
+    pub fn len(&self) -> usize {
+        self.fences.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.fences.is_empty()
+    }
+
+    /// Bytes held.
+    pub fn memory_bytes(&self) -> usize {
+        self.index.memory_bytes() + self.fences.len() * size_of::<Fence>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offset_m;
+
+    #[test]
+    fn agrees_with_asking_every_fence() {
+        let mut fences = vec![Fence::circle([179.9999, 10.0], 5000.0)];
+        for i in 0..200u32 {
+            let centre = [121.0 + f64::from(i % 20) * 0.01, 31.0 + f64::from(i / 20) * 0.01];
+            if i % 3 == 0 {
+                let corners = [10.0, 130.0, 250.0].map(|b| offset_m(centre, b, 900.0));
+                fences.push(Fence::polygon(vec![corners.to_vec()]));
+            } else {
+                fences.push(Fence::circle(centre, 300.0 + f64::from(i) * 7.0));
+            }
+        }
+        let index = ShapeIndex::build(fences.clone(), &IndexOptions::default()).unwrap();
+        let mut positions = vec![[-179.9999, 10.0]];
+        for i in 0..4000u32 {
+            let i = f64::from(i);
+            positions.push([120.95 + (i * 0.618_034).fract() * 0.3, 30.95 + (i * 0.414_214).fract() * 0.2]);
+        }
+        for position in positions {
+            let mut found = Vec::new();
+            index.locate(position[0], position[1], |number| found.push(number));
+            found.sort_unstable();
+            let expected: Vec<u32> =
+                (0u32..).zip(&fences).filter(|(_, fence)| fence.contains(position)).map(|(number, _)| number).collect();
+            assert_eq!(found, expected, "at {position:?}");
+        }
+    }
+}

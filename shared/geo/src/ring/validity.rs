@@ -1,0 +1,120 @@
+//! What is wrong with an outline as drawn. Gridwarden reads every outline even–odd, so none of this makes an area
+//! unreadable; but people should hear of it.
+
+use super::{Edge, coord, edges};
+use geo::Orientation;
+use geo::kernels::{Kernel, RobustKernel};
+
+/// What is wrong with an outline.
+#[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
+pub enum Flaw {
+    /// No ring has three different points.
+    #[error("no ring has three different points")]
+    Empty,
+    /// Two edges cross.
+    #[error("the outline crosses itself near {0:.6}, {1:.6}")]
+    Crossing(f64, f64),
+    /// A ring runs along itself.
+    #[error("the outline runs along itself near {0:.6}, {1:.6}")]
+    Overlap(f64, f64),
+}
+
+struct Segment {
+    edge: Edge,
+    ring: usize,
+    west: f64,
+    east: f64,
+}
+
+/// The first flaw found in an area's rings.
+pub fn flaw(rings: &[Vec<[f64; 2]>]) -> Option<Flaw> {
+    if !rings.iter().any(|ring| edges(ring).count() >= 3) {
+        return Some(Flaw::Empty);
+    }
+    let mut segments: Vec<Segment> = Vec::new();
+    for (number, ring) in rings.iter().enumerate() {
+        segments.extend(edges(ring).map(|edge| Segment {
+            edge,
+            ring: number,
+            west: edge.low[0].min(edge.high[0]),
+            east: edge.low[0].max(edge.high[0]),
+        }));
+    }
+    // Sweep from west to east: an edge is only compared with those that begin before it ends.
+    segments.sort_by(|a, b| a.west.total_cmp(&b.west));
+    for (position, segment) in segments.iter().enumerate() {
+        for other in segments.iter().skip(position + 1) {
+            if other.west > segment.east {
+                break;
+            }
+            if let Some(flaw) = conflict(segment, other) {
+                return Some(flaw);
+            }
+        }
+    }
+    None
+}
+
+fn conflict(one: &Segment, other: &Segment) -> Option<Flaw> {
+    let (a, b) = (&one.edge, &other.edge);
+    if a.high[1] < b.low[1] || b.high[1] < a.low[1] {
+        return None;
+    }
+    let sides = [side(a, b.low), side(a, b.high), side(b, a.low), side(b, a.high)];
+    let [a1, a2, b1, b2] = sides;
+    if sides.iter().all(|s| *s == Orientation::Collinear) {
+        let runs_along = a.low != b.high && a.high != b.low && overlap(a, b);
+        return (one.ring == other.ring && runs_along).then(|| Flaw::Overlap(b.low[0], b.low[1]));
+    }
+    let crosses = !sides.contains(&Orientation::Collinear) && a1 != a2 && b1 != b2;
+    crosses.then(|| {
+        let [lon, lat] = meeting(a, b);
+        Flaw::Crossing(lon, lat)
+    })
+}
+
+fn side(edge: &Edge, point: [f64; 2]) -> Orientation {
+    RobustKernel::orient2d(coord(edge.low), coord(edge.high), coord(point))
+}
+
+/// Whether two collinear edges share more than a point.
+fn overlap(a: &Edge, b: &Edge) -> bool {
+    let key = |p: [f64; 2]| (p[1], p[0]);
+    key(a.low) < key(b.high) && key(b.low) < key(a.high)
+}
+
+fn meeting(a: &Edge, b: &Edge) -> [f64; 2] {
+    let [dx, dy] = [a.high[0] - a.low[0], a.high[1] - a.low[1]];
+    let [ex, ey] = [b.high[0] - b.low[0], b.high[1] - b.low[1]];
+    let t = ((b.low[0] - a.low[0]) * ey - (b.low[1] - a.low[1]) * ex) / (dx * ey - dy * ex);
+    [a.low[0] + t * dx, a.low[1] + t * dy]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_square_is_fine() {
+        let ring = vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]];
+        assert_eq!(flaw(&[ring]), None);
+    }
+
+    #[test]
+    fn a_bow_tie_crosses_itself() {
+        let ring = vec![[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]];
+        assert_eq!(flaw(&[ring]), Some(Flaw::Crossing(0.5, 0.5)));
+    }
+
+    #[test]
+    fn a_spike_runs_along_itself() {
+        let ring = vec![[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [3.0, 1.0], [2.0, 1.0], [0.0, 2.0]];
+        assert!(matches!(flaw(&[ring]), Some(Flaw::Overlap(..))));
+    }
+
+    #[test]
+    fn a_line_holds_nothing() {
+        assert_eq!(flaw(&[vec![[0.0, 0.0], [1.0, 1.0]]]), Some(Flaw::Empty));
+        assert_eq!(flaw(&[]), Some(Flaw::Empty));
+    }
+}
