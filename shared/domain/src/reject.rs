@@ -65,6 +65,27 @@ pub struct Reason {
     pub detail: String,
 }
 
+impl Reason {
+    /// A reason whose texts are made safe to print: control characters become spaces, the field is cut at 200 bytes and
+    /// the sentence at 300.
+    pub fn new(code: Code, field: impl AsRef<str>, detail: impl AsRef<str>) -> Self {
+        Self { code, field: printable(field.as_ref(), 200), detail: printable(detail.as_ref(), 300) }
+    }
+}
+
+/// `text` without control characters, at most `longest` bytes.
+fn printable(text: &str, longest: usize) -> String {
+    let mut safe = String::with_capacity(text.len().min(longest));
+    for c in text.chars() {
+        let c = if c.is_control() { ' ' } else { c };
+        if safe.len() + c.len_utf8() > longest {
+            break;
+        }
+        safe.push(c);
+    }
+    safe
+}
+
 /// A message that was not taken. Topic `rejects.v1`, key = origin; written by `archive` alone.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Reject {
