@@ -1,0 +1,261 @@
+//! The bus's only unsafe code: what librdkafka offers and the safe crate does not — reading a queue in batches, and a
+//! topic's id. Everything here is private; the types outside keep the lifetimes (`BUS-5`).
+#![allow(unsafe_code, reason = "FFI to librdkafka: batch reading and topic ids are not in the safe crate")]
+
+use gridwarden_domain::identity::TopicId;
+use rdkafka::bindings as native;
+use rdkafka::types::{RDKafka, RDKafkaErrorCode, RDKafkaRespErr};
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::ptr::{self, NonNull};
+use std::time::Duration;
+
+/// A message librdkafka lent us; given back when dropped.
+#[repr(transparent)]
+pub(crate) struct NativeMessage(NonNull<native::rd_kafka_message_t>);
+
+// SAFETY: a message may be read and destroyed on any thread; it is not `Sync`, because headers are parsed on first use.
+unsafe impl Send for NativeMessage {}
+
+impl Drop for NativeMessage {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from `rd_kafka_consume_batch_queue`, is owned by this value and destroyed once.
+        unsafe { native::rd_kafka_message_destroy(self.0.as_ptr()) }
+    }
+}
+
+impl NativeMessage {
+    fn raw(&self) -> &native::rd_kafka_message_t {
+        // SAFETY: valid and unchanged from delivery to destroy.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The error this entry carries, if it is not a record.
+    pub(crate) fn error(&self) -> Option<RDKafkaErrorCode> {
+        match self.raw().err {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => None,
+            code => Some(code.into()),
+        }
+    }
+
+    /// librdkafka's words for the error.
+    pub(crate) fn error_text(&self) -> String {
+        // SAFETY: returns null or a NUL-terminated string that lives as long as the message.
+        unsafe {
+            let text = native::rd_kafka_message_errstr(self.0.as_ptr());
+            if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
+        }
+    }
+
+    /// A number that is equal for messages of the same topic while the consumer lives.
+    pub(crate) fn topic_handle(&self) -> usize {
+        self.raw().rkt as usize
+    }
+
+    /// The topic's name on the cluster; empty for entries without topic.
+    pub(crate) fn topic_name(&self) -> String {
+        let topic = self.raw().rkt;
+        if topic.is_null() {
+            return String::new();
+        }
+        // SAFETY: the message holds a reference to its topic; the name is NUL-terminated and lives with it.
+        unsafe { CStr::from_ptr(native::rd_kafka_topic_name(topic)).to_string_lossy().into_owned() }
+    }
+
+    pub(crate) fn partition(&self) -> i32 {
+        self.raw().partition
+    }
+
+    pub(crate) fn offset(&self) -> i64 {
+        self.raw().offset
+    }
+
+    /// The record's timestamp in epoch milliseconds; −1 when it has none.
+    pub(crate) fn timestamp_ms(&self) -> i64 {
+        let mut kind = native::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: reads the message, writes `kind`.
+        unsafe { native::rd_kafka_message_timestamp(self.0.as_ptr(), &mut kind) }
+    }
+
+    pub(crate) fn key(&self) -> Option<&[u8]> {
+        // SAFETY: null, or `key_len` bytes that live until destroy.
+        unsafe { bytes(self.raw().key.cast(), self.raw().key_len) }
+    }
+
+    pub(crate) fn payload(&self) -> Option<&[u8]> {
+        // SAFETY: null, or `len` bytes that live until destroy.
+        unsafe { bytes(self.raw().payload.cast(), self.raw().len) }
+    }
+
+    /// The value of the first header of that name; empty when it has none.
+    pub(crate) fn header(&self, wanted: &str) -> Option<&[u8]> {
+        let mut headers = ptr::null_mut();
+        // SAFETY: parses the headers on first use and keeps them in the message, which `&self` keeps alive; the value is
+        // not `Sync`, so nobody parses at the same time.
+        let answer = unsafe { native::rd_kafka_message_headers(self.0.as_ptr(), &mut headers) };
+        if answer != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return None;
+        }
+        for index in 0.. {
+            let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0usize);
+            // SAFETY: an index past the end is answered with an error; name and value live with the message.
+            unsafe {
+                let answer = native::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
+                if answer != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                    return None;
+                }
+                if CStr::from_ptr(name).to_bytes() == wanted.as_bytes() {
+                    return Some(bytes(value.cast(), size).unwrap_or_default());
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Borrowed bytes at `start`, `None` when it is null.
+///
+/// # Safety
+/// `start` is null or points to `size` bytes that live as long as `'a`.
+unsafe fn bytes<'a>(start: *const u8, size: usize) -> Option<&'a [u8]> {
+    // SAFETY: the caller's promise.
+    if start.is_null() { None } else { Some(unsafe { std::slice::from_raw_parts(start, size) }) }
+}
+
+/// The queue of a consumer. Whoever holds it drops it before the consumer.
+pub(crate) struct ConsumerQueue(NonNull<native::rd_kafka_queue_t>);
+
+// SAFETY: librdkafka's queues are thread-safe.
+unsafe impl Send for ConsumerQueue {}
+// SAFETY: as above.
+unsafe impl Sync for ConsumerQueue {}
+
+impl Drop for ConsumerQueue {
+    fn drop(&mut self) {
+        // SAFETY: gives back the reference taken in `of`.
+        unsafe { native::rd_kafka_queue_destroy(self.0.as_ptr()) }
+    }
+}
+
+impl ConsumerQueue {
+    /// The queue of the consumer behind `client`; `None` when it is not a consumer with a group.
+    pub(crate) fn of(client: *mut RDKafka) -> Option<Self> {
+        // SAFETY: `client` is a live consumer; the call answers null or a new reference.
+        NonNull::new(unsafe { native::rd_kafka_queue_get_consumer(client) }).map(Self)
+    }
+
+    /// Appends up to `max` messages to `to`, waiting at most `timeout` for the first.
+    pub(crate) fn read(&self, max: usize, timeout: Duration, to: &mut Vec<NativeMessage>) {
+        to.reserve(max);
+        let wait = millis(timeout);
+        // SAFETY: there is room for `max` pointers past the length; `NativeMessage` is a transparent non-null pointer and
+        // librdkafka writes exactly `count` non-null ones, which the vector then owns.
+        unsafe {
+            let room = to.as_mut_ptr().add(to.len()).cast::<*mut native::rd_kafka_message_t>();
+            let count = native::rd_kafka_consume_batch_queue(self.0.as_ptr(), wait, room, max);
+            to.set_len(to.len() + usize::try_from(count).unwrap_or(0));
+        }
+    }
+}
+
+/// What DescribeTopics says of a topic.
+pub(crate) struct Described {
+    pub(crate) error: Option<RDKafkaErrorCode>,
+    pub(crate) id: TopicId,
+    pub(crate) partitions: i32,
+}
+
+/// Owns what a request needs until it is answered.
+struct Request {
+    queue: *mut native::rd_kafka_queue_t,
+    topics: *mut native::rd_kafka_TopicCollection_t,
+    event: *mut native::rd_kafka_event_t,
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        // SAFETY: each is null or owned by this value; an event is destroyed before its queue.
+        unsafe {
+            if !self.event.is_null() {
+                native::rd_kafka_event_destroy(self.event);
+            }
+            if !self.topics.is_null() {
+                native::rd_kafka_TopicCollection_destroy(self.topics);
+            }
+            if !self.queue.is_null() {
+                native::rd_kafka_queue_destroy(self.queue);
+            }
+        }
+    }
+}
+
+/// Asks the cluster behind `client` for a topic's id and number of partitions.
+pub(crate) fn describe_topic(
+    client: *mut RDKafka,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Described, RDKafkaErrorCode> {
+    let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
+    let mut names: [*const c_char; 1] = [name.as_ptr()];
+    // SAFETY: `client` is live for the call; names and queue live until the request is answered or given up, and an
+    // answer to a destroyed queue is dropped by librdkafka.
+    unsafe {
+        let mut request = Request {
+            queue: native::rd_kafka_queue_new(client),
+            topics: native::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len()),
+            event: ptr::null_mut(),
+        };
+        native::rd_kafka_DescribeTopics(client, request.topics, ptr::null(), request.queue);
+        request.event = native::rd_kafka_queue_poll(request.queue, millis(timeout));
+        if request.event.is_null() {
+            return Err(RDKafkaErrorCode::OperationTimedOut);
+        }
+        let failure = native::rd_kafka_event_error(request.event);
+        if failure != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(failure.into());
+        }
+        let result = native::rd_kafka_event_DescribeTopics_result(request.event);
+        if result.is_null() {
+            return Err(RDKafkaErrorCode::BadMessage);
+        }
+        let mut count = 0usize;
+        let descriptions = native::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+        if descriptions.is_null() || count == 0 {
+            return Err(RDKafkaErrorCode::UnknownTopic);
+        }
+        Ok(read_description(*descriptions))
+    }
+}
+
+/// Copies a description.
+///
+/// # Safety
+/// `description` belongs to an event that is alive.
+unsafe fn read_description(description: *const native::rd_kafka_TopicDescription_t) -> Described {
+    // SAFETY: all pointers live with the event; a topic without error has an id.
+    unsafe {
+        let error = native::rd_kafka_TopicDescription_error(description);
+        let code = if error.is_null() {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+        } else {
+            native::rd_kafka_error_code(error)
+        };
+        if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Described { error: Some(code.into()), id: TopicId(0), partitions: 0 };
+        }
+        let uuid = native::rd_kafka_TopicDescription_topic_id(description);
+        let high = native::rd_kafka_Uuid_most_significant_bits(uuid).cast_unsigned();
+        let low = native::rd_kafka_Uuid_least_significant_bits(uuid).cast_unsigned();
+        let mut partitions = 0usize;
+        native::rd_kafka_TopicDescription_partitions(description, &mut partitions);
+        Described {
+            error: None,
+            id: TopicId((u128::from(high) << 64) | u128::from(low)),
+            partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
+        }
+    }
+}
+
+/// A timeout as librdkafka takes it.
+fn millis(timeout: Duration) -> c_int {
+    c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
+}

@@ -1,0 +1,10 @@
+//! Names of the Kafka headers Gridwarden reads and writes.
+
+/// The feed a record belongs to; missing = the live feed without a name.
+pub const FEED: &str = "feed";
+/// On a record without value: the feed named in it ends on this partition (written by `replay`).
+pub const END: &str = "end";
+/// How the value is encoded; missing = JSON.
+pub const CONTENT_TYPE: &str = "content-type";
+/// Present when the record was made up by `simulate`.
+pub const SIMULATED: &str = "simulated";

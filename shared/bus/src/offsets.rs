@@ -1,0 +1,63 @@
+//! Where logs begin and end, asked over a connection of its own.
+
+use crate::{BusError, KafkaConfig, log::Logs};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A small client that asks for the bounds of logs: one request per broker for all partitions.
+pub struct Offsets {
+    client: BaseConsumer<Logs>,
+    kafka: KafkaConfig,
+}
+
+impl Offsets {
+    /// Makes the client; connects with the first question.
+    pub fn open(kafka: &KafkaConfig) -> Result<Self, BusError> {
+        let client = kafka
+            .client(
+                "gridwarden-offsets",
+                &[],
+                &[("enable.auto.commit", "false"), ("allow.auto.create.topics", "false")],
+            )
+            .create_with_context(Logs)
+            .map_err(|error| BusError::request(&kafka.bootstrap, &error))?;
+        Ok(Self { client, kafka: kafka.clone() })
+    }
+
+    /// The offset the next record will get, per (topic without prefix, partition).
+    pub fn ends(&self, partitions: &[(&str, i32)]) -> Result<Vec<i64>, BusError> {
+        self.ask(partitions, Offset::End)
+    }
+
+    /// The oldest offset kept, per (topic without prefix, partition).
+    pub fn starts(&self, partitions: &[(&str, i32)]) -> Result<Vec<i64>, BusError> {
+        self.ask(partitions, Offset::Beginning)
+    }
+
+    fn ask(&self, partitions: &[(&str, i32)], which: Offset) -> Result<Vec<i64>, BusError> {
+        let refused = |error| BusError::request(&self.kafka.bootstrap, &error);
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for (topic, partition) in partitions {
+            list.add_partition_offset(&self.kafka.full_name(topic), *partition, which).map_err(refused)?;
+        }
+        // As "timestamp" the ListOffsets request takes −1 for the end and −2 for the beginning.
+        let answer = self.client.offsets_for_times(list, TIMEOUT).map_err(refused)?;
+        partitions
+            .iter()
+            .map(|(topic, partition)| {
+                let name = self.kafka.full_name(topic);
+                let Some(element) = answer.find_partition(&name, *partition) else {
+                    return Err(BusError::UnknownTopic { topic: name });
+                };
+                element.error().map_err(refused)?;
+                match element.offset() {
+                    Offset::Offset(offset) => Ok(offset),
+                    _ => Err(BusError::UnknownTopic { topic: name }),
+                }
+            })
+            .collect()
+    }
+}
