@@ -1,0 +1,10 @@
+//! `gridwarden simulate`: a made-up city that lives, for the demo, for tests and for trying things out.
+//!
+//! [`city`] makes the city folder from a seed, [`life`] decides what its entities say and when, [`run`] sends it to Kafka.
+//! Everything it sends carries the header `simulated`, and the city it makes says so in `city.toml` and in its names.
+
+pub(crate) mod city;
+pub(crate) mod life;
+mod run;
+
+pub(crate) use run::{SimulateArgs, run};
