@@ -108,6 +108,12 @@ struct Outcome {
     shutdown: Shutdown,
 }
 
+impl Outcome {
+    fn end(mut self, result: Result<()>) {
+        self.result = Some(result);
+    }
+}
+
 impl Drop for Outcome {
     fn drop(&mut self) {
         let result = self.result.take().unwrap_or_else(|| Err(anyhow!("it panicked or was cut off")));
@@ -134,15 +140,15 @@ impl Tasks {
 
     /// Starts a task on the runtime.
     pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = Result<()>> + Send + 'static) {
-        let mut outcome = self.outcome(name);
-        tokio::spawn(async move { outcome.result = Some(task.await) });
+        let outcome = self.outcome(name);
+        tokio::spawn(async move { outcome.end(task.await) });
     }
 
     /// Starts a thread with this name, for what blocks.
     pub fn thread(&mut self, name: &'static str, work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
-        let mut outcome = self.outcome(name);
+        let outcome = self.outcome(name);
         let builder = std::thread::Builder::new().name(name.to_owned());
-        builder.spawn(move || outcome.result = Some(work())).with_context(|| format!("thread {name} did not start"))?;
+        builder.spawn(move || outcome.end(work())).with_context(|| format!("thread {name} did not start"))?;
         Ok(())
     }
 
