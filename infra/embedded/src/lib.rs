@@ -2,3 +2,4 @@
 //! 127.0.0.1 only. It refuses to know what is stored in them: topics and tables belong to `bus` and `store`.
 
 pub mod process;
+pub mod kafka;

@@ -1,0 +1,300 @@
+//! Apache Kafka in KRaft mode as a child process: one node that is broker and controller, on 127.0.0.1 only.
+//!
+//! Data folder: `log/` (the broker's), `server.properties` (written anew at each start). The log is formatted once, atomically.
+//!
+//! Invariants:
+//! * `KAF-1` What was acknowledged survives kill -9 of the broker: the log is in the page cache of the kernel, and a restart on
+//!   the same folder recovers it.
+//! * `KAF-2` Nothing is downloaded here: jars come from the cache, and a missing one is a sentence naming the command that
+//!   brings it.
+
+mod diagnosis;
+mod metadata;
+mod settings;
+
+pub use metadata::answers;
+
+use crate::process::{Process, ProcessError, ProcessOptions};
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The version whose jars are looked for.
+pub const VERSION: &str = "4.4.0";
+
+/// How long a start may take, also on a busy machine.
+pub const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a clean end may take before it is forced; what was acknowledged is safe either way (`KAF-1`).
+pub const STOP_LIMIT: Duration = Duration::from_secs(6);
+
+/// The two ports of the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KafkaPorts {
+    /// For clients.
+    pub client: u16,
+    /// For the controller, which is the same process.
+    pub controller: u16,
+}
+
+impl KafkaPorts {
+    /// Two ports that are free now.
+    pub fn free() -> std::io::Result<Self> {
+        let (a, b) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);
+        Ok(Self { client: a.local_addr()?.port(), controller: b.local_addr()?.port() })
+    }
+}
+
+/// How to run the broker.
+#[derive(Debug, Clone)]
+pub struct KafkaOptions {
+    /// Folder of its data; made when missing.
+    pub data: PathBuf,
+    /// The cache that holds `kafka/4.4.0/lib`.
+    pub cache: PathBuf,
+    /// Its ports; keep them with the data.
+    pub ports: KafkaPorts,
+    /// Heap in MiB.
+    pub heap_mib: u32,
+    /// File for its log.
+    pub log: PathBuf,
+    /// Pid file, if it is to have one.
+    pub pid_file: Option<PathBuf>,
+}
+
+impl KafkaOptions {
+    /// Everything under one folder, 512 MiB of heap.
+    pub fn under(folder: &Path, cache: &Path, ports: KafkaPorts) -> Self {
+        Self {
+            data: folder.join("kafka"),
+            cache: cache.to_owned(),
+            ports,
+            heap_mib: 512,
+            log: folder.join("kafka.log"),
+            pid_file: None,
+        }
+    }
+
+    /// Address for clients.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.client)
+    }
+}
+
+/// Why the broker could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum KafkaError {
+    /// No Java on the PATH.
+    #[error("Java is missing: Kafka needs Java 17 or newer on the PATH (apt-get install openjdk-17-jre-headless)")]
+    NoJava,
+    /// A Java that cannot run it.
+    #[error("Java is too old: Kafka {VERSION} needs Java 17 or newer (apt-get install openjdk-17-jre-headless)")]
+    OldJava,
+    /// The cache does not hold the jars.
+    #[error("Kafka's jars are missing in {}: run `make build` (or infra/embedded/fetch-kafka.sh)", .0.display())]
+    NoJars(PathBuf),
+    /// Someone else listens.
+    #[error("Kafka's port 127.0.0.1:{0} is already in use: stop what listens there or choose another port")]
+    UsedPort(u16),
+    /// No room.
+    #[error("the disk is full: Kafka cannot write to {}", .0.display())]
+    DiskFull(PathBuf),
+    /// Another broker has the folder.
+    #[error("another Kafka already uses {}", .0.display())]
+    Locked(PathBuf),
+    /// A folder or file of ours.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// The folder or file.
+        path: PathBuf,
+        /// The system's words.
+        why: String,
+    },
+    /// It ended while starting.
+    #[error("Kafka ended while starting ({status}): {why} (its log: {})", log.display())]
+    Ended {
+        /// How it ended.
+        status: String,
+        /// Its last words.
+        why: String,
+        /// Its log file.
+        log: PathBuf,
+    },
+    /// It runs, but does not answer.
+    #[error("Kafka did not answer within {limit:?} (its log: {})", log.display())]
+    Slow {
+        /// How long was waited.
+        limit: Duration,
+        /// Its log file.
+        log: PathBuf,
+    },
+    /// Starting or stopping the process.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+/// The folder that holds the jars.
+pub fn jars(cache: &Path) -> PathBuf {
+    cache.join("kafka").join(VERSION).join("lib")
+}
+
+/// Where `java` is looked for: `$JAVA_HOME/bin/java` when that is there, else the PATH.
+pub fn java() -> PathBuf {
+    let home = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
+    home.filter(|java| java.is_file()).unwrap_or_else(|| PathBuf::from("java"))
+}
+
+/// A running broker. Dropping it ends it at once; [`KafkaProcess::stop`] lets it end cleanly.
+#[derive(Debug)]
+pub struct KafkaProcess {
+    process: Process,
+    options: KafkaOptions,
+}
+
+impl KafkaProcess {
+    /// Starts the broker and waits until it answers. Blocks.
+    pub fn start(options: KafkaOptions) -> Result<Self, KafkaError> {
+        let mut kafka = Self::launch(options)?;
+        kafka.wait_until_it_answers(START_LIMIT)?;
+        Ok(kafka)
+    }
+
+    /// Prepares the folder (formats it the first time) and starts the broker without waiting for it. Blocks.
+    pub fn launch(options: KafkaOptions) -> Result<Self, KafkaError> {
+        let command = prepare(&options)?;
+        let process = Process::start(&command).map_err(without_java)?;
+        Ok(Self { process, options })
+    }
+
+    /// Waits until a request for metadata names a broker, or until it has ended.
+    pub fn wait_until_it_answers(&mut self, limit: Duration) -> Result<(), KafkaError> {
+        let until = Instant::now() + limit;
+        while !answers(self.options.ports.client) {
+            if let Some(status) = self.process.ended()? {
+                return Err(diagnosis::of_the_end(&self.options, status, &self.process.log_tail(64 * 1024)));
+            }
+            if Instant::now() >= until {
+                return Err(KafkaError::Slow { limit, log: self.options.log.clone() });
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Address for clients.
+    pub fn bootstrap(&self) -> String {
+        self.options.bootstrap()
+    }
+
+    /// The process itself.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Why it ended, as a sentence; none while it runs.
+    pub fn ended(&mut self) -> Result<Option<KafkaError>, KafkaError> {
+        let status = self.process.ended()?;
+        Ok(status.map(|status| diagnosis::of_the_end(&self.options, status, &self.process.log_tail(64 * 1024))))
+    }
+
+    /// Ends it cleanly, by force after [`STOP_LIMIT`]. Blocks.
+    pub fn stop(self) -> Result<(), KafkaError> {
+        self.process.stop(STOP_LIMIT)?;
+        Ok(())
+    }
+}
+
+/// Checks what it needs, formats the folder once, writes the settings; returns what to start.
+fn prepare(options: &KafkaOptions) -> Result<ProcessOptions, KafkaError> {
+    let lib = jars(&options.cache);
+    if !lib.join(format!("kafka_2.13-{VERSION}.jar")).is_file() {
+        return Err(KafkaError::NoJars(lib));
+    }
+    for port in [options.ports.client, options.ports.controller] {
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
+            return Err(KafkaError::UsedPort(port));
+        }
+    }
+    fs::create_dir_all(&options.data).map_err(|e| file_error(&options.data, &e))?;
+    let log = options.data.join("log");
+    let properties = options.data.join("server.properties");
+    if !log.join("meta.properties").is_file() {
+        format(options, &log)?;
+    }
+    write(&properties, &settings::server_properties(options.ports, &log))?;
+    let mut args = settings::java_options(options.heap_mib);
+    args.extend(["-cp".into(), class_path(&lib), "kafka.Kafka".into(), properties.display().to_string()]);
+    Ok(ProcessOptions {
+        program: java().into(),
+        args: args.into_iter().map(Into::into).collect(),
+        env: Vec::new(),
+        folder: None,
+        log: options.log.clone(),
+        pid_file: options.pid_file.clone(),
+    })
+}
+
+/// Formats beside the final place and renames, so that a format that was cut off leaves nothing behind.
+fn format(options: &KafkaOptions, log: &Path) -> Result<(), KafkaError> {
+    let new = options.data.join("log.new");
+    for half in [&new, &log.to_owned()] {
+        if half.exists() {
+            fs::remove_dir_all(half).map_err(|e| file_error(half, &e))?;
+        }
+    }
+    let properties = options.data.join("format.properties");
+    write(&properties, &settings::server_properties(options.ports, &new))?;
+    let mut args = vec!["-Xmx128m".to_owned(), "-XX:TieredStopAtLevel=1".to_owned(), "-Xshare:auto".to_owned()];
+    args.extend(["-cp".into(), class_path(&jars(&options.cache)), "kafka.tools.StorageTool".into(), "format".into()]);
+    args.extend(["-t".into(), settings::cluster_id(), "-c".into(), properties.display().to_string()]);
+    let mut tool = Process::start(&ProcessOptions {
+        program: java().into(),
+        args: args.into_iter().map(Into::into).collect(),
+        env: Vec::new(),
+        folder: None,
+        log: options.log.clone(),
+        pid_file: None,
+    })
+    .map_err(without_java)?;
+    let until = Instant::now() + START_LIMIT;
+    let status = loop {
+        match tool.ended()? {
+            Some(status) => break status,
+            None if Instant::now() >= until => {
+                return Err(KafkaError::Slow { limit: START_LIMIT, log: options.log.clone() });
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    if !status.success() {
+        return Err(diagnosis::of_the_end(options, status, &tool.log_tail(64 * 1024)));
+    }
+    fs::remove_file(&properties).ok();
+    fs::rename(&new, log).map_err(|e| file_error(log, &e))
+}
+
+fn class_path(lib: &Path) -> String {
+    lib.join("*").display().to_string()
+}
+
+fn write(path: &Path, text: &str) -> Result<(), KafkaError> {
+    fs::write(path, text).map_err(|e| file_error(path, &e))
+}
+
+fn file_error(path: &Path, error: &std::io::Error) -> KafkaError {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => KafkaError::DiskFull(path.to_owned()),
+        _ => KafkaError::File { path: path.to_owned(), why: error.to_string() },
+    }
+}
+
+fn without_java(error: ProcessError) -> KafkaError {
+    match error {
+        ProcessError::Missing(_) => KafkaError::NoJava,
+        other => KafkaError::Process(other),
+    }
+}
+
+#[cfg(test)]
+mod tests;
