@@ -40,3 +40,28 @@ pub struct Entity {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
 }
+
+/// Longest id of an entity, in bytes.
+pub const MAX_ID: usize = 128;
+
+impl Entity {
+    /// What a registry may hold; the field and what is wrong with it otherwise.
+    pub fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        if self.id.is_empty() || self.id.len() > MAX_ID {
+            return Err(("id", "must have 1 to 128 bytes"));
+        }
+        if self.id.chars().any(char::is_control) {
+            return Err(("id", "must not hold control characters"));
+        }
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
+        if self.kind.is_empty() || !self.kind.chars().all(plain) {
+            return Err(("kind", "must be lower case letters, digits, _ - ."));
+        }
+        if let Some(position) = &self.position
+            && !(position.lon.abs() <= 180.0 && position.lat.abs() <= 90.0)
+        {
+            return Err(("position", "is not a position in degrees"));
+        }
+        Ok(())
+    }
+}

@@ -3,6 +3,12 @@
 //! Topic `layers.v1` holds one [`LayerRecord::Area`] per area (key `layer/version/code`), then one
 //! [`LayerRecord::Closing`] (key `layer/version`) with count and hash, from which the version is in force.
 
+mod reading;
+mod version;
+
+pub use reading::{LayerError, Warning, read_geojson, read_geojson_in};
+pub use version::version_of;
+
 use crate::text::Text;
 use serde::{Deserialize, Serialize};
 

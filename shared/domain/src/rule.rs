@@ -2,6 +2,12 @@
 //!
 //! `infra/schema/json/rule.schema.json` is the published contract. Kinds of this version: `threshold` and `fence`.
 
+mod reading;
+mod validity;
+
+pub use reading::read;
+pub use validity::{MAX_RADIUS_M, MAX_VERTICES, RuleError, areas_of, validate};
+
 use crate::{alert::AreaRef, text::Text};
 use serde::{Deserialize, Serialize};
 

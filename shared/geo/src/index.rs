@@ -16,6 +16,7 @@ impl Default for IndexOptions {
 }
 
 /// Finds the areas that contain a point.
+#[derive(Default)]
 pub struct AreaIndex {
     areas: Vec<Vec<Vec<[f64; 2]>>>,
 }

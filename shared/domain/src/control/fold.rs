@@ -1,0 +1,176 @@
+//! Reading control topics record by record.
+
+use super::{FORCE_DELAY_MS, Timeline, registry::Registry, rules::Rules};
+use crate::{
+    entity::Entity,
+    layer::{Area, LayerHead, LayerRecord, version_of},
+    locate::{Layer, LayerSet},
+    reject::{Code, Reason},
+    rule,
+};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Areas of a version read so far, in canonical order; a repeated record replaces its like.
+type Pending = BTreeMap<(u8, String, Option<i64>), Area>;
+
+/// Unclosed versions remembered at the same time; the oldest is given up beyond that.
+const MAX_PENDING: usize = 16;
+
+/// Reads the control topics, each in its own log order. Pure: equal logs give equal timelines.
+#[derive(Default)]
+pub struct Fold {
+    registry: Registry,
+    rules: Rules,
+    pending: HashMap<(String, String), Pending>,
+    pending_order: Vec<(String, String)>,
+    current: BTreeMap<String, Arc<Layer>>,
+    layers: Vec<(i64, Arc<LayerSet>)>,
+    registry_clock: i64,
+    rules_clock: i64,
+}
+
+impl Fold {
+    /// Nothing read yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The next record of `registry.v1`.
+    pub fn registry(&mut self, key: &[u8], value: Option<&[u8]>, append_ms: i64) -> Result<(), Reason> {
+        let id = text(key, "key")?;
+        let entity = value.map(|value| read_entity(id, value)).transpose()?;
+        self.registry_clock = self.registry_clock.max(append_ms);
+        let force = self.registry_clock.saturating_add(FORCE_DELAY_MS);
+        self.registry.change(id, entity, force);
+        Ok(())
+    }
+
+    /// The next record of `rules.v1`.
+    pub fn rule(&mut self, key: &[u8], value: Option<&[u8]>, append_ms: i64) -> Result<(), Reason> {
+        let id = text(key, "key")?;
+        let rule = value.map(rule::read).transpose();
+        let rule = rule.map_err(|error| reason(Code::InvalidValue, &error.field, &error.detail))?;
+        if let Some(rule) = &rule
+            && rule.id != id
+        {
+            return Err(reason(Code::InvalidValue, "id", "differs from the record's key"));
+        }
+        self.rules_clock = self.rules_clock.max(append_ms);
+        let force = self.rules_clock.saturating_add(FORCE_DELAY_MS);
+        self.rules.change(id, rule, force);
+        Ok(())
+    }
+
+    /// The next record of `layers.v1`. A record without value under a bare layer id ends that layer.
+    pub fn layer(&mut self, key: &[u8], value: Option<&[u8]>, append_ms: i64) -> Result<(), Reason> {
+        let key = text(key, "key")?;
+        let Some(value) = value else {
+            if self.current.remove(key).is_none() {
+                return Err(reason(Code::EmptyPayload, "", "no layer of this id to end"));
+            }
+            self.layers_change(append_ms);
+            return Ok(());
+        };
+        // sonic-rs reads floats exactly; serde_json does so only with a feature, and the hash needs every bit.
+        let record: LayerRecord = sonic_rs::from_slice(value)
+            .map_err(|error| reason(Code::Malformed, "", &first_line(&error.to_string())))?;
+        match record {
+            LayerRecord::Area { layer, version, area } => {
+                self.area(layer, version, area);
+                Ok(())
+            }
+            LayerRecord::Closing { head, version, count, hash } => {
+                let layer = self.close(head, &version, count, &hash)?;
+                self.current.insert(layer.head.layer.clone(), Arc::new(layer));
+                self.layers_change(append_ms);
+                Ok(())
+            }
+        }
+    }
+
+    /// What is in force as of the records read so far.
+    pub fn timeline(&mut self) -> Timeline {
+        Timeline {
+            layers: Arc::new(self.layers.clone()),
+            rules: Arc::new(self.rules.clone()),
+            registry: self.registry.clone(),
+            ..Timeline::default()
+        }
+    }
+
+    fn area(&mut self, layer: String, version: String, area: Area) {
+        let name = (layer, version);
+        if !self.pending.contains_key(&name) {
+            if self.pending_order.len() >= MAX_PENDING {
+                let oldest = self.pending_order.remove(0);
+                self.pending.remove(&oldest);
+            }
+            self.pending_order.push(name.clone());
+        }
+        let place = (area.level, area.code.clone(), area.valid_from);
+        self.pending.entry(name).or_default().insert(place, area);
+    }
+
+    fn close(&mut self, head: LayerHead, version: &str, count: u32, hash: &str) -> Result<Layer, Reason> {
+        let name = (head.layer.clone(), version.to_owned());
+        let pending = self.pending.remove(&name).unwrap_or_default();
+        self.pending_order.retain(|known| *known != name);
+        let areas: Vec<Area> = pending.into_values().collect();
+        if areas.len() != count as usize {
+            let detail = format!("{count} areas announced, {} read", areas.len());
+            return Err(reason(Code::InvalidValue, "count", &detail));
+        }
+        let (own_version, own_hash) = version_of(&head, &areas);
+        if own_hash != hash || own_version != version {
+            let detail = format!("the areas read have the hash {own_hash}");
+            return Err(reason(Code::InvalidValue, "hash", &detail));
+        }
+        Layer::build(head, own_version, areas).map_err(|error| reason(Code::InvalidValue, "areas", &error.to_string()))
+    }
+
+    fn layers_change(&mut self, append_ms: i64) {
+        let last = self.layers.last().map(|(force, _)| *force);
+        let force = append_ms.saturating_add(FORCE_DELAY_MS);
+        let force = last.map_or(force, |last| last.max(force));
+        if last == Some(force) {
+            self.layers.pop();
+        }
+        let set = LayerSet::new(self.current.values().cloned().collect());
+        self.layers.push((force, Arc::new(set)));
+    }
+}
+
+fn read_entity(id: &str, value: &[u8]) -> Result<Entity, Reason> {
+    let entity: Entity =
+        sonic_rs::from_slice(value).map_err(|error| reason(Code::Malformed, "", &first_line(&error.to_string())))?;
+    if entity.id != id {
+        return Err(reason(Code::InvalidValue, "id", "differs from the record's key"));
+    }
+    entity.check().map_err(|(field, detail)| reason(Code::InvalidValue, field, detail))?;
+    Ok(entity)
+}
+
+fn text<'a>(bytes: &'a [u8], field: &str) -> Result<&'a str, Reason> {
+    match std::str::from_utf8(bytes) {
+        Ok("") => Err(reason(Code::MissingField, field, "is empty")),
+        Ok(text) => Ok(text),
+        Err(_) => Err(reason(Code::NotUtf8, field, "is not UTF-8")),
+    }
+}
+
+/// Characters of a detail: 300 bytes hold as many of any script but the rarest.
+const MAX_DETAIL: usize = 100;
+
+fn reason(code: Code, field: &str, detail: &str) -> Reason {
+    Reason {
+        code,
+        field: field.chars().take(100).collect(),
+        detail: detail.chars().take(MAX_DETAIL).collect::<String>(),
+    }
+}
+
+/// sonic-rs draws the place of the error on further lines; a reason is one line.
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,176 @@
+//! Reading a layer from GeoJSON. Errors and warnings name file, feature and field; only what cannot be read is an error.
+
+mod feature;
+mod geometry;
+mod linking;
+
+use super::{Area, LayerHead};
+use crate::city::LayerFile;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use sonic_rs::LazyValue;
+use std::fmt;
+
+/// Why a layer's file cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub struct LayerError {
+    /// The file as `city.toml` names it.
+    pub file: String,
+    /// Which feature (`feature 3 (code 47)`); empty for the whole file.
+    pub feature: String,
+    /// Which field; empty for the whole feature.
+    pub field: String,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+impl fmt::Display for LayerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        place(f, &self.file, &self.feature, &self.field)?;
+        f.write_str(&self.detail)
+    }
+}
+
+/// Something odd in a layer's file that does not keep it from being read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Warning {
+    /// The file as `city.toml` names it.
+    pub file: String,
+    /// Which feature; empty for the whole file.
+    pub feature: String,
+    /// Which field; empty for the whole feature.
+    pub field: String,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        place(f, &self.file, &self.feature, &self.field)?;
+        f.write_str(&self.detail)
+    }
+}
+
+fn place(f: &mut fmt::Formatter<'_>, file: &str, feature: &str, field: &str) -> fmt::Result {
+    for part in [file, feature, field] {
+        if !part.is_empty() {
+            write!(f, "{part}: ")?;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with one field of one feature, before it is known which.
+struct Problem {
+    field: String,
+    detail: String,
+}
+
+impl Problem {
+    fn new(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: field.into(), detail: detail.into() }
+    }
+}
+
+#[derive(Deserialize)]
+struct Collection<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(borrow)]
+    features: Vec<LazyValue<'a>>,
+    #[serde(borrow, default)]
+    crs: Option<LazyValue<'a>>,
+}
+
+/// [`read_geojson_in`] with dates (as opposed to moments) taken in UTC.
+pub fn read_geojson(file: &LayerFile, text: &str) -> Result<(LayerHead, Vec<Area>, Vec<Warning>), LayerError> {
+    read_geojson_in(file, text, &TimeZone::UTC)
+}
+
+/// Reads a FeatureCollection as `file` says. Areas come ordered by level, code and begin of validity, among them parents
+/// that no feature describes but some feature names. A validity given as a date begins or ends at midnight in `zone`.
+pub fn read_geojson_in(
+    file: &LayerFile,
+    text: &str,
+    zone: &TimeZone,
+) -> Result<(LayerHead, Vec<Area>, Vec<Warning>), LayerError> {
+    let whole = |field: &str, detail: String| LayerError {
+        file: file.file.clone(),
+        feature: String::new(),
+        field: field.to_owned(),
+        detail,
+    };
+    check_levels(file).map_err(|detail| whole("levels", detail))?;
+    let collection: Collection<'_> = sonic_rs::from_str(text)
+        .map_err(|error| whole("", format!("is not a GeoJSON FeatureCollection: {}", short(&error.to_string()))))?;
+    if collection.kind != "FeatureCollection" {
+        return Err(whole("type", format!("is {}, not FeatureCollection", collection.kind)));
+    }
+    check_crs(collection.crs.as_ref()).map_err(|detail| whole("crs", detail))?;
+
+    let mut warnings = Vec::new();
+    let mut areas = Vec::with_capacity(collection.features.len());
+    for (number, raw) in collection.features.iter().enumerate() {
+        let reader = feature::Reader { file, zone };
+        let (name, outcome) = reader.read(number + 1, raw.as_raw_str());
+        let (area, odd) = outcome.map_err(|problem| LayerError {
+            file: file.file.clone(),
+            feature: name.clone(),
+            field: problem.field,
+            detail: problem.detail,
+        })?;
+        warnings.extend(odd.into_iter().map(|problem| warning(file, &name, problem)));
+        areas.push((name, area));
+    }
+    let (areas, odd) = linking::link(file, areas).map_err(|(name, problem)| LayerError {
+        file: file.file.clone(),
+        feature: name,
+        field: problem.field,
+        detail: problem.detail,
+    })?;
+    warnings.extend(odd.into_iter().map(|problem| warning(file, "", problem)));
+    let head =
+        LayerHead { layer: file.id.clone(), title: file.title.clone(), levels: file.levels.clone(), main: file.main };
+    Ok((head, areas, warnings))
+}
+
+fn warning(file: &LayerFile, feature: &str, problem: Problem) -> Warning {
+    Warning { file: file.file.clone(), feature: feature.to_owned(), field: problem.field, detail: problem.detail }
+}
+
+fn check_levels(file: &LayerFile) -> Result<(), String> {
+    if file.levels.is_empty() {
+        return Err(format!("layer {} has none; one at least is needed", file.id));
+    }
+    if file.levels.len() > 16 {
+        return Err(format!("layer {} has more than 16", file.id));
+    }
+    for (number, level) in file.levels.iter().enumerate() {
+        let twice = file.levels.iter().skip(number + 1).any(|other| other.id == level.id);
+        if level.id.is_empty() || twice {
+            return Err(format!("layer {}: level id {:?} is empty or there twice", file.id, level.id));
+        }
+    }
+    Ok(())
+}
+
+/// GeoJSON is WGS-84 (RFC 7946). Older files may name a system; another one is refused, never guessed.
+fn check_crs(crs: Option<&LazyValue<'_>>) -> Result<(), String> {
+    const KNOWN: [&str; 4] = ["CRS84", "EPSG::4326", "EPSG:4326", "EPSG::4490"];
+    let Some(raw) = crs.map(LazyValue::as_raw_str) else {
+        return Ok(());
+    };
+    if raw.trim() == "null" || KNOWN.iter().any(|name| raw.contains(name)) {
+        return Ok(());
+    }
+    let named: String = raw.chars().take(80).collect();
+    Err(format!("{named} is not read; give WGS-84 or CGCS2000 degrees"))
+}
+
+/// The first line of a parser's message: what follows draws the place.
+fn short(message: &str) -> String {
+    message.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! GeoJSON geometry: polygons only, positions with or without a height.
+
+use super::{Problem, short};
+use crate::layer::Polygons;
+use gridwarden_geo::ring;
+use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use sonic_rs::LazyValue;
+use std::fmt;
+
+/// A position: longitude, latitude, and a height that is not looked at.
+struct Position([f64; 2]);
+
+impl<'de> Deserialize<'de> for Position {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(PositionVisitor)
+    }
+}
+
+struct PositionVisitor;
+
+impl<'de> Visitor<'de> for PositionVisitor {
+    type Value = Position;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[longitude, latitude]")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Position, A::Error> {
+        let missing = |at| serde::de::Error::invalid_length(at, &"[longitude, latitude]");
+        let lon = sequence.next_element()?.ok_or_else(|| missing(0))?;
+        let lat = sequence.next_element()?.ok_or_else(|| missing(1))?;
+        while sequence.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Position([lon, lat]))
+    }
+}
+
+#[derive(Deserialize)]
+struct Geometry<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(borrow, default)]
+    coordinates: Option<LazyValue<'a>>,
+}
+
+type Rings = Vec<Vec<Position>>;
+
+/// Reads an outline; `None` for a feature without geometry.
+pub(super) fn read(raw: &str) -> Result<Option<Polygons>, Problem> {
+    let unreadable = |error: sonic_rs::Error| Problem::new("geometry", short(&error.to_string()));
+    let Some(geometry) = sonic_rs::from_str::<Option<Geometry<'_>>>(raw).map_err(unreadable)? else {
+        return Ok(None);
+    };
+    let Some(coordinates) = &geometry.coordinates else {
+        return Err(Problem::new("geometry", format!("{} without coordinates", geometry.kind)));
+    };
+    let text = coordinates.as_raw_str();
+    let unreadable = |error: sonic_rs::Error| Problem::new("geometry.coordinates", short(&error.to_string()));
+    let polygons: Vec<Rings> = match geometry.kind.as_str() {
+        "Polygon" => vec![sonic_rs::from_str(text).map_err(unreadable)?],
+        "MultiPolygon" => sonic_rs::from_str(text).map_err(unreadable)?,
+        other => {
+            let detail = format!("{other} has no inside; Polygon or MultiPolygon is needed");
+            return Err(Problem::new("geometry.type", detail));
+        }
+    };
+    let plain = |rings: Rings| -> Vec<Vec<[f64; 2]>> {
+        let ring = |ring: Vec<Position>| ring.into_iter().map(|position| position.0).collect();
+        rings.into_iter().map(ring).collect()
+    };
+    Ok(Some(polygons.into_iter().map(plain).collect()))
+}
+
+/// Coordinates that are no position are errors; an outline that crosses itself is a warning.
+pub(super) fn check(polygons: &Polygons) -> Result<Option<Problem>, Problem> {
+    for (polygon, rings) in polygons.iter().enumerate() {
+        for (number, points) in rings.iter().enumerate() {
+            for (place, [lon, lat]) in points.iter().enumerate() {
+                if !(lon.abs() <= 180.0 && lat.abs() <= 90.0) {
+                    let field = format!("geometry.coordinates[{polygon}][{number}][{place}]");
+                    let detail = format!("{lon}, {lat} is not a position in WGS-84 degrees");
+                    return Err(Problem::new(field, detail));
+                }
+            }
+        }
+    }
+    let rings: Vec<Vec<[f64; 2]>> = polygons.iter().flatten().cloned().collect();
+    Ok(ring::flaw(&rings).map(|flaw| {
+        let detail = match flaw {
+            ring::Flaw::Empty => format!("{flaw}; nothing will be located in it"),
+            _ => format!("{flaw}; read even-odd"),
+        };
+        Problem::new("geometry", detail)
+    }))
+}

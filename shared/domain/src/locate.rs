@@ -1,0 +1,293 @@
+//! Placing: from a position or a code to areas, in every layer, with the boundaries of a moment.
+
+use crate::{
+    alert::AreaRef,
+    layer::{Area, LayerHead},
+};
+use gridwarden_geo::{AreaIndex, BuildError, IndexOptions};
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+use std::sync::{Arc, OnceLock};
+
+/// Why a layer cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// An outline is not made of positions.
+    #[error("area {code}: {detail}")]
+    Outline {
+        /// Code of the area.
+        code: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// An area stands on a level the layer does not have.
+    #[error("area {code}: the layer has no level number {level}")]
+    Level {
+        /// Code of the area.
+        code: String,
+        /// The level's number.
+        level: u8,
+    },
+    /// The area above is unknown or not above.
+    #[error("area {code}: {parent} is not an area of a level above")]
+    Parent {
+        /// Code of the area.
+        code: String,
+        /// The code it names as its parent.
+        parent: String,
+    },
+    /// More than the index can hold.
+    #[error("{0}")]
+    TooMany(String),
+}
+
+/// One version of a layer, ready to place positions in.
+pub struct Layer {
+    /// What is said of the layer as a whole.
+    pub head: LayerHead,
+    /// Version.
+    pub version: String,
+    /// Areas of every level.
+    pub areas: Vec<Area>,
+    /// For every area the one above.
+    pub parent: Vec<Option<u32>>,
+    by_code: HashMap<String, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
+    /// The areas a position is looked up in: those no other area has as its parent.
+    leaves: Vec<u32>,
+    index: OnceLock<AreaIndex>,
+}
+
+impl Layer {
+    /// Checks and links the areas. The raster is built when first asked for, or by [`Layer::prepare`].
+    pub fn build(head: LayerHead, version: String, areas: Vec<Area>) -> Result<Self, PlaceError> {
+        let mut by_code: HashMap<String, SmallVec<[u32; 1]>, _> =
+            HashMap::with_capacity_and_hasher(areas.len(), foldhash::fast::RandomState::default());
+        for (number, area) in (0u32..).zip(&areas) {
+            if usize::from(area.level) >= head.levels.len() {
+                return Err(PlaceError::Level { code: area.code.clone(), level: area.level });
+            }
+            check_outline(area)?;
+            by_code.entry_ref(area.code.as_str()).or_default().push(number);
+        }
+        let mut parent = Vec::with_capacity(areas.len());
+        let mut is_parent = vec![false; areas.len()];
+        for area in &areas {
+            let above = parent_of(area, &areas, &by_code)?;
+            if let Some(flag) = above.and_then(|number| is_parent.get_mut(number as usize)) {
+                *flag = true;
+            }
+            parent.push(above);
+        }
+        let leaves = (0u32..).zip(&is_parent).filter(|(_, is_parent)| !**is_parent).map(|(number, _)| number).collect();
+        Ok(Self { head, version, areas, parent, by_code, leaves, index: OnceLock::new() })
+    }
+
+    /// Builds the raster now, so that the first look-up does not wait for it.
+    pub fn prepare(&self) {
+        self.index();
+    }
+
+    fn index(&self) -> &AreaIndex {
+        self.index.get_or_init(|| {
+            let outlines: Vec<Vec<Vec<[f64; 2]>>> = self.leaves.iter().map(|number| self.outline(*number)).collect();
+            // `build` has checked every outline, so this only fails for more areas than fit into memory at all.
+            AreaIndex::build(&outlines, &IndexOptions::default()).unwrap_or_default()
+        })
+    }
+
+    fn outline(&self, number: u32) -> Vec<Vec<[f64; 2]>> {
+        let polygons = self.areas.get(number as usize).and_then(|area| area.polygons.as_ref());
+        polygons.map_or_else(Vec::new, |polygons| polygons.iter().flatten().cloned().collect())
+    }
+
+    /// The area with this code that is valid at the moment.
+    pub fn find(&self, code: &str, time_ms: i64) -> Option<u32> {
+        let numbers = self.by_code.get(code)?;
+        numbers.iter().copied().find(|number| self.is_valid(*number, time_ms))
+    }
+
+    /// The areas above, nearest first; without the area itself.
+    pub fn ancestors(&self, area: u32) -> impl Iterator<Item = u32> + '_ {
+        let above = move |number: &u32| self.parent.get(*number as usize).copied().flatten();
+        std::iter::successors(above(&area), above)
+    }
+
+    /// Every leaf area that contains the position and is valid at the moment.
+    #[inline]
+    pub fn locate(&self, lon: f64, lat: f64, time_ms: i64, mut hit: impl FnMut(u32)) {
+        self.index().locate(lon, lat, |leaf| {
+            if let Some(number) = self.leaves.get(leaf as usize)
+                && self.is_valid(*number, time_ms)
+            {
+                hit(*number);
+            }
+        });
+    }
+
+    /// Bytes the raster takes, once built.
+    pub fn index_bytes(&self) -> usize {
+        self.index.get().map_or(0, AreaIndex::memory_bytes)
+    }
+
+    #[inline]
+    fn is_valid(&self, number: u32, time_ms: i64) -> bool {
+        self.areas.get(number as usize).is_some_and(|area| {
+            area.valid_from.is_none_or(|from| from <= time_ms) && area.valid_to.is_none_or(|to| time_ms < to)
+        })
+    }
+}
+
+fn check_outline(area: &Area) -> Result<(), PlaceError> {
+    let points = area.polygons.iter().flatten().flatten().flatten();
+    for [lon, lat] in points {
+        if !(lon.abs() <= 180.0 && lat.abs() <= 90.0) {
+            return Err(PlaceError::Outline {
+                code: area.code.clone(),
+                detail: format!("{lon}, {lat} is not a position in degrees"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The parent that is valid when the area begins; any of that code when none is.
+fn parent_of(
+    area: &Area,
+    areas: &[Area],
+    by_code: &HashMap<String, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
+) -> Result<Option<u32>, PlaceError> {
+    let Some(code) = &area.parent else {
+        return Ok(None);
+    };
+    let begin = area.valid_from.unwrap_or(i64::MIN);
+    let mut above: Option<u32> = None;
+    for number in by_code.get(code.as_str()).into_iter().flatten() {
+        let Some(candidate) = areas.get(*number as usize) else {
+            continue;
+        };
+        if candidate.level >= area.level {
+            continue;
+        }
+        let covers =
+            candidate.valid_from.is_none_or(|from| from <= begin) && candidate.valid_to.is_none_or(|to| begin < to);
+        if covers {
+            return Ok(Some(*number));
+        }
+        above = above.or(Some(*number));
+    }
+    let missing = || PlaceError::Parent { code: area.code.clone(), parent: code.clone() };
+    above.map(Some).ok_or_else(missing)
+}
+
+impl From<BuildError> for PlaceError {
+    fn from(error: BuildError) -> Self {
+        Self::TooMany(error.to_string())
+    }
+}
+
+/// An area of a layer set: layer by its place in [`LayerSet::layers`], area by its place in [`Layer::areas`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Place {
+    /// Which layer.
+    pub layer: u16,
+    /// Which area: a leaf, or of any level when found by code.
+    pub area: u32,
+}
+
+/// Where a record lies, in rising order. Four layers fit without heap.
+pub type Places = SmallVec<[Place; 4]>;
+
+/// The layers in force together, in order of their ids.
+#[derive(Default)]
+pub struct LayerSet {
+    /// The layers.
+    pub layers: Vec<Arc<Layer>>,
+}
+
+impl LayerSet {
+    /// Orders the layers by id.
+    pub fn new(mut layers: Vec<Arc<Layer>>) -> Self {
+        layers.sort_by(|a, b| a.head.layer.cmp(&b.head.layer));
+        layers.truncate(usize::from(u16::MAX));
+        Self { layers }
+    }
+
+    /// Builds every raster now.
+    pub fn prepare(&self) {
+        for layer in &self.layers {
+            layer.prepare();
+        }
+    }
+
+    /// Every leaf area, in every layer, that contains the position and is valid at the moment. Clears `out` first.
+    #[inline]
+    pub fn locate(&self, lon: f64, lat: f64, time_ms: i64, out: &mut Places) {
+        out.clear();
+        for (number, layer) in (0u16..).zip(&self.layers) {
+            layer.locate(lon, lat, time_ms, |area| {
+                out.push(Place { layer: number, area });
+            });
+        }
+    }
+
+    /// The area a reference names: `layer/code`, or a bare code of the main layer. Clears `out` first; false when there is
+    /// no such area at the moment.
+    pub fn by_code(&self, reference: &str, time_ms: i64, out: &mut Places) -> bool {
+        out.clear();
+        let named = reference.split_once('/').and_then(|(id, code)| Some((self.layer(id)?, code)));
+        // A bare code may hold a slash itself.
+        let Some((number, code)) = named.or_else(|| Some((self.main()?, reference))) else {
+            return false;
+        };
+        let layer = self.layers.get(usize::from(number));
+        let Some(area) = layer.and_then(|layer| layer.find(code, time_ms)) else {
+            return false;
+        };
+        out.push(Place { layer: number, area });
+        true
+    }
+
+    /// The number of the layer with this id.
+    pub fn layer(&self, id: &str) -> Option<u16> {
+        let position = self.layers.binary_search_by(|layer| layer.head.layer.as_str().cmp(id)).ok()?;
+        u16::try_from(position).ok()
+    }
+
+    /// The number of the main layer: the one that says so, else the first.
+    pub fn main(&self) -> Option<u16> {
+        let main = self.layers.iter().position(|layer| layer.head.main);
+        let number = main.or(if self.layers.is_empty() { None } else { Some(0) })?;
+        u16::try_from(number).ok()
+    }
+
+    /// The area a place stands for.
+    pub fn area(&self, place: Place) -> Option<&Area> {
+        let layer = self.layers.get(usize::from(place.layer))?;
+        layer.areas.get(place.area as usize)
+    }
+
+    /// The places and everything above them by layer and code: leaf first, each area once.
+    pub fn area_refs(&self, places: &Places) -> Vec<AreaRef> {
+        let mut refs: Vec<AreaRef> = Vec::new();
+        let mut seen: SmallVec<[Place; 16]> = SmallVec::new();
+        for place in places {
+            let Some(layer) = self.layers.get(usize::from(place.layer)) else {
+                continue;
+            };
+            for number in std::iter::once(place.area).chain(layer.ancestors(place.area)) {
+                let found = Place { layer: place.layer, area: number };
+                if seen.contains(&found) {
+                    continue;
+                }
+                seen.push(found);
+                if let Some(area) = layer.areas.get(number as usize) {
+                    refs.push(AreaRef { layer: layer.head.layer.clone(), code: area.code.clone() });
+                }
+            }
+        }
+        refs
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+use super::*;
+use crate::{layer::Level, text::Text};
+
+fn level(id: &str) -> Level {
+    Level { id: id.into(), name: Text::default() }
+}
+
+fn area(code: &str, level: u8, parent: Option<&str>, west: f64, valid: (Option<i64>, Option<i64>)) -> Area {
+    let east = west + 1.0;
+    Area {
+        code: code.into(),
+        level,
+        name: Text::default(),
+        parent: parent.map(Into::into),
+        valid_from: valid.0,
+        valid_to: valid.1,
+        polygons: Some(vec![vec![vec![[west, 0.0], [east, 0.0], [east, 1.0], [west, 1.0]]]]),
+    }
+}
+
+fn layer(id: &str, main: bool, areas: Vec<Area>) -> Arc<Layer> {
+    let head = LayerHead {
+        layer: id.into(),
+        title: Text::default(),
+        levels: vec![level("city"), level("district"), level("cell")],
+        main,
+    };
+    Arc::new(Layer::build(head, "v".into(), areas).unwrap())
+}
+
+const ALWAYS: (Option<i64>, Option<i64>) = (None, None);
+
+fn city() -> LayerSet {
+    let grid = vec![
+        area("c", 0, None, 0.0, ALWAYS),
+        area("d", 1, Some("c"), 0.0, ALWAYS),
+        area("1", 2, Some("d"), 0.0, ALWAYS),
+        area("2", 2, Some("d"), 1.0, (None, Some(100))),
+        area("2", 2, Some("d"), 2.0, (Some(100), None)),
+    ];
+    let beats = vec![area("b/1", 2, None, 0.5, ALWAYS)];
+    LayerSet::new(vec![layer("grid", true, grid), layer("beats", false, beats)])
+}
+
+fn codes(set: &LayerSet, places: &Places) -> Vec<String> {
+    let refs = set.area_refs(places);
+    refs.iter().map(|area| format!("{}/{}", area.layer, area.code)).collect()
+}
+
+#[test]
+fn a_position_lies_in_leaves_of_every_layer() {
+    let set = city();
+    let mut places = Places::new();
+    set.locate(0.75, 0.5, 0, &mut places);
+    assert_eq!(codes(&set, &places), ["beats/b/1", "grid/1", "grid/d", "grid/c"]);
+    set.locate(9.0, 9.0, 0, &mut places);
+    assert!(places.is_empty());
+}
+
+#[test]
+fn boundaries_are_those_of_the_moment() {
+    let set = city();
+    let mut places = Places::new();
+    set.locate(1.75, 0.5, 99, &mut places);
+    assert_eq!(codes(&set, &places), ["grid/2", "grid/d", "grid/c"]);
+    set.locate(1.75, 0.5, 100, &mut places);
+    assert!(places.is_empty());
+    set.locate(2.75, 0.5, 100, &mut places);
+    assert_eq!(places.len(), 1);
+    let grid = &set.layers[1];
+    assert_ne!(grid.find("2", 99), grid.find("2", 100));
+}
+
+#[test]
+fn codes_name_areas_of_any_level() {
+    let set = city();
+    let mut places = Places::new();
+    for (reference, expected) in [
+        ("d", vec!["grid/d", "grid/c"]),
+        ("grid/1", vec!["grid/1", "grid/d", "grid/c"]),
+        ("beats/b/1", vec!["beats/b/1"]),
+    ] {
+        assert!(set.by_code(reference, 0, &mut places), "{reference}");
+        assert_eq!(codes(&set, &places), expected);
+    }
+    for unknown in ["b/1", "x", "grid/x", ""] {
+        assert!(!set.by_code(unknown, 0, &mut places), "{unknown}");
+        assert!(places.is_empty());
+    }
+}
+
+#[test]
+fn a_parent_must_stand_above() {
+    let head =
+        LayerHead { layer: "l".into(), title: Text::default(), levels: vec![level("a"), level("b")], main: false };
+    let areas = vec![area("1", 1, Some("2"), 0.0, ALWAYS), area("2", 1, None, 1.0, ALWAYS)];
+    let error = Layer::build(head.clone(), "v".into(), areas).err().unwrap();
+    assert_eq!(error.to_string(), "area 1: 2 is not an area of a level above");
+    let mut wide = area("1", 1, None, 0.0, ALWAYS);
+    wide.polygons = Some(vec![vec![vec![[0.0, f64::NAN]]]]);
+    assert!(Layer::build(head, "v".into(), vec![wide]).is_err());
+}

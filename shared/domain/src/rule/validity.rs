@@ -1,0 +1,150 @@
+//! What a rule document may say.
+
+use super::{Condition, Fence, Rule, Shape, Threshold};
+use crate::alert::AreaRef;
+use gridwarden_geo::ring;
+
+/// Most vertices a fence may have, over all rings.
+pub const MAX_VERTICES: usize = 100_000;
+
+/// Largest radius of a circle, in metres.
+pub const MAX_RADIUS_M: f64 = 100_000.0;
+
+/// Longest time a value may have to hold: a week.
+const MAX_HOLD_S: u32 = 7 * 24 * 3600;
+
+/// What is wrong with a rule document, and where.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{field}: {detail}")]
+pub struct RuleError {
+    /// Path of the field (`fence.shape.polygon[0]`), or empty for the whole document.
+    pub field: String,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+pub(super) fn wrong<T>(field: impl Into<String>, detail: impl Into<String>) -> Result<T, RuleError> {
+    Err(RuleError { field: field.into(), detail: detail.into() })
+}
+
+/// Checks all that a type cannot say. Whether named layers and areas exist is not asked: they may come later.
+pub fn validate(rule: &Rule) -> Result<(), RuleError> {
+    if rule.id.is_empty() || rule.id.len() > 128 || rule.id.chars().any(char::is_control) {
+        return wrong("id", "must have 1 to 128 bytes and no control characters");
+    }
+    if rule.version == 0 {
+        return wrong("version", "must be 1 or more");
+    }
+    if rule.title.en.is_empty() && rule.title.zh.is_empty() {
+        return wrong("title", "must be given in one language at least");
+    }
+    not_empty("select.kinds", &rule.select.kinds)?;
+    not_empty("select.sources", &rule.select.sources)?;
+    for (number, area) in rule.select.areas.iter().enumerate() {
+        named(&format!("select.areas[{number}]"), area)?;
+    }
+    match &rule.condition {
+        Condition::Threshold(threshold) => check_threshold(threshold),
+        Condition::Fence(fence) => check_fence(fence),
+    }
+}
+
+/// Every area a rule names.
+pub fn areas_of(rule: &Rule) -> impl Iterator<Item = &AreaRef> {
+    let fence = match &rule.condition {
+        Condition::Fence(Fence { shape: Shape::Area(area), .. }) => Some(area),
+        _ => None,
+    };
+    rule.select.areas.iter().chain(fence)
+}
+
+fn not_empty(field: &str, names: &[String]) -> Result<(), RuleError> {
+    match names.iter().position(String::is_empty) {
+        Some(number) => wrong(format!("{field}[{number}]"), "is empty"),
+        None => Ok(()),
+    }
+}
+
+fn named(field: &str, area: &AreaRef) -> Result<(), RuleError> {
+    if area.layer.is_empty() || area.code.is_empty() {
+        return wrong(field, "must name a layer and a code");
+    }
+    Ok(())
+}
+
+fn check_threshold(threshold: &Threshold) -> Result<(), RuleError> {
+    if threshold.value.is_empty() {
+        return wrong("threshold.value", "is empty");
+    }
+    if !threshold.level.is_finite() {
+        return wrong("threshold.level", "is not a number");
+    }
+    if threshold.hold_s > MAX_HOLD_S {
+        return wrong("threshold.hold_s", format!("must be at most {MAX_HOLD_S}"));
+    }
+    let Some(clear) = threshold.clear else {
+        return Ok(());
+    };
+    if !clear.is_finite() {
+        return wrong("threshold.clear", "is not a number");
+    }
+    let level = threshold.level;
+    match threshold.side {
+        super::Side::Above if clear > level => {
+            wrong("threshold.clear", format!("{clear} must not lie above the level {level} that raises"))
+        }
+        super::Side::Below if clear < level => {
+            wrong("threshold.clear", format!("{clear} must not lie below the level {level} that raises"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_fence(fence: &Fence) -> Result<(), RuleError> {
+    match &fence.shape {
+        Shape::Area(area) => named("fence.shape.area", area),
+        Shape::Circle { centre, radius_m } => {
+            position("fence.shape.circle.centre", *centre)?;
+            if !(*radius_m > 0.0 && *radius_m <= MAX_RADIUS_M) {
+                let detail = format!("{radius_m} must be above 0 and at most {MAX_RADIUS_M} metres");
+                return wrong("fence.shape.circle.radius_m", detail);
+            }
+            Ok(())
+        }
+        Shape::Polygon(rings) => check_polygon(rings),
+    }
+}
+
+fn position(field: &str, [lon, lat]: [f64; 2]) -> Result<(), RuleError> {
+    if lon.abs() <= 180.0 && lat.abs() <= 90.0 {
+        return Ok(());
+    }
+    wrong(field, format!("{lon}, {lat} is not a position in degrees"))
+}
+
+fn check_polygon(rings: &[Vec<[f64; 2]>]) -> Result<(), RuleError> {
+    let field = "fence.shape.polygon";
+    let vertices: usize = rings.iter().map(Vec::len).sum();
+    if vertices > MAX_VERTICES {
+        return wrong(field, format!("{vertices} vertices; at most {MAX_VERTICES}"));
+    }
+    if rings.is_empty() {
+        return wrong(field, "has no ring");
+    }
+    for (number, points) in rings.iter().enumerate() {
+        for (place, point) in points.iter().enumerate() {
+            position(&format!("{field}[{number}][{place}]"), *point)?;
+        }
+        // Alone, so that a ring without an inside is named.
+        if let Some(flaw) = ring::flaw(std::slice::from_ref(points)) {
+            return wrong(format!("{field}[{number}]"), flaw.to_string());
+        }
+    }
+    match ring::flaw(rings) {
+        Some(flaw) => wrong(field, flaw.to_string()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
