@@ -4,4 +4,4 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 embedded/fetch-kafka.sh
-embedded/fetch-clickhouse.sh
+./with-node.sh embedded/fetch-clickhouse.sh
