@@ -1,5 +1,7 @@
 //! How Kafka is reached, and how that becomes a librdkafka configuration.
 
+mod properties;
+
 use rdkafka::ClientConfig;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -14,8 +16,9 @@ pub struct KafkaConfig {
     #[serde(default)]
     pub topic_prefix: String,
     /// Passed to librdkafka as they are: `security.protocol`, `sasl.*`, `ssl.*`, and tuning. What the bus's invariants
-    /// rest on (acknowledgements, offset reset, commits) cannot be changed by them.
-    #[serde(default)]
+    /// rest on (acknowledgements, offset reset, commits) cannot be changed by them. Dots may be tables (TOML's own reading
+    /// of `sasl.username = "u"`), and `_` stands for a dot (as in environment variables); librdkafka's names have no `_`.
+    #[serde(default, deserialize_with = "properties::read")]
     pub properties: BTreeMap<String, String>,
 }
 

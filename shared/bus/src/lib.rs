@@ -25,7 +25,7 @@ mod offsets;
 mod producer;
 mod reader;
 
-// pub mod control;
+pub mod control;
 pub mod headers;
 pub mod rejects;
 pub mod topics;

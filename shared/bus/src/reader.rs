@@ -245,6 +245,20 @@ impl Reader {
         index
     }
 
+    /// Goes on at another offset of a partition, after the batch last polled: for leaping over what is known already.
+    pub fn seek(&mut self, topic: u16, partition: i32, offset: i64) -> Result<(), BusError> {
+        let name = self.topics.get(usize::from(topic)).map(|topic| self.kafka.full_name(topic)).unwrap_or_default();
+        self.source
+            .consumer
+            .seek(&name, partition, Offset::Offset(offset), Duration::from_secs(5))
+            .map_err(|error| BusError::request(&self.kafka.bootstrap, &error))?;
+        let moved = self.positions.iter_mut().find(|known| known.topic == topic && known.partition == partition);
+        if let Some(position) = moved {
+            position.next = Some(offset);
+        }
+        Ok(())
+    }
+
     /// Topics by index, without prefix.
     pub fn topics(&self) -> &[String] {
         &self.topics

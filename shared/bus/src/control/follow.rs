@@ -1,0 +1,138 @@
+//! The control thread: polls, feeds the fold, asks for ends.
+
+use super::Shared;
+use crate::{Assignment, Batch, BusError, From, KafkaConfig, Offsets, Reader, ReaderOptions, clock, topics};
+use gridwarden_domain::control::{Fold, Timeline};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// The control topics; a record's topic index is its place here.
+const TOPICS: [&str; 3] = [topics::REGISTRY, topics::RULES, topics::LAYERS];
+/// How often the ends are asked for.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+/// How long reading may go on without publishing what was read.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+const BATCH: usize = 10_000;
+
+/// Ends of the control topics and when they were asked for.
+struct Asked {
+    at_ms: i64,
+    ends: Vec<i64>,
+}
+
+/// The thread's state.
+pub(super) struct Follower {
+    reader: Reader,
+    offsets: Offsets,
+    fold: Fold,
+    asked: Option<Asked>,
+    /// Whether the fold holds something that is not published.
+    unpublished: Option<Instant>,
+}
+
+impl Follower {
+    pub(super) fn open(kafka: &KafkaConfig) -> Result<Self, BusError> {
+        let assignments =
+            TOPICS.map(|topic| Assignment { topic: topic.to_owned(), partition: 0, from: From::Beginning });
+        let options = ReaderOptions {
+            partition_ends: true,
+            queue_mib: 32,
+            queue_messages: 10_000,
+            ..ReaderOptions::named("gridwarden-control")
+        };
+        let reader = Reader::open(kafka, &assignments, &options)?;
+        Ok(Self { reader, offsets: Offsets::open(kafka)?, fold: Fold::new(), asked: None, unpublished: None })
+    }
+
+    pub(super) fn empty_timeline(&self) -> Timeline {
+        Fold::new().timeline()
+    }
+
+    pub(super) fn run(mut self, shared: &Shared) {
+        let mut ask_at = Instant::now();
+        while !shared.stopping() {
+            if let Err(error) = self.step(&mut ask_at, shared) {
+                if error.is_transient() {
+                    tracing::warn!(%error, "control topics: reading waits");
+                    std::thread::sleep(ASK_EVERY);
+                } else {
+                    tracing::error!(%error, "control topics cannot be followed");
+                    shared.fail(error);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, ask_at: &mut Instant, shared: &Shared) -> Result<(), BusError> {
+        if self.asked.is_none() && Instant::now() >= *ask_at {
+            *ask_at = Instant::now() + ASK_EVERY;
+            self.ask()?;
+        }
+        let idle = self.asked.is_none();
+        let wait = if idle { ask_at.saturating_duration_since(Instant::now()) } else { ASK_EVERY };
+        let batch = self.reader.poll(BATCH, wait)?;
+        self.take(&batch, shared);
+        self.publish(shared);
+        Ok(())
+    }
+
+    fn ask(&mut self) -> Result<(), BusError> {
+        let at_ms = clock::now_ms();
+        let ends = self.offsets.ends(&TOPICS.map(|topic| (topic, 0)))?;
+        for ((position, end), topic) in self.reader.positions().iter().zip(&ends).zip(TOPICS) {
+            // What was read before the question cannot lie behind the answer, unless the topic was made anew.
+            if position.next.is_some_and(|next| next > *end) {
+                return Err(BusError::Control(format!(
+                    "{topic} became shorter (its end is now {end}): was it made anew?"
+                )));
+            }
+        }
+        self.asked = Some(Asked { at_ms, ends });
+        Ok(())
+    }
+
+    fn take(&mut self, batch: &Batch, shared: &Shared) {
+        for record in batch.records() {
+            let key = record.key.unwrap_or_default();
+            let appended = record.appended_ms;
+            let outcome = match record.topic {
+                0 => self.fold.registry(key, record.payload, appended),
+                1 => self.fold.rule(key, record.payload, appended),
+                _ => self.fold.layer(key, record.payload, appended),
+            };
+            if let Err(reason) = outcome {
+                let topic = TOPICS.get(usize::from(record.topic)).copied().unwrap_or_default();
+                let key = String::from_utf8_lossy(key);
+                shared.skipped.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(topic, offset = record.offset, %key, %reason, "control record skipped");
+            }
+            self.unpublished.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Whether everything before the ends last asked for has been read.
+    fn reached(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| {
+            self.reader
+                .positions()
+                .iter()
+                .zip(&asked.ends)
+                .all(|(position, end)| *end == 0 || position.next.is_some_and(|next| next >= *end))
+        })
+    }
+
+    fn publish(&mut self, shared: &Shared) {
+        let reached = self.reached();
+        let waiting = self.unpublished.is_some_and(|since| reached || since.elapsed() >= PUBLISH_EVERY);
+        if waiting {
+            self.unpublished = None;
+            shared.timeline.store(Arc::new(self.fold.timeline()));
+        }
+        // Only now may the moment move (`BUS-6`).
+        if reached && let Some(asked) = self.asked.take() {
+            shared.cover(asked.at_ms);
+        }
+    }
+}
