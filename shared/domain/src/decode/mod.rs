@@ -10,18 +10,29 @@
 //! * `DEC-3` a position that comes out is WGS-84.
 
 mod admit;
+#[cfg(test)]
+mod agreement;
+pub(crate) mod check;
 mod content_type;
+mod fast;
+mod owned;
+mod report;
+mod scan;
+pub(crate) mod tree;
 
 pub use admit::{Admission, FUTURE_MS, admit};
+pub use check::{MAX_ATTRIBUTE, MAX_DESCRIPTION, MAX_ENTRIES, MAX_ID, MAX_MEDIA, MAX_NAME};
 pub use content_type::{Encoding, content_type};
+pub use owned::observation_of;
 
 use crate::{
     crs::Crs,
-    mapping::{Mapping, Target},
+    mapping::{Mapped, Mapping, Target},
     observation::ObservationRef,
     reject::{Code, Reason},
     report::Report,
 };
+use std::sync::Arc;
 
 /// Longest message read, in bytes.
 pub const MAX_MESSAGE: usize = 1024 * 1024;
@@ -30,7 +41,7 @@ pub const MAX_MESSAGE: usize = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Decoder {
     default_crs: Crs,
-    mapping: Option<std::sync::Arc<Mapping>>,
+    mapping: Option<Arc<Mapping>>,
     target: Target,
 }
 
@@ -47,7 +58,7 @@ impl Decoder {
 
     /// For topics that hold an integrator's own messages.
     pub fn mapped(mapping: Mapping) -> Self {
-        Self { default_crs: mapping.crs(), target: mapping.target(), mapping: Some(std::sync::Arc::new(mapping)) }
+        Self { default_crs: mapping.crs(), target: mapping.target(), mapping: Some(Arc::new(mapping)) }
     }
 
     /// The same decoder with another reference system for positions whose message names none.
@@ -62,25 +73,65 @@ impl Decoder {
         self.target
     }
 
-    /// Reads an observation. A missing payload is read as an empty one. Asked of a decoder of reports, it refuses.
+    /// Reads an observation. A record without payload is read as an empty one. A decoder of reports refuses.
     pub fn observation<'a>(&self, payload: &'a [u8]) -> Result<ObservationRef<'a>, Reason> {
         self.observation_in(payload, self.default_crs)
     }
 
-    /// Like [`Self::observation`], with the feed's own default reference system.
+    /// Like [`Self::observation`], with the feed's own default reference system. A mapping's own system goes before both.
+    #[inline]
     pub fn observation_in<'a>(&self, payload: &'a [u8], default_crs: Crs) -> Result<ObservationRef<'a>, Reason> {
-        let _ = (payload, default_crs);
-        Err(Reason::new(Code::Malformed, "", "not read yet"))
+        let text = text_of(payload)?;
+        if let Some(mapping) = &self.mapping {
+            return match mapping.map_message(text)? {
+                Mapped::Observation(observation) => observation_of(observation, default_crs),
+                Mapped::Report(_) => Err(not_here("reports, not observations")),
+            };
+        }
+        match self.target {
+            Target::Observations => match fast::observation(text, default_crs) {
+                Some(observation) => Ok(observation),
+                None => tree::observation(text, default_crs),
+            },
+            Target::Reports => Err(not_here("reports, not observations")),
+        }
     }
 
-    /// Reads a report; its position is WGS-84 and its `crs` is `None`. Asked of a decoder of observations, it refuses.
+    /// Reads a report; its position is WGS-84 and its `crs` is `None`. A decoder of observations refuses.
     pub fn report(&self, payload: &[u8]) -> Result<Report, Reason> {
         self.report_in(payload, self.default_crs)
     }
 
     /// Like [`Self::report`], with the feed's own default reference system.
     pub fn report_in(&self, payload: &[u8], default_crs: Crs) -> Result<Report, Reason> {
-        let _ = (payload, default_crs);
-        Err(Reason::new(Code::Malformed, "", "not read yet"))
+        let text = text_of(payload)?;
+        if let Some(mapping) = &self.mapping {
+            return match mapping.map_message(text)? {
+                Mapped::Report(report) => report::checked(*report, default_crs),
+                Mapped::Observation(_) => Err(not_here("observations, not reports")),
+            };
+        }
+        match self.target {
+            Target::Reports => report::read(text, default_crs),
+            Target::Observations => Err(not_here("observations, not reports")),
+        }
     }
+}
+
+fn not_here(detail: &str) -> Reason {
+    Reason::new(Code::WrongType, "", format!("this topic holds {detail}"))
+}
+
+/// The payload as text, once and for all.
+#[inline]
+fn text_of(payload: &[u8]) -> Result<&str, Reason> {
+    if payload.len() > MAX_MESSAGE {
+        let detail = format!("the message is {} bytes long; at most {MAX_MESSAGE} are allowed", payload.len());
+        return Err(Reason::new(Code::TooLarge, "", detail));
+    }
+    if payload.is_empty() {
+        return Err(Reason::new(Code::EmptyPayload, "", "the record has no value"));
+    }
+    std::str::from_utf8(payload)
+        .map_err(|error| Reason::new(Code::NotUtf8, "", format!("not UTF-8 at byte {}", error.valid_up_to())))
 }

@@ -97,6 +97,11 @@ impl Mapping {
         Err(Reason::new(Code::Malformed, "", "not read yet"))
     }
 
+    /// Maps a message of a mapped topic.
+    pub(crate) fn map_message(&self, text: &str) -> Result<Mapped, Reason> {
+        self.map_json(text.as_bytes())
+    }
+
     /// Maps one CSV row.
     pub fn map_csv(&self, row: &CsvRow<'_>) -> Result<Mapped, Reason> {
         let _ = row;

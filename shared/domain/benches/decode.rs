@@ -1,0 +1,60 @@
+//! Prints what decoding one observation costs: `cargo bench -p gridwarden-domain --bench decode`.
+//!
+//! Messages are 250 to 280 bytes; one in ten has its fields in another order, one in twenty an unknown field.
+#![allow(clippy::print_stdout, reason = "prints its result")]
+
+use gridwarden_domain::decode::Decoder;
+use std::hint::black_box;
+use std::time::Instant;
+
+const MESSAGES: usize = 100_000;
+const ROUNDS: usize = 7;
+
+fn message(at: usize) -> String {
+    let kind = ["air", "vehicle", "noise"].into_iter().nth(at % 3).unwrap_or("air");
+    let mut fields = [
+        format!("\"id\":\"m-{at:010}\""),
+        format!("\"source\":\"{kind}-{:06}\"", at * 7919 % 200_000),
+        format!("\"kind\":\"{kind}\""),
+        format!("\"time\":{}", 1_760_000_000_000 + at * 10),
+        format!(
+            "\"position\":{{\"lon\":{:.6},\"lat\":{:.6},\"accuracy_m\":{}}}",
+            121.0 + (at % 1000) as f64 / 1013.0,
+            31.0 + (at % 997) as f64 / 1013.0,
+            at % 20
+        ),
+        format!(
+            "\"values\":{{\"pm25\":{:.1},\"pm10\":{:.1},\"speed\":{:.2}}}",
+            (at % 900) as f64 / 10.0,
+            (at % 1200) as f64 / 10.0,
+            (at % 3000) as f64 / 100.0
+        ),
+        "\"attributes\":{\"status\":\"ok\",\"fw\":\"2.4.1\"}".to_owned(),
+    ];
+    if at.is_multiple_of(10) {
+        fields.rotate_left(at / 10 % 7);
+    }
+    let extra = if at.is_multiple_of(20) { ",\"seq\":17" } else { "" };
+    format!("{{{}{extra}}}", fields.join(","))
+}
+
+fn main() {
+    let messages: Vec<String> = (0..MESSAGES).map(message).collect();
+    let bytes: usize = messages.iter().map(String::len).sum();
+    let decoder = Decoder::observations();
+    let mut nanos: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            let mut sum = 0i64;
+            for message in &messages {
+                let read = decoder.observation(black_box(message.as_bytes()));
+                sum += black_box(&read).as_ref().map_or(0, |read| read.time_ms & 1);
+            }
+            black_box(sum);
+            start.elapsed().as_nanos() as f64 / MESSAGES as f64
+        })
+        .collect();
+    nanos.sort_by(f64::total_cmp);
+    let median = nanos.get(ROUNDS / 2).copied().unwrap_or_default();
+    println!("decode: {median:.1} ns per observation, {} bytes each (median of {ROUNDS})", bytes / MESSAGES);
+}

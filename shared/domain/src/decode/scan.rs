@@ -1,0 +1,301 @@
+//! A cursor over JSON text for the fast path: plain strings, plain numbers, one look at each byte. `None` always means
+//! "not the common shape", never "wrong".
+
+use crate::value::{Fixed, SCALE};
+
+/// Where a scan stands.
+pub(super) struct Scan<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// A decimal number: sign, digits without the point, digits behind the point.
+#[derive(Clone, Copy)]
+pub(super) struct Decimal {
+    negative: bool,
+    digits: u64,
+    behind: usize,
+}
+
+/// Powers of ten that `f64` holds exactly and a number of at most 18 digits needs.
+const TENS: [f64; 19] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
+
+/// Millionths per digit behind the point, for up to six of them.
+const STEPS: [u64; 7] = [1_000_000, 100_000, 10_000, 1000, 100, 10, 1];
+
+/// Below this, rounding to `f64` and multiplying by a million (each off by half a unit in the last place at most) cannot
+/// reach the next millionth, so the integer is what [`Fixed::from_f64`] gives.
+const EXACT_MILLIONTHS: u64 = 1 << 51;
+
+impl Decimal {
+    /// The nearest `f64`: both parts are exact, so the one division rounds as `str::parse` does (Clinger 1990).
+    #[inline]
+    pub(super) fn to_f64(self) -> Option<f64> {
+        if self.digits > 1 << 53 {
+            return None;
+        }
+        let size = self.digits as f64 / TENS.get(self.behind)?;
+        Some(if self.negative { -size } else { size })
+    }
+
+    /// What [`Fixed::from_f64`] makes of [`Self::to_f64`].
+    #[inline]
+    pub(super) fn to_fixed(self) -> Option<Fixed> {
+        if let Some(step) = STEPS.get(self.behind)
+            && let Some(size) = self.digits.checked_mul(*step)
+            && size < EXACT_MILLIONTHS
+        {
+            let size = size as i64;
+            return Some(Fixed(if self.negative { -size } else { size }));
+        }
+        Fixed::from_f64(self.to_f64()?)
+    }
+}
+
+/// Every byte of a word.
+const fn all(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The high bit of each byte that ends a plain run of a string: `"`, `\`, DEL, anything below space. Bytes above the
+/// first one may be marked wrongly, the first never is.
+#[inline]
+fn stops(word: u64) -> u64 {
+    let is = |byte| {
+        let difference = word ^ all(byte);
+        difference.wrapping_sub(all(1)) & !difference
+    };
+    let below_space = word.wrapping_sub(all(0x20)) & !word;
+    (is(b'"') | is(b'\\') | is(0x7f) | below_space) & all(0x80)
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, bytes: text.as_bytes(), at: 0 }
+    }
+
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline]
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// Past an opening bracket.
+    #[inline]
+    pub(super) fn open(&mut self, bracket: u8) -> Option<()> {
+        self.space();
+        self.take(bracket)
+    }
+
+    /// Past a closing bracket that follows at once.
+    #[inline]
+    pub(super) fn is_closed(&mut self, bracket: u8) -> bool {
+        self.space();
+        self.take(bracket).is_some()
+    }
+
+    /// A key and its colon; the scan then stands at the value.
+    #[inline]
+    pub(super) fn key(&mut self) -> Option<&'a str> {
+        self.space();
+        let key = self.string()?;
+        self.space();
+        self.take(b':')?;
+        self.space();
+        Some(key)
+    }
+
+    /// Past a comma (true) or the closing bracket (false).
+    #[inline]
+    pub(super) fn another(&mut self, close: u8) -> Option<bool> {
+        self.space();
+        let byte = self.peek()?;
+        self.at += 1;
+        match byte {
+            b',' => Some(true),
+            byte if byte == close => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Nothing may follow but space.
+    #[inline]
+    pub(super) fn end(&mut self) -> Option<()> {
+        self.space();
+        (self.at == self.bytes.len()).then_some(())
+    }
+
+    /// A string without escapes and control characters (DEL included).
+    #[inline]
+    pub(super) fn string(&mut self) -> Option<&'a str> {
+        self.take(b'"')?;
+        let start = self.at;
+        let mut at = start;
+        while let Some(word) = self.bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            let stops = stops(u64::from_le_bytes(*word));
+            if stops != 0 {
+                at += (stops.trailing_zeros() / 8) as usize;
+                return self.close(start, at);
+            }
+            at += 8;
+        }
+        while !matches!(*self.bytes.get(at)?, b'"' | b'\\' | 0x7f | 0..0x20) {
+            at += 1;
+        }
+        self.close(start, at)
+    }
+
+    #[inline]
+    fn close(&mut self, start: usize, at: usize) -> Option<&'a str> {
+        self.at = at + 1;
+        if *self.bytes.get(at)? == b'"' { self.text.get(start..at) } else { None }
+    }
+
+    /// A number without exponent, at most 18 digits.
+    #[inline]
+    pub(super) fn number(&mut self) -> Option<Decimal> {
+        let negative = self.take(b'-').is_some();
+        let start = self.at;
+        let mut digits = self.run(0);
+        let ahead = self.at - start;
+        let leading_zero = ahead > 1 && self.bytes.get(start) == Some(&b'0');
+        let mut behind = 0;
+        if self.take(b'.').is_some() {
+            let point = self.at;
+            digits = self.run(digits);
+            behind = self.at - point;
+            if behind == 0 {
+                return None;
+            }
+        }
+        let exponent = matches!(self.peek(), Some(b'e' | b'E'));
+        let common = ahead > 0 && !leading_zero && !exponent && ahead + behind <= 18;
+        common.then_some(Decimal { negative, digits, behind })
+    }
+
+    /// Appends a run of digits to a number; a run too long wraps, and is refused by its length.
+    #[inline]
+    fn run(&mut self, mut digits: u64) -> u64 {
+        while let Some(digit) = self.peek().map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+            digits = digits.wrapping_mul(10).wrapping_add(u64::from(digit));
+            self.at += 1;
+        }
+        digits
+    }
+
+    /// A whole number that is not negative.
+    #[inline]
+    pub(super) fn integer(&mut self) -> Option<i64> {
+        let number = self.number()?;
+        if number.negative || number.behind > 0 { None } else { i64::try_from(number.digits).ok() }
+    }
+
+    /// Past a string, number, boolean or null nobody asked for.
+    #[inline]
+    pub(super) fn skip_scalar(&mut self) -> Option<()> {
+        match self.peek()? {
+            b'"' => self.string().map(|_| ()),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.number().map(|_| ()),
+        }
+    }
+
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        let found = self.bytes.get(self.at..)?.starts_with(word);
+        found.then(|| self.at += word.len())
+    }
+}
+
+const _: () = assert!(SCALE == 1_000_000, "STEPS are millionths");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &str) {
+        let parsed: f64 = text.parse().expect("number");
+        let decimal = Scan::new(text).number().expect("common");
+        if let Some(ours) = decimal.to_f64() {
+            assert_eq!(ours.to_bits(), parsed.to_bits(), "{text}");
+        }
+        if let Some(ours) = decimal.to_fixed() {
+            assert_eq!(Some(ours), Fixed::from_f64(parsed), "{text}");
+        }
+    }
+
+    #[test]
+    fn halves_and_edges_round_as_the_definition_does() {
+        for text in [
+            "0",
+            "-0",
+            "-0.0",
+            "0.0000005",
+            "0.0000015",
+            "-2.0000025",
+            "1.0000004999999",
+            "2251799813.685247",
+            "2251799813.685248",
+            "2251799813.685249",
+            "999999999999.9999",
+            "1000000000000",
+            "1000000000000.5",
+            "9007199254740992",
+            "9007199254740993",
+            "0.00000000000000001",
+            "999999999999999999",
+        ] {
+            check(text);
+        }
+    }
+
+    #[test]
+    fn the_first_stop_of_a_word_is_exact() {
+        let plain = *b"abcd\xc3\xa9\xff ";
+        assert_eq!(stops(u64::from_le_bytes(plain)), 0);
+        for at in 0..8 {
+            for byte in 0..=255u8 {
+                let mut word = plain;
+                if let Some(slot) = word.get_mut(at) {
+                    *slot = byte;
+                }
+                let expected = if matches!(byte, b'"' | b'\\' | 0x7f | 0..0x20) { at as u32 } else { 8 };
+                assert_eq!(stops(u64::from_le_bytes(word)).trailing_zeros() / 8, expected, "{word:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decimals_are_what_parse_makes_of_them(ahead in 0u64..100_000_000_000, behind in "[0-9]{0,9}", negative: bool) {
+            let sign = if negative { "-" } else { "" };
+            let point = if behind.is_empty() { "" } else { "." };
+            let text = format!("{sign}{ahead}{point}{behind}");
+            if ahead.to_string().len() + behind.len() <= 18 {
+                check(&text);
+            }
+        }
+
+        #[test]
+        fn millionths_are_exact(millionths in -(1i64 << 51)..(1i64 << 51)) {
+            let text = format!("{}{}.{:06}", if millionths < 0 { "-" } else { "" }, millionths.abs() / SCALE, millionths.abs() % SCALE);
+            prop_assert_eq!(Scan::new(&text).number().and_then(Decimal::to_fixed), Some(Fixed(millionths)));
+            check(&text);
+        }
+    }
+}
