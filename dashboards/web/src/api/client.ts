@@ -1,0 +1,107 @@
+// Talks to the console's API. The session is an HttpOnly cookie; the token itself stays in this tab's storage only so
+// that a console that was started again can be given it once more.
+import type {
+  Alerts,
+  AreaDetail,
+  AreaItem,
+  AreaValues,
+  City,
+  Entities,
+  EntityDetail,
+  Freshness,
+  Kpi,
+  Layer,
+  Metric,
+  ProblemDocument,
+  Series,
+} from './types';
+
+const TOKEN_KEY = 'gridwarden.token';
+
+export class ApiError extends Error {
+  readonly status: number;
+  readonly problem: ProblemDocument;
+  constructor(status: number, problem: ProblemDocument) {
+    super(problem.detail ?? problem.title ?? String(status));
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+/** Takes `#token=…` out of the address, once, so that it neither stays visible nor gets shared. */
+export function takeTokenFromAddress(): string | null {
+  const given = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (given !== null) {
+    history.replaceState(null, '', location.pathname + location.search);
+    sessionStorage.setItem(TOKEN_KEY, given);
+  }
+  return given ?? sessionStorage.getItem(TOKEN_KEY);
+}
+
+async function problemOf(answer: Response): Promise<ApiError> {
+  const kind = answer.headers.get('content-type') ?? '';
+  const body: unknown = kind.includes('json') ? await answer.json().catch(() => null) : null;
+  return new ApiError(answer.status, (body ?? { status: answer.status }) as ProblemDocument);
+}
+
+/** Exchanges the token for a session cookie. */
+export async function openSession(token: string): Promise<void> {
+  const answer = await fetch('/api/v1/session', { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+  if (!answer.ok) {
+    sessionStorage.removeItem(TOKEN_KEY);
+    throw await problemOf(answer);
+  }
+  sessionStorage.setItem(TOKEN_KEY, token);
+}
+
+export async function closeSession(): Promise<void> {
+  sessionStorage.removeItem(TOKEN_KEY);
+  await fetch('/api/v1/session', { method: 'DELETE' });
+}
+
+type Query = Record<string, string | number | boolean | null | undefined>;
+
+export function queryOf(query: Query): string {
+  const parts = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined) parts.set(name, String(value));
+  }
+  const text = parts.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+  const url = `/api/v1/${path}${queryOf(query)}`;
+  const options: RequestInit = signal === undefined ? {} : { signal };
+  let answer = await fetch(url, options);
+  const token = sessionStorage.getItem(TOKEN_KEY);
+  if (answer.status === 401 && token !== null) {
+    await openSession(token);
+    answer = await fetch(url, options);
+  }
+  if (!answer.ok) throw await problemOf(answer);
+  return (await answer.json()) as T;
+}
+
+const part = encodeURIComponent;
+
+export const api = {
+  city: (signal?: AbortSignal) => get<City>('city', {}, signal),
+  layers: (signal?: AbortSignal) => get<{ layers: Layer[] }>('layers', {}, signal),
+  metrics: (signal?: AbortSignal) => get<{ metrics: Metric[] }>('metrics', {}, signal),
+  areas: (query: { layer: string; q: string; limit: number }, signal?: AbortSignal) =>
+    get<{ areas: AreaItem[]; total: number }>('areas', query, signal),
+  areaById: (layer: string, id: number, signal?: AbortSignal) =>
+    get<{ areas: AreaItem[]; total: number }>('areas', { layer, id }, signal),
+  area: (layer: string, code: string, signal?: AbortSignal) =>
+    get<AreaDetail>(`areas/${part(layer)}/${part(code)}`, {}, signal),
+  values: (query: { layer: string; level: string; metric: string; span: number }, signal?: AbortSignal) =>
+    get<AreaValues>('metrics/areas', query, signal),
+  series: (query: { layer: string; code: string; metric: string; window: number; last: number }, signal?: AbortSignal) =>
+    get<Series>('metrics/series', query, signal),
+  entities: (signal?: AbortSignal) => get<Entities>('entities', {}, signal),
+  entity: (source: string, signal?: AbortSignal) => get<EntityDetail>(`entities/${part(source)}`, {}, signal),
+  alerts: (query: { limit: number; open?: boolean }, signal?: AbortSignal) => get<Alerts>('alerts', query, signal),
+  kpi: (signal?: AbortSignal) => get<Kpi>('kpi', {}, signal),
+  freshness: (signal?: AbortSignal) => get<Freshness>('freshness', {}, signal),
+};

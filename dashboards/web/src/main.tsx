@@ -1,0 +1,16 @@
+import { createRoot } from 'react-dom/client';
+import 'maplibre-gl/dist/maplibre-gl.css';
+import './styles/tokens.css';
+import './styles/layout.css';
+import './styles/panels.css';
+import { App } from './app';
+import { SpeechProvider } from './i18n';
+
+const root = document.getElementById('root');
+if (root !== null) {
+  createRoot(root).render(
+    <SpeechProvider>
+      <App />
+    </SpeechProvider>,
+  );
+}

@@ -1,0 +1,60 @@
+// The token field.
+import { useState, type SyntheticEvent } from 'react';
+import { ApiError, openSession } from '../api/client';
+import { useSpeech } from '../i18n';
+
+export function SignIn({ enter }: { enter: (token: string) => Promise<void> }) {
+  const { t, lang, switchLang } = useSpeech();
+  const [token, setToken] = useState('');
+  const [fault, setFault] = useState<'refused' | 'failed' | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  const submit = async (event: SyntheticEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setFault(null);
+    try {
+      await openSession(token.trim());
+      await enter(token.trim());
+    } catch (error) {
+      setFault(error instanceof ApiError && error.status === 401 ? 'refused' : 'failed');
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <main className="gate">
+      <h1 className="gate-name">{t('app.name')}</h1>
+      <form className="gate-form" onSubmit={(event) => void submit(event)}>
+        <h2>{t('session.title')}</h2>
+        <p className="quiet" id="session-about">
+          {t('session.about')}
+        </p>
+        <label htmlFor="token">{t('session.token')}</label>
+        <input
+          id="token"
+          name="token"
+          type="password"
+          autoComplete="off"
+          spellCheck={false}
+          value={token}
+          aria-describedby="session-about"
+          onChange={(event) => setToken(event.target.value)}
+          required
+        />
+        {fault !== null && (
+          <p className="fault" role="alert">
+            {t(fault === 'refused' ? 'session.refused' : 'app.failed')}
+          </p>
+        )}
+        <button type="submit" className="button primary" disabled={busy || token.trim() === ''}>
+          {t('session.enter')}
+        </button>
+      </form>
+      <button type="button" className="link" onClick={switchLang} aria-label={t('lang.label')} lang={lang === 'en' ? 'zh-CN' : 'en'}>
+        {t('lang.switch')}
+      </button>
+    </main>
+  );
+}

@@ -1,0 +1,78 @@
+// Name of the city, whether it is simulated, how fresh the data are, language and theme.
+import type { Key } from '../i18n/en';
+import { useSpeech } from '../i18n';
+import { age, clock } from '../pure/format';
+import { grade, type Feed } from '../pure/freshness';
+import type { Ground } from '../pure/scale';
+import type { Model } from '../state/model';
+
+const FEEDS: readonly Feed[] = ['observations', 'entities', 'metrics', 'live'];
+
+function ageOf(model: Model, feed: Feed, now: number): number | null {
+  if (feed === 'live') return model.heardAt === null ? null : now - model.heardAt;
+  const at = model.freshness?.[feed] ?? null;
+  return at === null ? null : Math.max(0, now + model.offset - at);
+}
+
+function FreshChip({ model, feed, now }: { model: Model; feed: Feed; now: number }) {
+  const { t, lang } = useSpeech();
+  const old = ageOf(model, feed, now);
+  const lost = feed === 'live' && model.live === 'lost';
+  const found = lost ? 'stale' : grade(feed, old);
+  const said = old === null ? t('fresh.none') : age(old, lang);
+  const about = t(`fresh.${feed}.about` as Key);
+  return (
+    <li className="fresh" data-grade={found} data-feed={feed} title={about}>
+      <span className="fresh-dot" aria-hidden="true" />
+      <span className="fresh-name">{t(`fresh.${feed}` as Key)}</span>
+      <span className="fresh-age num">{lost ? t('fresh.lost') : said}</span>
+      <span className="hidden">{t(`fresh.grade.${found}` as Key)}</span>
+    </li>
+  );
+}
+
+interface TopBarProps {
+  model: Model;
+  now: number;
+  ground: Ground;
+  flipGround: () => void;
+  leave: () => void;
+}
+
+export function TopBar({ model, now, ground, flipGround, leave }: TopBarProps) {
+  const { t, tx, lang, switchLang } = useSpeech();
+  const cityNow = now + model.offset;
+  return (
+    <header className="top">
+      <a className="skip" href="#alerts">
+        {t('app.skip')}
+      </a>
+      <h1 className="top-city">
+        <span className="brand">{t('app.name')}</span>
+        <span className="top-name">{tx(model.city.name, t('app.title'))}</span>
+      </h1>
+      {model.city.simulated && (
+        <p className="simulated" title={t('app.simulated.about')}>
+          {t('app.simulated')}
+        </p>
+      )}
+      <ul className="freshness" aria-label={t('fresh.title')}>
+        {FEEDS.map((feed) => (
+          <FreshChip key={feed} model={model} feed={feed} now={now} />
+        ))}
+      </ul>
+      <time className="top-clock num">{clock(cityNow, cityNow, model.city.timezone, lang)}</time>
+      <div className="top-buttons">
+        <button type="button" className="button small" onClick={switchLang} aria-label={t('lang.label')} data-do="lang">
+          {t('lang.switch')}
+        </button>
+        <button type="button" className="button small" onClick={flipGround} aria-label={t('theme.label')} data-do="theme">
+          {t(ground === 'dark' ? 'theme.light' : 'theme.dark')}
+        </button>
+        <button type="button" className="button small" onClick={leave} data-do="leave">
+          {t('session.leave')}
+        </button>
+      </div>
+    </header>
+  );
+}
