@@ -1,0 +1,141 @@
+//! dispatch's story from start to end.
+
+use crate::board::Board;
+use crate::config::Config;
+use crate::courier::{Courier, Office};
+use crate::endpoint::Target;
+use crate::http::{self, Api};
+use crate::intake;
+use crate::ledger::Ledger;
+use crate::ledger_log::{self, LedgerLog};
+use crate::metrics::Metrics;
+use crate::retry::Schedule;
+use crate::router::{Router, Way};
+use crate::sender::Sender;
+use crate::status::Status;
+use crate::tables::{self, Tables};
+use anyhow::{Context, Result};
+use gridwarden_bus::{BusError, KafkaConfig, Producer, ProducerOptions, topics};
+use gridwarden_domain::city::CityFile;
+use gridwarden_runtime::clock::now_ms;
+use gridwarden_runtime::health::Health;
+use gridwarden_runtime::http as shell;
+use gridwarden_runtime::shutdown::{Shutdown, Tasks};
+use gridwarden_runtime::telemetry;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+const PAUSE: Duration = Duration::from_secs(1);
+/// Batches read ahead of the router.
+const AHEAD: usize = 4;
+/// Jobs on the way to a courier.
+const INBOX: usize = 256;
+
+/// Runs dispatch until the shutdown.
+pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
+    let targets = endpoints(&config.city.folder)?;
+    let registry = telemetry::registry("dispatch");
+    let metrics = Metrics::new(&registry).context("metrics")?;
+    let health = Health::new("dispatch");
+    let listener = shell::bind(config.http.listen).await?;
+    let board = Arc::new(Board::new(now_ms(), config.stream.keep));
+    let producer = Producer::new(&config.kafka, &ProducerOptions::named("gridwarden-dispatch"))?;
+    let log = LedgerLog::new(producer, Arc::clone(&board));
+    let office = office(&config, &metrics, &log, &shutdown)?;
+    let writer = tables::writer(&config.clickhouse, &registry)?;
+    let endpoints: Endpoints = targets.into_iter().map(|target| (Arc::new(target), Arc::default())).collect();
+
+    let mut tasks = Tasks::new(&shutdown);
+    let api = Api {
+        board: Arc::clone(&board),
+        endpoints: Arc::new(endpoints.clone()),
+        auth: config.auth.clone(),
+        metrics: metrics.clone(),
+    };
+    let routes = shell::status_router(health.clone(), registry).merge(http::router(api));
+    let serving = shell::serve(listener, routes, shutdown.clone());
+    tasks.spawn("http", async move { serving.await.context("the HTTP server stopped") });
+
+    if let Some(ledger) = ledger(&config.kafka, &health, &shutdown).await? {
+        tracing::info!(endpoints = endpoints.len(), deliveries = ledger.len(), "ledger read");
+        board.begin(ledger);
+        let ways = couriers(&endpoints, &board, &office, &mut tasks);
+        let max_age_ms = i64::from(config.webhooks.deliver_max_age_s) * 1000;
+        let router = Router { board, ways, log, metrics: metrics.clone(), max_age_ms, health };
+        let (sender, inbox) = mpsc::channel(AHEAD);
+        tasks.spawn("router", router.run(inbox));
+        let (kafka, figures, ending) = (config.kafka.clone(), metrics.clone(), shutdown.clone());
+        tasks.thread("alerts", move || intake::run(&kafka, &figures, &sender, &ending))?;
+        let tables = Tables { writer, metrics, handle: Handle::current(), shutdown };
+        tasks.thread("tables", move || tables.run(&config.kafka))?;
+    }
+    tasks.finish().await
+}
+
+/// Reads the ledger, waiting for Kafka and its topics as long as they are not there. `None` when the shutdown came first.
+async fn ledger(kafka: &KafkaConfig, health: &Health, shutdown: &Shutdown) -> Result<Option<Ledger>> {
+    loop {
+        let (own, ending) = (kafka.clone(), shutdown.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            gridwarden_bus::topic_meta(&own, topics::ALERTS)?;
+            ledger_log::read(&own, &ending)
+        });
+        let error = match read.await.context("reading the ledger was cut off")? {
+            Ok(ledger) => {
+                health.set_part("kafka", true, "");
+                return Ok(ledger);
+            }
+            Err(error) => error,
+        };
+        if !error.is_transient() && !matches!(error, BusError::UnknownTopic { .. }) {
+            return Err(error).context("the ledger cannot be read");
+        }
+        health.set_part("kafka", false, &error.to_string());
+        tracing::warn!(%error, "waiting for kafka");
+        if !shutdown.sleep(PAUSE).await {
+            return Ok(None);
+        }
+    }
+}
+
+/// The endpoints of the city folder.
+fn endpoints(folder: &Path) -> Result<Vec<Target>> {
+    let path = folder.join("city.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let city: CityFile = toml::from_str(&text).with_context(|| format!("{} is not understood", path.display()))?;
+    Target::all(&city.endpoints, folder).with_context(|| format!("{}", path.display()))
+}
+
+fn office(config: &Config, metrics: &Metrics, log: &LedgerLog, shutdown: &Shutdown) -> Result<Office> {
+    let webhooks = &config.webhooks;
+    let timeout = Duration::from_secs(u64::from(webhooks.timeout_s.max(1)));
+    Ok(Office {
+        sender: Sender::new(timeout).context("the HTTP client cannot be made")?,
+        schedule: Arc::new(Schedule::new(&webhooks.schedule_s, webhooks.jitter)),
+        log: log.clone(),
+        metrics: metrics.clone(),
+        concurrency: webhooks.concurrency.max(1),
+        queue: webhooks.queue.max(1),
+        shutdown: shutdown.clone(),
+    })
+}
+
+type Endpoints = Vec<(Arc<Target>, Arc<Status>)>;
+
+fn couriers(endpoints: &Endpoints, board: &Board, office: &Office, tasks: &mut Tasks) -> Vec<Way> {
+    let mut ways = Vec::new();
+    for (target, status) in endpoints {
+        if board.is_gone(&target.id) {
+            status.set_gone();
+        }
+        office.metrics.gone.with_label_values(&[&target.id]).set(i64::from(status.is_gone()));
+        let (jobs, inbox) = mpsc::channel(INBOX);
+        let courier = Courier::new(Arc::clone(target), Arc::clone(status), office.clone());
+        tasks.spawn("courier", courier.run(inbox));
+        ways.push(Way { target: Arc::clone(target), jobs });
+    }
+    ways
+}

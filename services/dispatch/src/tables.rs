@@ -1,0 +1,111 @@
+//! Alerts and deliveries to ClickHouse: a reader of its own over both topics, so that ClickHouse may be away for as long as
+//! it likes without delaying a webhook and without a row being lost; what it has not taken yet stays in Kafka (`DSP-9`).
+//!
+//! At each start both topics are written again from their beginning; the tables collapse what they know.
+
+use crate::intake;
+use crate::ledger_log::{options, whole};
+use crate::metrics::Metrics;
+use anyhow::{Context, Result};
+use gridwarden_bus::{Batch, KafkaConfig, Reader, topics};
+use gridwarden_domain::alert::Alert;
+use gridwarden_domain::delivery::{Delivery, State};
+use gridwarden_runtime::prometheus::Registry;
+use gridwarden_runtime::shutdown::Shutdown;
+use gridwarden_store::rows::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState, Table};
+use gridwarden_store::{Block, BlockWriter};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// Rows of a block.
+const BATCH: usize = 10_000;
+/// Pause after an error that trying again at once cannot mend (a table that is not there yet).
+const PAUSE: Duration = Duration::from_secs(5);
+/// Index of `alerts.v1` among the topics read.
+const ALERTS: u16 = 0;
+
+/// The writer of the two tables.
+pub struct Tables {
+    /// Inserts.
+    pub writer: BlockWriter,
+    /// Figures.
+    pub metrics: Metrics,
+    /// The runtime inserts run on; this is a thread beside it.
+    pub handle: Handle,
+    /// The end.
+    pub shutdown: Shutdown,
+}
+
+impl Tables {
+    /// Reads and writes until the shutdown.
+    pub fn run(&self, kafka: &KafkaConfig) -> Result<()> {
+        let mut assignments = whole(kafka, topics::ALERTS)?;
+        assignments.extend(whole(kafka, topics::DELIVERIES)?);
+        let mut reader = Reader::open(kafka, &assignments, &options("gridwarden-dispatch-tables"))?;
+        while let Some(batch) = intake::poll(&mut reader, BATCH, &self.shutdown)? {
+            let (alerts, deliveries) = blocks(&batch);
+            let both = async {
+                self.insert(&alerts, "alerts").await;
+                self.insert(&deliveries, "deliveries").await;
+            };
+            self.handle.block_on(async {
+                tokio::select! { () = both => {}, () = self.shutdown.wait() => {} }
+            });
+        }
+        Ok(())
+    }
+
+    /// Inserts a block, however long it takes.
+    async fn insert<T: Table>(&self, block: &Block<T>, table: &str) {
+        let token = hex::encode(Sha256::digest(block.bytes()));
+        while let Err(error) = self.writer.insert(block, &token).await {
+            self.metrics.table_failures.inc();
+            tracing::error!(table, %error, "clickhouse does not take rows, will try again");
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.metrics.table_rows.with_label_values(&[table]).inc_by(block.rows() as u64);
+    }
+}
+
+/// The rows of a batch. What cannot be read was counted where it is read first.
+fn blocks(batch: &Batch) -> (Block<Alerts>, Block<Deliveries>) {
+    let (mut alerts, mut deliveries) = (Block::new(), Block::new());
+    for record in batch.records() {
+        let Some(payload) = record.payload else { continue };
+        if record.topic == ALERTS {
+            if let Ok(alert) = serde_json::from_slice::<Alert>(payload) {
+                alerts.push(&AlertRow(&alert));
+            }
+        } else if let Ok(delivery) = serde_json::from_slice::<Delivery>(payload) {
+            deliveries.push(&row(&delivery));
+        }
+    }
+    (alerts, deliveries)
+}
+
+fn row(delivery: &Delivery) -> DeliveryRow<'_> {
+    DeliveryRow {
+        alert: &delivery.alert,
+        seq: delivery.seq,
+        endpoint: &delivery.endpoint,
+        state: match delivery.state {
+            State::Waiting => DeliveryState::Waiting,
+            State::Skipped => DeliveryState::Skipped,
+            State::Failed => DeliveryState::Failed,
+            State::Delivered => DeliveryState::Delivered,
+        },
+        attempts: delivery.attempts,
+        status: delivery.status,
+        detail: &delivery.detail,
+        first_ms: delivery.first_at,
+        last_ms: delivery.last_at,
+        next_ms: delivery.next_at,
+    }
+}
+
+/// A writer whose failures come back, so that they can be counted.
+pub fn writer(config: &gridwarden_store::ClickHouseConfig, registry: &Registry) -> Result<BlockWriter> {
+    let metrics = gridwarden_store::StoreMetrics::new(registry).context("store metrics")?;
+    Ok(BlockWriter::new(config, gridwarden_store::WriterOptions::default(), metrics))
+}
