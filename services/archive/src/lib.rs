@@ -1,1 +1,126 @@
-//! Placeholder.
+//! The archive: every observation and report of the topics as a row in ClickHouse, exactly once; what cannot be taken in
+//! `rejects.v1` and in ClickHouse.
+//!
+//! It has no state of its own: its cursor is what ClickHouse holds ([`plan`]). It refuses to know rules, windows and alerts;
+//! ClickHouse may be away without anybody but the archive noticing.
+//!
+//! ```text
+//!  Kafka ─▶ pipeline (thread): poll ─▶ judge ─▶ rows ─▶ blocks ──bounded──▶ insert (task) ─▶ ClickHouse, rejects.v1
+//!             ▲ waits for the control topics (what is in force)      ▲ back-pressure: not reading
+//!           prepare: read back what is held, per partition ─▶ plan
+//! ```
+//!
+//! Invariants:
+//! * `ARC-1` an offset is inserted exactly when ClickHouse does not hold it ([`plan`]).
+//! * `ARC-2` rows ahead of the log, or records that are gone, stop it with words ([`plan`]).
+//! * `ARC-3` a block holds one append day and is one part ([`blocks`]).
+//! * `ARC-4` a block's token is a function of exactly its rows ([`blocks`]).
+//! * `ARC-5` every record becomes a row, a reject or a marker, never two of them ([`judge`](mod@judge)).
+//! * `ARC-6` a reject is acknowledged by Kafka before its row is written.
+#![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]
+
+pub mod blocks;
+mod city;
+mod collect;
+mod config;
+mod insert;
+pub mod judge;
+pub mod metrics;
+mod pipeline;
+pub mod plan;
+mod prepare;
+pub mod rows;
+pub mod sources;
+mod watch;
+
+pub use config::{ArchiveSection, CitySection, Config, config};
+
+use anyhow::{Context, Result};
+use blocks::Limits;
+use collect::Collector;
+use gridwarden_bus::{Producer, ProducerOptions};
+use gridwarden_runtime::health::Health;
+use gridwarden_runtime::shutdown::{Shutdown, Tasks};
+use gridwarden_runtime::{http, prometheus::Registry, telemetry};
+use gridwarden_store::{BlockWriter, StoreMetrics, WriterOptions};
+use insert::Inserter;
+use metrics::Metrics;
+use pipeline::Pipeline;
+use prepare::Prepared;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use watch::Watch;
+
+/// Blocks between reading and inserting.
+const HANDED_OVER: usize = 2;
+
+/// Runs the archive until shutdown.
+pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
+    let health = Health::new("archive");
+    let registry = telemetry::registry("archive");
+    let metrics = Metrics::new(&registry).context("metrics")?;
+    let listener = http::bind(config.http.listen).await?;
+    let router = http::status_router(health.clone(), registry.clone());
+    let mut tasks = Tasks::new(&shutdown);
+    let ending = shutdown.clone();
+    tasks.spawn("http", async move { Ok(http::serve(listener, router, ending).await?) });
+    match prepare::until_ready(&config, &health, &shutdown).await {
+        Ok(Some(prepared)) => start(&config, prepared, (&registry, metrics, health), (&mut tasks, &shutdown))?,
+        // The end began before everything was there.
+        Ok(None) => {}
+        Err(error) => {
+            shutdown.trigger("the archive cannot start");
+            tasks.finish().await.ok();
+            return Err(error);
+        }
+    }
+    tasks.finish().await
+}
+
+fn start(
+    config: &Config,
+    prepared: Prepared,
+    (registry, metrics, health): (&Registry, Metrics, Health),
+    (tasks, shutdown): (&mut Tasks, &Shutdown),
+) -> Result<()> {
+    let (sender, receiver) = tokio::sync::mpsc::channel(HANDED_OVER);
+    let store = StoreMetrics::new(registry).context("metrics")?;
+    let inserter = Inserter {
+        writer: BlockWriter::new(&config.clickhouse, WriterOptions::default(), store),
+        producer: Producer::new(&config.kafka, &ProducerOptions::named("gridwarden-archive"))?,
+        metrics: metrics.clone(),
+        health: health.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let own = &config.archive;
+    let limits = Limits { rows: own.block_rows, bytes: own.block_mib << 20, age_ms: own.block_ms };
+    let positions: Arc<Vec<AtomicI64>> = Arc::new(prepared.from.iter().map(|from| AtomicI64::new(*from)).collect());
+    let sources = Arc::new(prepared.sources);
+    metrics.lost.inc_by(prepared.lost);
+    let watch = Watch {
+        kafka: config.kafka.clone(),
+        sources: Arc::clone(&sources),
+        partitions: prepared.partitions.iter().map(|known| (known.topic, known.partition)).collect(),
+        positions: Arc::clone(&positions),
+        metrics: metrics.clone(),
+        health: health.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let pipeline = Pipeline {
+        sources,
+        partitions: prepared.partitions,
+        reader: prepared.reader,
+        control: prepared.control,
+        collector: Collector::new(limits, prepared.feeds, metrics.clone()),
+        metrics,
+        health: health.clone(),
+        shutdown: shutdown.clone(),
+        sender,
+        positions,
+    };
+    tasks.spawn("insert", inserter.run(receiver));
+    tasks.thread("archive", move || pipeline.run())?;
+    tasks.thread("watch", move || watch.run())?;
+    health.set_ready(true, "");
+    Ok(())
+}

@@ -2,6 +2,8 @@
 //!
 //! A table's columns are listed in the order its `encode` writes them; a test against the engine inserts and reads each.
 
+#![allow(private_interfaces, reason = "`Table` is sealed: its encoder cannot be named outside")]
+
 mod alert;
 mod metric;
 mod observation;
@@ -9,7 +11,7 @@ mod report;
 
 pub use alert::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState};
 pub use metric::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, entity_version, metric_version};
-pub use observation::{ObservationRow, Observations, RejectRow, Rejects};
+pub use observation::{ObservationRow, Observations, RejectRow, Rejects, Said};
 pub use report::{ReportRow, Reports};
 
 use crate::encode::Encoder;

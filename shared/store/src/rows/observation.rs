@@ -6,7 +6,9 @@ use gridwarden_domain::{
     identity::RecordId,
     observation::{ObservationRef, Position},
     reject::Reason,
+    value::Fixed,
 };
+use std::borrow::Cow;
 
 /// An observation with its identity and its places.
 pub struct ObservationRow<'a> {
@@ -17,13 +19,39 @@ pub struct ObservationRow<'a> {
     /// Feed, empty for live ones.
     pub feed: &'a str,
     /// What was said.
-    pub observation: &'a ObservationRef<'a>,
+    pub said: Said<'a>,
     /// Its position, or the registered one of a fixed entity.
     pub position: Option<Position>,
     /// Areas that contain it, every layer and level, leaf first.
     pub areas: Areas<'a>,
     /// Whether it came later than `max_age`.
     pub late: bool,
+}
+
+/// What an observation says, borrowed part by part: its lists make an [`ObservationRef`] invariant, so that a borrowed whole
+/// could not be put beside shorter-lived areas.
+#[derive(Clone, Copy)]
+pub struct Said<'a> {
+    id: &'a str,
+    source: &'a str,
+    kind: &'a str,
+    time_ms: i64,
+    values: &'a [(Cow<'a, str>, Fixed)],
+    attributes: &'a [(Cow<'a, str>, Cow<'a, str>)],
+}
+
+impl<'a> Said<'a> {
+    /// Borrows from an observation.
+    pub fn of<'payload: 'a>(observation: &'a ObservationRef<'payload>) -> Self {
+        Self {
+            id: observation.id.as_deref().unwrap_or(""),
+            source: &observation.source,
+            kind: &observation.kind,
+            time_ms: observation.time_ms,
+            values: &observation.values,
+            attributes: &observation.attributes,
+        }
+    }
 }
 
 /// Table `observations_rows`.
@@ -37,14 +65,14 @@ impl sealed::Table for Observations {
     const ONE_PARTITION: bool = true;
 
     fn encode(row: &ObservationRow<'_>, out: &mut Encoder<'_>) {
-        let said = row.observation;
+        let said = row.said;
         out.record(row.record);
         out.i64(row.appended_ms);
         out.i64(said.time_ms);
         out.str(row.feed);
-        out.str(&said.source);
-        out.str(&said.kind);
-        out.str(said.id.as_deref().unwrap_or(""));
+        out.str(said.source);
+        out.str(said.kind);
+        out.str(said.id);
         position(out, row.position);
         out.areas(row.areas);
         out.array(said.values.iter(), |e, (name, _)| e.str(name));

@@ -1,0 +1,164 @@
+//! From records to rows on the shelves: judge, place, encode.
+
+use crate::blocks::{DAY_MS, Limits, Shelf};
+use crate::insert::Work;
+use crate::judge::{Envelope, Feeds, Verdict, judge};
+use crate::metrics::Metrics;
+use crate::rows::{place_observation, place_report};
+use crate::sources::Source;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use gridwarden_bus::{Record, headers};
+use gridwarden_domain::control::Timeline;
+use gridwarden_domain::identity::RecordId;
+use gridwarden_domain::locate::Places;
+use gridwarden_domain::observation::ObservationRef;
+use gridwarden_domain::reject::{Reason, Reject};
+use gridwarden_domain::report::Report;
+use gridwarden_store::rows::{ObservationRow, Observations, RejectRow, Rejects, ReportRow, Reports, Said};
+use std::collections::BTreeMap;
+
+/// Longest payload kept with a reject: `rejects.v1` takes 2 MiB, and base64 adds a third.
+const MAX_KEPT: usize = 1_400_000;
+
+/// What is the same for all records of a batch.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment<'t> {
+    /// What is in force.
+    pub(crate) timeline: &'t Timeline,
+    /// The wall clock, epoch milliseconds.
+    pub(crate) now_ms: i64,
+}
+
+/// Rows being collected.
+pub(crate) struct Collector {
+    observations: Shelf<Observations>,
+    reports: Shelf<Reports>,
+    rejects: Shelf<Rejects>,
+    /// The rejects of each day's block, for the topic.
+    for_topic: BTreeMap<i64, Vec<Reject>>,
+    feeds: Feeds,
+    metrics: Metrics,
+    places: Places,
+}
+
+/// A row's place in the log and in time.
+#[derive(Clone, Copy)]
+struct Origin {
+    record: RecordId,
+    appended_ms: i64,
+}
+
+impl Collector {
+    pub(crate) fn new(limits: Limits, feeds: Feeds, metrics: Metrics) -> Self {
+        // Rejects are kept twice until they are acknowledged, and each is a message of its own.
+        let of_rejects = Limits { rows: limits.rows.min(10_000), bytes: limits.bytes.min(8 << 20), ..limits };
+        Self {
+            observations: Shelf::new(limits),
+            reports: Shelf::new(limits),
+            rejects: Shelf::new(of_rejects),
+            for_topic: BTreeMap::new(),
+            feeds,
+            metrics,
+            places: Places::new(),
+        }
+    }
+
+    /// Takes a record that ClickHouse does not hold yet.
+    pub(crate) fn add(&mut self, source: &Source, record: &Record<'_>, moment: Moment<'_>) {
+        let envelope = Envelope {
+            payload: record.payload,
+            feed: record.header(headers::FEED),
+            content_type: record.header(headers::CONTENT_TYPE),
+            end: record.header(headers::END).is_some(),
+            appended_ms: record.appended_ms,
+        };
+        let id = RecordId { topic_id: source.meta.id, partition: record.partition, offset: record.offset };
+        let origin = Origin { record: id, appended_ms: record.appended_ms };
+        match judge(&source.decoder, &self.feeds, &envelope) {
+            Verdict::Marker => {
+                self.metrics.marker.inc();
+                return;
+            }
+            Verdict::Observation { feed, said, late } => self.observation(origin, (feed, late), &said, moment),
+            Verdict::Report { feed, said, late } => self.report(origin, (feed, late), &said, moment),
+            Verdict::Reject(reason) => {
+                self.reject(origin, &source.topic, (reason, record.payload.unwrap_or_default()), moment);
+            }
+        }
+        self.metrics.in_flight.inc();
+    }
+
+    fn observation(&mut self, at: Origin, (feed, late): (&str, bool), said: &ObservationRef<'_>, moment: Moment<'_>) {
+        let (position, areas) = place_observation(moment.timeline, said, at.appended_ms, &mut self.places);
+        if areas.is_empty() {
+            self.metrics.nowhere.with_label_values(&["observations"]).inc();
+        }
+        let row = ObservationRow {
+            record: at.record,
+            appended_ms: at.appended_ms,
+            feed,
+            said: Said::of(said),
+            position,
+            areas: &areas,
+            late,
+        };
+        self.observations.push((at.record, at.appended_ms), late, &row, moment.now_ms);
+    }
+
+    fn report(&mut self, at: Origin, (feed, late): (&str, bool), said: &Report, moment: Moment<'_>) {
+        let areas = place_report(moment.timeline, said, at.appended_ms, &mut self.places);
+        if areas.is_empty() {
+            self.metrics.nowhere.with_label_values(&["reports"]).inc();
+        }
+        let row = ReportRow { record: at.record, appended_ms: at.appended_ms, feed, report: said, areas: &areas, late };
+        self.reports.push((at.record, at.appended_ms), late, &row, moment.now_ms);
+    }
+
+    fn reject(&mut self, at: Origin, topic: &str, (reason, payload): (Reason, &[u8]), moment: Moment<'_>) {
+        let payload = payload.get(..MAX_KEPT).unwrap_or(payload);
+        let row = RejectRow {
+            record: at.record,
+            topic,
+            reason: &reason,
+            appended_ms: at.appended_ms,
+            first_seen_ms: moment.now_ms,
+            payload,
+        };
+        self.rejects.push((at.record, at.appended_ms), false, &row, moment.now_ms);
+        self.for_topic.entry(at.appended_ms.div_euclid(DAY_MS)).or_default().push(Reject {
+            origin: at.record,
+            topic: topic.to_owned(),
+            reason,
+            appended_at: at.appended_ms,
+            first_seen: moment.now_ms,
+            payload_base64: STANDARD.encode(payload),
+        });
+    }
+
+    /// A block that is due.
+    pub(crate) fn take_due(&mut self, now_ms: i64) -> Option<Work> {
+        if let Some(filled) = self.observations.take_due(now_ms) {
+            return Some(Work::Observations(filled));
+        }
+        if let Some(filled) = self.reports.take_due(now_ms) {
+            return Some(Work::Reports(filled));
+        }
+        let filled = self.rejects.take_due(now_ms)?;
+        let rejects = self.for_topic.remove(&filled.day).unwrap_or_default();
+        Some(Work::Rejects(filled, rejects))
+    }
+
+    /// Any block, for the end.
+    pub(crate) fn take_any(&mut self) -> Option<Work> {
+        if let Some(filled) = self.observations.take_any() {
+            return Some(Work::Observations(filled));
+        }
+        if let Some(filled) = self.reports.take_any() {
+            return Some(Work::Reports(filled));
+        }
+        let filled = self.rejects.take_any()?;
+        let rejects = self.for_topic.remove(&filled.day).unwrap_or_default();
+        Some(Work::Rejects(filled, rejects))
+    }
+}

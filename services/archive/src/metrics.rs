@@ -1,0 +1,71 @@
+//! What the archive counts; the one place for the names.
+//!
+//! Conservation: read = accepted + late + rejected + duplicate + marker + in flight.
+
+use gridwarden_runtime::prometheus::{self, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// The archive's figures.
+#[derive(Clone)]
+pub struct Metrics {
+    /// Records read, by topic.
+    pub read: IntCounterVec,
+    /// Rows ClickHouse has, not late, by table.
+    pub accepted: IntCounterVec,
+    /// Late rows ClickHouse has, by table.
+    pub late: IntCounterVec,
+    /// Rejects, by code, once they are in the topic and in ClickHouse.
+    pub rejected: IntCounterVec,
+    /// Records ClickHouse had already.
+    pub duplicate: IntCounter,
+    /// Ends of feeds.
+    pub marker: IntCounter,
+    /// Rows in no area of any layer, by table.
+    pub nowhere: IntCounterVec,
+    /// Records read, not yet acknowledged.
+    pub in_flight: IntGauge,
+    /// Records in the log that were not read yet, by topic.
+    pub lag: IntGaugeVec,
+    /// Records retention deleted before they were archived.
+    pub lost: IntCounter,
+    /// Control records that could not be taken.
+    pub control_skipped: IntGauge,
+}
+
+impl Metrics {
+    /// Makes and registers them.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let by = |name: &str, help: &str, label: &str| {
+            let counter = IntCounterVec::new(Opts::new(format!("gridwarden_archive_{name}"), help), &[label])?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let one = |name: &str, help: &str| {
+            let counter = IntCounter::new(format!("gridwarden_archive_{name}"), help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let level = |name: &str, help: &str| {
+            let gauge = IntGauge::new(format!("gridwarden_archive_{name}"), help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        let lag = IntGaugeVec::new(
+            Opts::new("gridwarden_archive_lag_records", "Records in the log that were not read yet"),
+            &["topic"],
+        )?;
+        registry.register(Box::new(lag.clone()))?;
+        Ok(Self {
+            read: by("read_total", "Records read", "topic")?,
+            accepted: by("accepted_total", "Rows archived, not late", "table")?,
+            late: by("late_total", "Rows archived although older than max_age", "table")?,
+            rejected: by("rejected_total", "Records rejected, by reason", "code")?,
+            duplicate: one("duplicate_total", "Records read that ClickHouse had already")?,
+            marker: one("marker_total", "Ends of feeds read")?,
+            nowhere: by("nowhere_total", "Rows in no area of any layer", "table")?,
+            in_flight: level("in_flight_records", "Records read, not yet acknowledged by ClickHouse")?,
+            lag,
+            lost: one("lost_total", "Records deleted by retention before they were archived")?,
+            control_skipped: level("control_skipped_records", "Control records that could not be taken")?,
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! The topics the archive reads, and how each is decoded.
+
+use gridwarden_bus::{BusError, KafkaConfig, TopicMeta, topic_meta, topics};
+use gridwarden_domain::city::MappingFile;
+use gridwarden_domain::decode::Decoder;
+use gridwarden_domain::mapping::{Mapping, MappingError};
+
+/// Why the topics cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Kafka.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// A mapping of the city.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
+    /// The sender's clock cannot tell what is late.
+    #[error("topic {topic} does not use LogAppendTime (message.timestamp.type); what is late cannot be told")]
+    SenderTime {
+        /// Topic.
+        topic: String,
+    },
+}
+
+/// A topic and its decoder.
+pub struct Source {
+    /// Name, without prefix.
+    pub topic: String,
+    /// Id, partitions.
+    pub meta: TopicMeta,
+    /// Reads its messages.
+    pub decoder: Decoder,
+}
+
+/// `observations.v1`, `reports.v1` and every mapped topic of the city, with what Kafka says of them. Blocks.
+pub fn find(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Result<Vec<Source>, SourceError> {
+    let mut wanted = vec![
+        (topics::OBSERVATIONS.to_owned(), Decoder::observations()),
+        (topics::REPORTS.to_owned(), Decoder::reports()),
+    ];
+    for (file, text) in mappings {
+        if let Some(topic) = &file.topic {
+            wanted.push((topic.clone(), Decoder::mapped(Mapping::parse(text, &file.file)?)));
+        }
+    }
+    let mut sources = Vec::with_capacity(wanted.len());
+    for (topic, decoder) in wanted {
+        let meta = topic_meta(kafka, &topic)?;
+        if !meta.log_append_time {
+            return Err(SourceError::SenderTime { topic });
+        }
+        sources.push(Source { topic, meta, decoder });
+    }
+    Ok(sources)
+}
+
+/// Mapped topics, to be made when they are missing.
+pub fn mapped_topics(mappings: &[(MappingFile, String)]) -> Vec<topics::TopicSpec> {
+    mappings.iter().filter_map(|(file, _)| file.topic.as_deref()).map(topics::mapped).collect()
+}
+
+/// What changed about a topic since it was first asked for: such a change ends the archive, and a fresh start copes with it.
+pub fn change(source: &str, before: TopicMeta, now: TopicMeta) -> Option<String> {
+    if before.id != now.id {
+        return Some(format!("topic {source} was made anew (its id was {}, it is {})", before.id, now.id));
+    }
+    if before.partitions != now.partitions {
+        return Some(format!("topic {source} has {} partitions now, it had {}", now.partitions, before.partitions));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gridwarden_domain::identity::TopicId;
+
+    #[test]
+    fn another_id_or_more_partitions_are_a_change() {
+        let before = TopicMeta { id: TopicId(1), partitions: 3, log_append_time: true };
+        assert_eq!(change("t", before, before), None);
+        assert!(change("t", before, TopicMeta { id: TopicId(2), ..before }).is_some_and(|text| text.contains("anew")));
+        assert!(change("t", before, TopicMeta { partitions: 4, ..before }).is_some());
+    }
+}
