@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 const MESSAGES: usize = 100_000;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 15;
 
 fn message(at: usize) -> String {
     let kind = ["air", "vehicle", "noise"].into_iter().nth(at % 3).unwrap_or("air");
@@ -29,7 +29,7 @@ fn message(at: usize) -> String {
             (at % 1200) as f64 / 10.0,
             (at % 3000) as f64 / 100.0
         ),
-        "\"attributes\":{\"status\":\"ok\",\"fw\":\"2.4.1\"}".to_owned(),
+        "\"attributes\":{\"status\":\"ok\",\"firmware\":\"2.4.1-r17\"}".to_owned(),
     ];
     if at.is_multiple_of(10) {
         fields.rotate_left(at / 10 % 7);
@@ -55,6 +55,11 @@ fn main() {
         })
         .collect();
     nanos.sort_by(f64::total_cmp);
-    let median = nanos.get(ROUNDS / 2).copied().unwrap_or_default();
-    println!("decode: {median:.1} ns per observation, {} bytes each (median of {ROUNDS})", bytes / MESSAGES);
+    let at = |rank: usize| nanos.get(rank).copied().unwrap_or_default();
+    println!(
+        "decode: {:.1} ns per observation, best {:.1}, {} bytes each (median of {ROUNDS})",
+        at(ROUNDS / 2),
+        at(0),
+        bytes / MESSAGES
+    );
 }

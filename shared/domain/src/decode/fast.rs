@@ -11,6 +11,20 @@ use crate::{
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
+/// Where the fast path begins.
+#[inline]
+pub(super) fn empty<'a>() -> ObservationRef<'a> {
+    ObservationRef {
+        id: None,
+        source: Cow::Borrowed(""),
+        kind: Cow::Borrowed(""),
+        time_ms: 0,
+        position: None,
+        values: SmallVec::new(),
+        attributes: SmallVec::new(),
+    }
+}
+
 /// Which fields were seen, one bit each.
 #[derive(Default)]
 struct Seen(u8);
@@ -25,22 +39,13 @@ impl Seen {
     }
 }
 
-/// Reads an observation of the common shape.
+/// Reads an observation of the common shape into an empty one, which is of no use when the answer is `None`.
 #[inline]
-pub(super) fn observation(text: &str, default_crs: Crs) -> Option<ObservationRef<'_>> {
+pub(super) fn fill<'a>(text: &'a str, default_crs: Crs, out: &mut ObservationRef<'a>) -> Option<()> {
     let mut scan = Scan::new(text);
     let mut seen = Seen::default();
     let mut crs = default_crs;
     let (mut source, mut kind, mut time_ms) = ("", "", -1);
-    let mut out = ObservationRef {
-        id: None,
-        source: Cow::Borrowed(""),
-        kind: Cow::Borrowed(""),
-        time_ms: 0,
-        position: None,
-        values: SmallVec::new(),
-        attributes: SmallVec::new(),
-    };
     scan.open(b'{')?;
     loop {
         match scan.key()?.as_bytes() {
@@ -70,11 +75,11 @@ pub(super) fn observation(text: &str, default_crs: Crs) -> Option<ObservationRef
             }
             b"values" => {
                 seen.once(64)?;
-                values(&mut scan, &mut out)?;
+                values(&mut scan, out)?;
             }
             b"attributes" => {
                 seen.once(128)?;
-                attributes(&mut scan, &mut out)?;
+                attributes(&mut scan, out)?;
             }
             _ => scan.skip_scalar()?,
         }
@@ -90,7 +95,7 @@ pub(super) fn observation(text: &str, default_crs: Crs) -> Option<ObservationRef
     out.source = Cow::Borrowed(source);
     out.kind = Cow::Borrowed(kind);
     out.time_ms = time_ms;
-    Some(out)
+    Some(())
 }
 
 /// A scanned string holds no control characters already.

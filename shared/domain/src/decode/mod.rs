@@ -82,18 +82,21 @@ impl Decoder {
     #[inline]
     pub fn observation_in<'a>(&self, payload: &'a [u8], default_crs: Crs) -> Result<ObservationRef<'a>, Reason> {
         let text = text_of(payload)?;
-        if let Some(mapping) = &self.mapping {
-            return match mapping.map_message(text)? {
-                Mapped::Observation(observation) => observation_of(observation, default_crs),
-                Mapped::Report(_) => Err(not_here("reports, not observations")),
-            };
+        if self.mapping.is_some() || self.target == Target::Reports {
+            return self.mapped_observation(text, default_crs);
         }
-        match self.target {
-            Target::Observations => match fast::observation(text, default_crs) {
-                Some(observation) => Ok(observation),
-                None => tree::observation(text, default_crs),
-            },
-            Target::Reports => Err(not_here("reports, not observations")),
+        let mut observation = fast::empty();
+        match fast::fill(text, default_crs, &mut observation) {
+            Some(()) => Ok(observation),
+            None => tree::observation(text, default_crs),
+        }
+    }
+
+    #[cold]
+    fn mapped_observation<'a>(&self, text: &str, default_crs: Crs) -> Result<ObservationRef<'a>, Reason> {
+        match self.mapping.as_ref().map(|mapping| mapping.map_message(text)).transpose()? {
+            Some(Mapped::Observation(observation)) => observation_of(observation, default_crs),
+            Some(Mapped::Report(_)) | None => Err(not_here("reports, not observations")),
         }
     }
 

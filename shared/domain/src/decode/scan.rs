@@ -8,6 +8,25 @@ pub(super) struct Scan<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// The whole text holds no byte of [`is_special`]: then a string ends at the next quote.
+    plain: bool,
+}
+
+/// Bytes that a plain string may not hold (besides the quote).
+#[inline]
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'\\' || byte == 0x7f
+}
+
+/// Whether any byte is special; written so that it compiles to wide instructions.
+#[inline]
+fn any_special(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<32>();
+    let mut found = false;
+    for chunk in chunks {
+        found |= chunk.iter().fold(false, |found, &byte| found | is_special(byte));
+    }
+    found | rest.iter().fold(false, |found, &byte| found | is_special(byte))
 }
 
 /// A decimal number: sign, digits without the point, digits behind the point.
@@ -59,21 +78,16 @@ const fn all(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// The high bit of each byte that ends a plain run of a string: `"`, `\`, DEL, anything below space. Bytes above the
-/// first one may be marked wrongly, the first never is.
+/// The high bit of each byte that is `wanted`. Bytes above the first one may be marked wrongly, the first never is.
 #[inline]
-fn stops(word: u64) -> u64 {
-    let is = |byte| {
-        let difference = word ^ all(byte);
-        difference.wrapping_sub(all(1)) & !difference
-    };
-    let below_space = word.wrapping_sub(all(0x20)) & !word;
-    (is(b'"') | is(b'\\') | is(0x7f) | below_space) & all(0x80)
+fn marks(word: u64, wanted: u8) -> u64 {
+    let difference = word ^ all(wanted);
+    difference.wrapping_sub(all(1)) & !difference & all(0x80)
 }
 
 impl<'a> Scan<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, bytes: text.as_bytes(), at: 0 }
+        Self { text, bytes: text.as_bytes(), at: 0, plain: !any_special(text.as_bytes()) }
     }
 
     #[inline]
@@ -145,14 +159,14 @@ impl<'a> Scan<'a> {
         let start = self.at;
         let mut at = start;
         while let Some(word) = self.bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-            let stops = stops(u64::from_le_bytes(*word));
-            if stops != 0 {
-                at += (stops.trailing_zeros() / 8) as usize;
+            let quotes = marks(u64::from_le_bytes(*word), b'"');
+            if quotes != 0 {
+                at += (quotes.trailing_zeros() / 8) as usize;
                 return self.close(start, at);
             }
             at += 8;
         }
-        while !matches!(*self.bytes.get(at)?, b'"' | b'\\' | 0x7f | 0..0x20) {
+        while *self.bytes.get(at)? != b'"' {
             at += 1;
         }
         self.close(start, at)
@@ -161,7 +175,8 @@ impl<'a> Scan<'a> {
     #[inline]
     fn close(&mut self, start: usize, at: usize) -> Option<&'a str> {
         self.at = at + 1;
-        if *self.bytes.get(at)? == b'"' { self.text.get(start..at) } else { None }
+        let string = self.text.get(start..at)?;
+        (self.plain || !string.bytes().any(is_special)).then_some(string)
     }
 
     /// A number without exponent, at most 18 digits.
@@ -265,17 +280,30 @@ mod tests {
     }
 
     #[test]
-    fn the_first_stop_of_a_word_is_exact() {
-        let plain = *b"abcd\xc3\xa9\xff ";
-        assert_eq!(stops(u64::from_le_bytes(plain)), 0);
+    fn the_first_mark_of_a_word_is_exact() {
+        let plain = *b"abc!#\xc3\xa9\xff";
+        assert_eq!(marks(u64::from_le_bytes(plain), b'"'), 0);
         for at in 0..8 {
             for byte in 0..=255u8 {
                 let mut word = plain;
                 if let Some(slot) = word.get_mut(at) {
                     *slot = byte;
                 }
-                let expected = if matches!(byte, b'"' | b'\\' | 0x7f | 0..0x20) { at as u32 } else { 8 };
-                assert_eq!(stops(u64::from_le_bytes(word)).trailing_zeros() / 8, expected, "{word:?}");
+                let expected = if byte == b'"' { at as u32 } else { 8 };
+                assert_eq!(marks(u64::from_le_bytes(word), b'"').trailing_zeros() / 8, expected, "{word:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn special_bytes_are_found_anywhere() {
+        for at in 0..70 {
+            for byte in 0..=255u8 {
+                let mut bytes = [b'"'; 70];
+                if let Some(slot) = bytes.get_mut(at) {
+                    *slot = byte;
+                }
+                assert_eq!(any_special(&bytes), is_special(byte));
             }
         }
     }
