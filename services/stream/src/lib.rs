@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The stream.
+
+mod intern;
+mod rules;
+mod shard;
+mod watermark;
+mod windows;

@@ -1,0 +1,166 @@
+//! Numbers of areas, and versions of the layers seen through them.
+
+use crate::{
+    shard::shard_of,
+    windows::{Above, Tree},
+};
+use gridwarden_domain::locate::{Layer, LayerSet, Place};
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Names of an area.
+#[derive(Clone, Debug)]
+pub(crate) struct AreaName {
+    /// Layer id.
+    pub(crate) layer: Arc<str>,
+    /// Level id.
+    pub(crate) level: Arc<str>,
+    /// Code.
+    pub(crate) code: Arc<str>,
+    /// Number of the area above, in the version seen last.
+    pub(crate) parent: Option<u32>,
+}
+
+/// (level, number) of areas that share layer and code.
+type SameCode = SmallVec<[(Arc<str>, u32); 1]>;
+
+#[derive(Default)]
+struct Inner {
+    list: Vec<AreaName>,
+    layers: HashMap<Arc<str>, HashMap<Arc<str>, SameCode>>,
+}
+
+/// All areas of the process. An area is layer, level and code: the same in every version.
+#[derive(Default)]
+pub(crate) struct AreaNames(RwLock<Inner>);
+
+impl AreaNames {
+    /// Looks at many names under one lock.
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&[AreaName]) -> R) -> R {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner).list)
+    }
+
+    /// Numbers of the areas with this layer and code.
+    pub(crate) fn find(&self, layer: &str, code: &str) -> SmallVec<[u32; 1]> {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let same = inner.layers.get(layer).and_then(|codes| codes.get(code));
+        same.map_or_else(SmallVec::new, |same| same.iter().map(|(_, number)| *number).collect())
+    }
+
+    fn number_layer(&self, layer: &Layer) -> Vec<u32> {
+        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let name: Arc<str> = layer.head.layer.as_str().into();
+        let levels: Vec<Arc<str>> = layer.head.levels.iter().map(|level| level.id.as_str().into()).collect();
+        let number = |area: &gridwarden_domain::layer::Area| {
+            let level = levels.get(usize::from(area.level)).cloned().unwrap_or_else(|| "".into());
+            inner.number(&name, &level, &area.code)
+        };
+        let numbers: Vec<u32> = layer.areas.iter().map(number).collect();
+        for (number, above) in numbers.iter().zip(&layer.parent) {
+            let parent = above.and_then(|above| numbers.get(above as usize).copied());
+            if let Some(area) = inner.list.get_mut(*number as usize) {
+                area.parent = parent;
+            }
+        }
+        numbers
+    }
+}
+
+impl Inner {
+    fn number(&mut self, layer: &Arc<str>, level: &Arc<str>, code: &str) -> u32 {
+        let codes = self.layers.entry(Arc::clone(layer)).or_default();
+        let known = codes.get(code).and_then(|same| same.iter().find(|(known, _)| known == level));
+        if let Some((_, number)) = known {
+            return *number;
+        }
+        let number = self.list.len() as u32;
+        let code: Arc<str> = code.into();
+        codes.entry(Arc::clone(&code)).or_default().push((Arc::clone(level), number));
+        self.list.push(AreaName { layer: Arc::clone(layer), level: Arc::clone(level), code, parent: None });
+        number
+    }
+}
+
+/// No area above.
+const ROOT: u32 = u32::MAX;
+
+#[derive(Clone, Copy)]
+struct Seen {
+    above: Above,
+    parent: u32,
+}
+
+/// One version of all layers, with numbers. A *place* is an area's position in it.
+pub(crate) struct View {
+    /// The layers.
+    pub(crate) set: Arc<LayerSet>,
+    /// Where each layer's areas begin.
+    bases: Vec<u32>,
+    areas: Vec<Seen>,
+}
+
+impl View {
+    fn new(set: &Arc<LayerSet>, names: &AreaNames) -> Self {
+        let (mut bases, mut areas) = (Vec::new(), Vec::new());
+        for layer in &set.layers {
+            let base = areas.len() as u32;
+            bases.push(base);
+            let numbers = names.number_layer(layer);
+            for ((area, parent), number) in layer.areas.iter().zip(&layer.parent).zip(numbers) {
+                let shard = shard_of(&layer.head.layer, &area.code);
+                let above = Above { area: number, shard, level: area.level };
+                areas.push(Seen { above, parent: parent.map_or(ROOT, |parent| base + parent) });
+            }
+        }
+        Self { set: Arc::clone(set), bases, areas }
+    }
+
+    /// The place of an area.
+    #[inline]
+    pub(crate) fn place(&self, place: Place) -> u32 {
+        self.bases.get(usize::from(place.layer)).copied().unwrap_or(0) + place.area
+    }
+
+    /// The numbers of an area and of all above it.
+    #[inline]
+    pub(crate) fn chain(&self, place: u32) -> impl Iterator<Item = u32> + '_ {
+        std::iter::successors(Some(place), |place| self.parent(*place))
+            .filter_map(|place| self.area(place).map(|above| above.area))
+    }
+}
+
+impl Tree for View {
+    #[inline]
+    fn area(&self, place: u32) -> Option<Above> {
+        self.areas.get(place as usize).map(|seen| seen.above)
+    }
+
+    #[inline]
+    fn parent(&self, place: u32) -> Option<u32> {
+        self.areas.get(place as usize).map(|seen| seen.parent).filter(|parent| *parent != ROOT)
+    }
+}
+
+/// Views made so far, shared between workers.
+#[derive(Default)]
+pub(crate) struct Views {
+    /// Names of all areas.
+    pub(crate) names: AreaNames,
+    made: Mutex<Vec<Arc<View>>>,
+}
+
+impl Views {
+    /// The view of a layer set, made by the first who asks.
+    pub(crate) fn of(&self, set: &Arc<LayerSet>) -> Arc<View> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(view) = made.iter().find(|view| Arc::ptr_eq(&view.set, set)) {
+            return Arc::clone(view);
+        }
+        // Those nobody uses any more go.
+        made.retain(|view| Arc::strong_count(view) > 1);
+        let view = Arc::new(View::new(set, &self.names));
+        made.push(Arc::clone(&view));
+        view
+    }
+}

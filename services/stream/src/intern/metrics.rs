@@ -1,0 +1,167 @@
+//! Numbers of kinds and metrics. The metrics of a kind lie in groups of [`WIDTH`]: first the count of its events, then its
+//! values in the order in which they were first seen.
+
+use crate::windows::WIDTH;
+use hashbrown::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Most kinds, and most values of one kind, that get windows. Beyond them events are kept but not aggregated, and counted:
+/// a source that invents names must not fill the memory.
+const MOST_KINDS: usize = 2_000;
+const MOST_VALUES: usize = 1_000;
+
+struct Kind {
+    name: Arc<str>,
+    values: HashMap<Box<str>, u32>,
+    /// Where the next value goes.
+    next: Option<u32>,
+    count: u32,
+}
+
+/// What a metric is of.
+#[derive(Clone)]
+struct Metric {
+    name: Arc<str>,
+    kind: u16,
+    value: Option<Arc<str>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    kinds: Vec<Kind>,
+    by_name: HashMap<Box<str>, u16>,
+    metrics: Vec<Option<Metric>>,
+}
+
+/// All kinds and metrics of the process.
+#[derive(Default)]
+pub(crate) struct MetricNames(RwLock<Inner>);
+
+impl MetricNames {
+    /// The number of a kind, made if need be; none when there are too many.
+    pub(crate) fn kind(&self, name: &str) -> Option<u16> {
+        if let Some(number) = self.read().by_name.get(name) {
+            return Some(*number);
+        }
+        self.write().kind(name)
+    }
+
+    /// A kind's name.
+    pub(crate) fn kind_name(&self, kind: u16) -> Arc<str> {
+        self.read().kinds.get(usize::from(kind)).map_or_else(|| "".into(), |kind| Arc::clone(&kind.name))
+    }
+
+    /// The metric that counts events of a kind.
+    pub(crate) fn count(&self, kind: u16) -> u32 {
+        self.read().kinds.get(usize::from(kind)).map_or(0, |kind| kind.count)
+    }
+
+    /// The metric of a kind's value, made if need be; none when there are too many.
+    pub(crate) fn value(&self, kind: u16, name: &str) -> Option<u32> {
+        if let Some(number) = self.read().kinds.get(usize::from(kind))?.values.get(name) {
+            return Some(*number);
+        }
+        self.write().value(kind, name)
+    }
+
+    /// The metric's name as it stands in rows.
+    pub(crate) fn name(&self, metric: u32) -> Option<Arc<str>> {
+        let inner = self.read();
+        inner.metrics.get(metric as usize)?.as_ref().map(|metric| Arc::clone(&metric.name))
+    }
+
+    /// What the metric is of: kind and, unless it counts events, the value's name.
+    pub(crate) fn parts(&self, metric: u32) -> Option<(u16, Option<Arc<str>>)> {
+        let inner = self.read();
+        inner.metrics.get(metric as usize)?.as_ref().map(|metric| (metric.kind, metric.value.clone()))
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Inner> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Inner> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn kind(&mut self, name: &str) -> Option<u16> {
+        if let Some(number) = self.by_name.get(name) {
+            return Some(*number);
+        }
+        if self.kinds.len() >= MOST_KINDS {
+            return None;
+        }
+        let number = self.kinds.len() as u16;
+        let shared: Arc<str> = name.into();
+        let count = self.group(Metric { name: Arc::clone(&shared), kind: number, value: None })?;
+        self.kinds.push(Kind { name: shared, values: HashMap::new(), next: Some(count + 1), count });
+        self.by_name.insert(name.into(), number);
+        Some(number)
+    }
+
+    fn value(&mut self, kind: u16, name: &str) -> Option<u32> {
+        let known = self.kinds.get(usize::from(kind))?;
+        if let Some(number) = known.values.get(name) {
+            return Some(*number);
+        }
+        if known.values.len() >= MOST_VALUES {
+            return None;
+        }
+        let metric = Metric { name: format!("{}.{name}", known.name).into(), kind, value: Some(name.into()) };
+        let number = match known.next {
+            Some(number) => {
+                *self.metrics.get_mut(number as usize)? = Some(metric);
+                number
+            }
+            None => self.group(metric)?,
+        };
+        let next = number + 1;
+        let known = self.kinds.get_mut(usize::from(kind))?;
+        known.next = (!next.is_multiple_of(WIDTH as u32)).then_some(next);
+        known.values.insert(name.into(), number);
+        Some(number)
+    }
+
+    /// A new group that begins with `first`; none when group numbers are used up.
+    fn group(&mut self, first: Metric) -> Option<u32> {
+        let number = self.metrics.len();
+        u16::try_from(number / WIDTH).ok()?;
+        self.metrics.push(Some(first));
+        self.metrics.resize_with(number + WIDTH, || None);
+        Some(number as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kinds_metrics_lie_together() {
+        let names = MetricNames::default();
+        let air = names.kind("air").unwrap();
+        let noise = names.kind("noise").unwrap();
+        let of = |name: &str| names.value(air, name).unwrap();
+        assert_eq!([names.count(air), of("a"), of("b"), of("c")], [0, 1, 2, 3]);
+        assert_eq!(names.count(noise), 4);
+        assert_eq!([of("d"), of("e"), of("a")], [8, 9, 1]);
+        assert_eq!(names.value(noise, "laeq"), Some(5));
+        assert_eq!(names.name(9).as_deref(), Some("air.e"));
+        assert_eq!(names.name(4).as_deref(), Some("noise"));
+        assert_eq!(names.name(7), None);
+        assert_eq!(names.parts(8), Some((air, Some("d".into()))));
+        assert_eq!(names.kind("air"), Some(air));
+    }
+
+    #[test]
+    fn invented_names_end_somewhere() {
+        let names = MetricNames::default();
+        let air = names.kind("air").unwrap();
+        let given = (0..3 * MOST_VALUES).filter(|number| names.value(air, &number.to_string()).is_some()).count();
+        assert_eq!(given, MOST_VALUES);
+        let kinds = (0..3 * MOST_KINDS).filter(|number| names.kind(&number.to_string()).is_some()).count();
+        assert_eq!(kinds, MOST_KINDS - 1);
+    }
+}

@@ -1,0 +1,328 @@
+//! A rule set made ready: every rule can be found by what it looks at.
+
+use super::threshold::Levels;
+use crate::intern::{MetricNames, View, Views};
+use gridwarden_domain::{
+    alert::AreaRef,
+    control::RuleSet,
+    rule::{Condition, Crossing, Rule, Shape},
+    value::Fixed,
+};
+use gridwarden_geo::{
+    IndexOptions,
+    fence::{Fence as Geometry, ShapeIndex},
+};
+use hashbrown::{HashMap, HashSet};
+use smallvec::SmallVec;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What the index of fences may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Memory of the spatial index, in MiB.
+    pub(crate) shapes_mib: usize,
+}
+
+/// A rule, ready.
+pub(crate) struct Ready {
+    /// The document.
+    pub(crate) rule: Arc<Rule>,
+    /// Kinds it looks at; any when empty.
+    kinds: SmallVec<[u16; 4]>,
+    sources: Option<HashSet<Box<str>>>,
+    areas: Option<HashSet<u32>>,
+    /// What it does.
+    pub(crate) body: Body,
+}
+
+/// What a rule does.
+pub(crate) enum Body {
+    /// A threshold on this value.
+    Threshold(Box<str>, Levels),
+    /// A fence; whether the first position counts.
+    Fence(Crossing, bool),
+}
+
+/// A threshold to compare a value with.
+#[derive(Clone, Copy)]
+pub(crate) struct Watch {
+    /// The rule.
+    pub(crate) slot: u32,
+    levels: Levels,
+}
+
+impl Watch {
+    /// Whether the value is beyond the level.
+    #[inline]
+    pub(crate) fn offends(&self, value: Fixed) -> bool {
+        self.levels.offends(value)
+    }
+}
+
+/// Whom a rule may concern.
+#[derive(Clone, Copy)]
+pub(crate) struct Who<'a> {
+    /// Entity id.
+    pub(crate) source: &'a str,
+    /// Kind.
+    pub(crate) kind: u16,
+    /// Areas the position lies in, of every level.
+    pub(crate) areas: &'a [u32],
+}
+
+impl Ready {
+    /// Whether the rule looks at it.
+    pub(crate) fn concerns(&self, who: &Who<'_>) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(&who.kind))
+            && self.sources.as_ref().is_none_or(|sources| sources.contains(who.source))
+            && self.is_in_areas(who.areas)
+    }
+
+    /// Whether the rule looks at one of the areas.
+    pub(crate) fn is_in_areas(&self, areas: &[u32]) -> bool {
+        self.areas.as_ref().is_none_or(|wanted| areas.iter().any(|area| wanted.contains(area)))
+    }
+
+    /// Whether the rule looks at certain areas only.
+    pub(crate) fn is_limited_to_areas(&self) -> bool {
+        self.areas.is_some()
+    }
+}
+
+/// A rule set for one version of the layers.
+pub(crate) struct Book {
+    set: Arc<RuleSet>,
+    view: Arc<View>,
+    /// By slot.
+    rules: Vec<Option<Ready>>,
+    /// Thresholds limited neither to sources nor to areas.
+    plain: Vec<u32>,
+    by_source: HashMap<Box<str>, Vec<u32>>,
+    /// Thresholds limited to areas, and fences around areas, by area.
+    by_area: HashMap<u32, Vec<u32>>,
+    shapes: Option<ShapeIndex>,
+    /// The rule of each shape.
+    shape_slots: Vec<u32>,
+    /// Exit fences for which the first position counts: asked about each entity once.
+    pub(crate) exit_first: Vec<u32>,
+    /// Whether there is any fence.
+    pub(crate) has_fences: bool,
+    /// Whether any rule asks for areas.
+    pub(crate) uses_areas: bool,
+}
+
+impl Book {
+    /// The rule in a slot.
+    #[inline]
+    pub(crate) fn rule(&self, slot: u32) -> Option<&Ready> {
+        self.rules.get(slot as usize)?.as_ref()
+    }
+
+    /// The slots in use.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, &Ready)> {
+        (0u32..).zip(&self.rules).filter_map(|(slot, rule)| Some((slot, rule.as_ref()?)))
+    }
+
+    /// The thresholds that look at a metric without regard to source and area.
+    pub(crate) fn watches(&self, metric: u32, names: &MetricNames) -> Box<[Watch]> {
+        let Some((kind, Some(value))) = names.parts(metric) else { return Box::default() };
+        let watch = |slot: &u32| {
+            let ready = self.rule(*slot)?;
+            let Body::Threshold(of, levels) = &ready.body else { return None };
+            let looks = **of == *value && (ready.kinds.is_empty() || ready.kinds.contains(&kind));
+            looks.then_some(Watch { slot: *slot, levels: *levels })
+        };
+        self.plain.iter().filter_map(watch).collect()
+    }
+
+    /// The thresholds that look at a source by name.
+    pub(crate) fn of_source(&self, source: &str) -> &[u32] {
+        if self.by_source.is_empty() {
+            return &[];
+        }
+        self.by_source.get(source).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rules that look at an area.
+    pub(crate) fn of_area(&self, area: u32) -> &[u32] {
+        self.by_area.get(&area).map_or(&[], Vec::as_slice)
+    }
+
+    /// Fences with a shape of their own that contain the position.
+    #[inline]
+    pub(crate) fn shapes_at(&self, position: [f64; 2], mut hit: impl FnMut(u32)) {
+        let Some(shapes) = &self.shapes else { return };
+        let [lon, lat] = position;
+        shapes.locate(lon, lat, |shape| {
+            if let Some(slot) = self.shape_slots.get(shape as usize) {
+                hit(*slot);
+            }
+        });
+    }
+
+    /// The version of the layers it was made for.
+    pub(crate) fn view(&self) -> &Arc<View> {
+        &self.view
+    }
+}
+
+/// Puts a book together.
+struct Binder<'a> {
+    book: Book,
+    geometry: Vec<Geometry>,
+    views: &'a Views,
+    names: &'a MetricNames,
+}
+
+impl Binder<'_> {
+    fn add(&mut self, rule: &Arc<Rule>, slot: u32) {
+        let body = match &rule.condition {
+            Condition::Threshold(threshold) => match Levels::of(threshold) {
+                Some(levels) => Body::Threshold(threshold.value.as_str().into(), levels),
+                None => {
+                    tracing::warn!(rule = rule.id, "the level is out of range, the rule does nothing");
+                    return;
+                }
+            },
+            Condition::Fence(fence) => Body::Fence(fence.on, fence.first_counts),
+        };
+        let select = &rule.select;
+        let ready = Ready {
+            rule: Arc::clone(rule),
+            kinds: select.kinds.iter().filter_map(|kind| self.names.kind(kind)).collect(),
+            sources: some_set(select.sources.iter().map(|source| source.as_str().into())),
+            areas: some_set(select.areas.iter().flat_map(|area| self.areas(area))),
+            body,
+        };
+        self.file(&ready, slot);
+        let rules = &mut self.book.rules;
+        rules.resize_with(rules.len().max(slot as usize + 1), || None);
+        if let Some(place) = rules.get_mut(slot as usize) {
+            *place = Some(ready);
+        }
+    }
+
+    fn areas(&self, area: &AreaRef) -> SmallVec<[u32; 1]> {
+        let found = self.views.names.find(&area.layer, &area.code);
+        // A name nobody bears: selects nothing, rather than everything.
+        if found.is_empty() { SmallVec::from_elem(u32::MAX, 1) } else { found }
+    }
+
+    fn file(&mut self, ready: &Ready, slot: u32) {
+        self.book.uses_areas |= ready.areas.is_some();
+        match (&ready.body, &ready.rule.condition) {
+            (Body::Fence(on, first_counts), Condition::Fence(fence)) => {
+                self.book.has_fences = true;
+                if *on == Crossing::Exit && *first_counts {
+                    self.book.exit_first.push(slot);
+                }
+                self.file_shape(&fence.shape, slot);
+            }
+            _ => self.file_threshold(ready, slot),
+        }
+    }
+
+    fn file_shape(&mut self, shape: &Shape, slot: u32) {
+        let geometry = match shape {
+            Shape::Area(area) => {
+                self.book.uses_areas = true;
+                for number in self.areas(area) {
+                    self.book.by_area.entry(number).or_default().push(slot);
+                }
+                return;
+            }
+            Shape::Polygon(rings) => Geometry::polygon(rings.clone()),
+            Shape::Circle { centre, radius_m } => Geometry::circle(*centre, *radius_m),
+        };
+        self.geometry.push(geometry);
+        self.book.shape_slots.push(slot);
+    }
+
+    fn file_threshold(&mut self, ready: &Ready, slot: u32) {
+        match (&ready.sources, &ready.areas) {
+            (Some(sources), _) => {
+                for source in sources {
+                    self.book.by_source.entry(source.clone()).or_default().push(slot);
+                }
+            }
+            (None, Some(areas)) => {
+                for area in areas {
+                    self.book.by_area.entry(*area).or_default().push(slot);
+                }
+            }
+            (None, None) => self.book.plain.push(slot),
+        }
+    }
+
+    fn bind(mut self, limits: Limits) -> Book {
+        if !self.geometry.is_empty() {
+            let options = IndexOptions { max_mib: limits.shapes_mib };
+            match ShapeIndex::build(self.geometry, &options) {
+                Ok(shapes) => self.book.shapes = Some(shapes),
+                Err(error) => tracing::error!(%error, "fences with a shape of their own are not looked at"),
+            }
+        }
+        self.book
+    }
+}
+
+fn some_set<T: Eq + std::hash::Hash>(items: impl Iterator<Item = T>) -> Option<HashSet<T>> {
+    let set: HashSet<T> = items.collect();
+    (!set.is_empty()).then_some(set)
+}
+
+/// Books made so far, shared between workers, and the slots of rules: one per rule id, for the life of the process.
+pub(crate) struct Books {
+    limits: Limits,
+    inner: Mutex<Shelf>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    slots: HashMap<String, u32>,
+    made: Vec<Arc<Book>>,
+}
+
+impl Books {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, inner: Mutex::default() }
+    }
+
+    /// The book of a rule set and a version of the layers, made by the first who asks.
+    pub(crate) fn of(&self, set: &Arc<RuleSet>, view: &Arc<View>, shared: (&Views, &MetricNames)) -> Arc<Book> {
+        let mut shelf = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |book: &&Arc<Book>| {
+            (Arc::ptr_eq(&book.set, set) || book.set.revision == set.revision) && Arc::ptr_eq(&book.view, view)
+        };
+        if let Some(book) = shelf.made.iter().find(same) {
+            return Arc::clone(book);
+        }
+        shelf.made.retain(|book| Arc::strong_count(book) > 1);
+        let (views, names) = shared;
+        let mut binder = Binder { book: empty(set, view), geometry: Vec::new(), views, names };
+        for rule in &set.rules {
+            let next = shelf.slots.len() as u32;
+            let slot = *shelf.slots.entry_ref(rule.id.as_str()).or_insert(next);
+            binder.add(rule, slot);
+        }
+        let book = Arc::new(binder.bind(self.limits));
+        shelf.made.push(Arc::clone(&book));
+        book
+    }
+}
+
+fn empty(set: &Arc<RuleSet>, view: &Arc<View>) -> Book {
+    Book {
+        set: Arc::clone(set),
+        view: Arc::clone(view),
+        rules: Vec::new(),
+        plain: Vec::new(),
+        by_source: HashMap::new(),
+        by_area: HashMap::new(),
+        shapes: None,
+        shape_slots: Vec::new(),
+        exit_first: Vec::new(),
+        has_fences: false,
+        uses_areas: false,
+    }
+}

@@ -1,0 +1,84 @@
+//! Rules over single entities: `threshold` and `fence`. Pure: records go in, in partition order; changes come out.
+//!
+//! A [`Book`] is a rule set made ready for one version of the layers: what an event costs depends on the rules that concern
+//! it (by kind and value, by source, by area, by a spatial index), not on how many there are. [`EntityRules`] is what is
+//! remembered per entity; [`PartRules`] what belongs to a partition, which moves from book to book at its own append times.
+//!
+//! * `RUL-1` what happens is a function of the partition's records and the control topics alone.
+//! * `RUL-2` a rule whose condition and selection did not change keeps its state over a reload; one that was removed or
+//!   changed clears its open alerts with the first record it is no longer in force for.
+
+mod book;
+mod change;
+mod fence;
+mod part;
+mod threshold;
+
+pub(crate) use book::{Book, Books, Limits};
+pub(crate) use change::{Change, Open, alert_id};
+pub(crate) use part::{PartRules, Seen};
+
+use crate::windows::At;
+use smallvec::SmallVec;
+
+/// What rules remember of an entity.
+#[derive(Default, Debug)]
+pub(crate) struct EntityRules {
+    /// The partition's count of reloads when the entity's last position was looked at; 0: never.
+    pub(crate) seen: u32,
+    /// Fences it is inside of, by slot, rising.
+    pub(crate) inside: SmallVec<[u32; 4]>,
+    /// Offences and open alerts; nearly always empty.
+    pub(crate) held: Vec<Held>,
+}
+
+/// What a rule holds against an entity.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Held {
+    /// The rule.
+    pub(crate) slot: u32,
+    /// How far it has come.
+    pub(crate) phase: Phase,
+}
+
+/// How far an offence has come.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Phase {
+    /// The value offends, not yet for long enough.
+    Pending {
+        /// Event time at which it began.
+        since: i64,
+        /// The record with which it began.
+        first: At,
+    },
+    /// The alert is raised.
+    Open(Open),
+}
+
+impl EntityRules {
+    fn position(&self, slot: u32) -> Option<usize> {
+        self.held.iter().position(|held| held.slot == slot)
+    }
+
+    pub(crate) fn phase(&self, slot: u32) -> Option<&Phase> {
+        self.held.iter().find(|held| held.slot == slot).map(|held| &held.phase)
+    }
+
+    fn set(&mut self, slot: u32, phase: Option<Phase>) {
+        match (self.position(slot), phase) {
+            (Some(at), Some(phase)) => {
+                if let Some(held) = self.held.get_mut(at) {
+                    held.phase = phase;
+                }
+            }
+            (Some(at), None) => {
+                self.held.swap_remove(at);
+            }
+            (None, Some(phase)) => self.held.push(Held { slot, phase }),
+            (None, None) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

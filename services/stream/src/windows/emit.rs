@@ -1,0 +1,134 @@
+//! Which rows to write now: what a watermark has closed, then what has changed. Bounded in each step, so that a worker never
+//! stands still for the sake of rows.
+
+use super::{
+    Aggregate, MINUTE_MS, PANE_MS, PANES, WIDTH, Windows,
+    minute::{Entry, Key, Shard},
+    store::{ALL, Minute},
+};
+
+/// What to write of windows that are still open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// The log is read as it is written: open windows are written while they change.
+    Live,
+    /// The past is being read: a window is written when it is closed.
+    CatchUp,
+}
+
+/// One row of `area_metrics`, by numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Row {
+    /// The values.
+    pub(crate) aggregate: Aggregate,
+    /// Start of the window, epoch milliseconds.
+    pub(crate) start_ms: i64,
+    /// Number of the area.
+    pub(crate) area: u32,
+    /// Number of the metric.
+    pub(crate) metric: u32,
+    /// Length of the window in seconds.
+    pub(crate) window_s: u32,
+    /// Whether the watermark had passed the window.
+    pub(crate) closed: bool,
+}
+
+const PANE_S: u32 = (PANE_MS / 1000) as u32;
+const MINUTE_S: u32 = (MINUTE_MS / 1000) as u32;
+
+fn rows(key: Key, cells: &[Aggregate], window: (i64, u32, bool), out: &mut Vec<Row>) {
+    let (start_ms, window_s, closed) = window;
+    let first = u32::from(key.group()) * WIDTH as u32;
+    for (metric, aggregate) in (first..).zip(cells) {
+        if aggregate.count > 0 {
+            out.push(Row { aggregate: *aggregate, start_ms, area: key.area(), metric, window_s, closed });
+        }
+    }
+}
+
+fn pane_rows(shard: &Shard, key: Key, entry: &Entry, pane: usize, window: (i64, bool), out: &mut Vec<Row>) {
+    let (minute, closed) = window;
+    let start = minute + PANE_MS * pane as i64;
+    rows(key, shard.pane(entry, pane), (start, PANE_S, closed), out);
+}
+
+impl Windows {
+    /// Appends rows that closed windows owe, until `room` rows are in `out` (the last shard may exceed it). True when nothing
+    /// is owed any more.
+    pub(crate) fn emit_closed(&mut self, mode: Mode, room: usize, out: &mut Vec<Row>) -> bool {
+        for (start, minute) in &mut self.minutes {
+            while minute.owed != 0 || minute.owed_minute {
+                if out.len() >= room {
+                    return false;
+                }
+                step(*start, minute, mode, out);
+            }
+        }
+        true
+    }
+
+    /// Appends rows that changed since they were last handed out, until `room` rows are in `out`. True when it came round;
+    /// otherwise the next call goes on where this one stopped.
+    pub(crate) fn emit_changed(&mut self, mode: Mode, room: usize, out: &mut Vec<Row>) -> bool {
+        let (first_minute, first_shard) = std::mem::take(&mut self.resume);
+        let mut from = first_shard;
+        for (start, minute) in self.minutes.range_mut(first_minute..) {
+            let open = if mode == Mode::Live { ALL } else { 0 };
+            let wanted = (minute.closed | open) & !minute.owed;
+            if wanted != 0 {
+                for index in from..minute.shards.len() {
+                    if out.len() >= room {
+                        self.resume = (*start, index);
+                        return false;
+                    }
+                    changed(*start, minute, index, (wanted, mode), out);
+                }
+            }
+            from = 0;
+        }
+        true
+    }
+}
+
+/// One shard of what is owed.
+fn step(start: i64, minute: &mut Minute, mode: Mode, out: &mut Vec<Row>) {
+    let (owed, minute_closed) = (minute.owed, minute.is_closed());
+    if let Some(shard) = minute.shards.get_mut(minute.cursor) {
+        for (key, entry) in shard.entries() {
+            for pane in (0..PANES).filter(|pane| owed & (1 << pane) != 0) {
+                pane_rows(shard, key, entry, pane, (start, true), out);
+            }
+            if minute_closed {
+                rows(key, &shard.minute(entry), (start, MINUTE_S, true), out);
+            } else if mode == Mode::Live && entry.dirty() & owed != 0 {
+                rows(key, &shard.minute(entry), (start, MINUTE_S, false), out);
+            }
+        }
+        for key in shard.take_dirty() {
+            shard.keep_dirty(key, owed);
+        }
+    }
+    minute.cursor += 1;
+    if minute.cursor >= minute.shards.len() {
+        minute.cursor = 0;
+        minute.owed = 0;
+        minute.owed_minute = false;
+    }
+}
+
+fn changed(start: i64, minute: &mut Minute, index: usize, what: (u8, Mode), out: &mut Vec<Row>) {
+    let (wanted, mode) = what;
+    let (closed, minute_closed) = (minute.closed, minute.is_closed());
+    let Some(shard) = minute.shards.get_mut(index) else { return };
+    for key in shard.take_dirty() {
+        let Some(entry) = shard.entry(key).copied() else { continue };
+        let panes = entry.dirty() & wanted;
+        for pane in (0..PANES).filter(|pane| panes & (1 << pane) != 0) {
+            pane_rows(shard, key, &entry, pane, (start, closed & (1 << pane) != 0), out);
+        }
+        if panes != 0 && (minute_closed || mode == Mode::Live) {
+            rows(key, &shard.minute(&entry), (start, MINUTE_S, minute_closed), out);
+        }
+        shard.keep_dirty(key, panes);
+    }
+}

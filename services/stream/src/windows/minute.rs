@@ -1,0 +1,158 @@
+//! The panes of one minute and one shard: an index by (area, metric group) over blocks of aggregates that lie together.
+
+use super::{Aggregate, At, PANES, WIDTH};
+use hashbrown::HashMap;
+
+/// (area, metric group).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) struct Key(u64);
+
+impl Key {
+    #[inline]
+    pub(crate) fn new(area: u32, group: u16) -> Self {
+        Self((u64::from(area) << 16) | u64::from(group))
+    }
+
+    pub(crate) fn area(self) -> u32 {
+        (self.0 >> 16) as u32
+    }
+
+    pub(crate) fn group(self) -> u16 {
+        self.0 as u16
+    }
+}
+
+/// Where a block lies: start × 8 + number of columns; 0 columns: there is none.
+#[derive(Clone, Copy, Default)]
+struct Span(u32);
+
+impl Span {
+    fn new(start: usize, width: usize) -> Self {
+        Self((start as u32) << 3 | width as u32)
+    }
+
+    fn start(self) -> usize {
+        (self.0 >> 3) as usize
+    }
+
+    fn width(self) -> usize {
+        (self.0 & 7) as usize
+    }
+}
+
+/// The blocks of one key.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Entry {
+    blocks: [Span; PANES],
+    /// Panes changed since they were last emitted, one bit each.
+    dirty: u8,
+}
+
+/// One shard of one minute.
+#[derive(Default)]
+pub(crate) struct Shard {
+    entries: HashMap<Key, Entry, foldhash::fast::FixedState>,
+    cells: Vec<Aggregate>,
+    /// Keys with a dirty pane, each once.
+    dirty: Vec<Key>,
+}
+
+impl Shard {
+    /// The columns of a pane, at least `columns` of them, marked dirty.
+    #[inline]
+    pub(crate) fn block(&mut self, key: Key, pane: usize, columns: usize) -> &mut [Aggregate] {
+        let entry = self.entries.entry(key).or_default();
+        if entry.dirty == 0 {
+            self.dirty.push(key);
+        }
+        entry.dirty |= 1 << pane;
+        let Some(span) = entry.blocks.get_mut(pane) else { return &mut [] };
+        if span.width() < columns {
+            *span = grown(&mut self.cells, *span, columns);
+        }
+        let (start, width) = (span.start(), span.width());
+        self.cells.get_mut(start..start + width).unwrap_or_default()
+    }
+
+    /// The columns of a pane, none if nothing came.
+    pub(crate) fn pane(&self, entry: &Entry, pane: usize) -> &[Aggregate] {
+        let span = entry.blocks.get(pane).copied().unwrap_or_default();
+        self.cells.get(span.start()..span.start() + span.width()).unwrap_or_default()
+    }
+
+    /// The columns of the whole minute.
+    pub(crate) fn minute(&self, entry: &Entry) -> [Aggregate; WIDTH] {
+        let mut sum = [Aggregate::EMPTY; WIDTH];
+        for pane in 0..PANES {
+            for (whole, part) in sum.iter_mut().zip(self.pane(entry, pane)) {
+                whole.merge(part);
+            }
+        }
+        sum
+    }
+
+    /// Every key and its entry.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Key, &Entry)> {
+        self.entries.iter().map(|(key, entry)| (*key, entry))
+    }
+
+    /// The entry of a key.
+    pub(crate) fn entry(&self, key: Key) -> Option<&Entry> {
+        self.entries.get(&key)
+    }
+
+    /// Takes the keys with dirty panes away; put back what stays dirty with [`Shard::keep_dirty`].
+    pub(crate) fn take_dirty(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Clears the dirty bits in `clean`; whether others remain, in which case the key is listed again.
+    pub(crate) fn keep_dirty(&mut self, key: Key, clean: u8) {
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        entry.dirty &= !clean;
+        if entry.dirty != 0 {
+            self.dirty.push(key);
+        }
+    }
+
+    /// Whether something is dirty.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Bytes held, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.cells.capacity() * size_of::<Aggregate>()
+            + self.entries.capacity() * (size_of::<(Key, Entry)>() + 1)
+            + self.dirty.capacity() * size_of::<Key>()
+    }
+}
+
+impl Entry {
+    /// Panes changed since they were last emitted.
+    pub(crate) fn dirty(&self) -> u8 {
+        self.dirty
+    }
+}
+
+/// A wider copy of a block at the end; the old place is given up. Rare: a source began to send one more value.
+#[cold]
+fn grown(cells: &mut Vec<Aggregate>, old: Span, columns: usize) -> Span {
+    let width = columns.min(WIDTH);
+    let start = cells.len();
+    cells.resize(start + width, Aggregate::EMPTY);
+    if old.width() > 0 {
+        cells.copy_within(old.start()..old.start() + old.width(), start);
+    }
+    Span::new(start, width)
+}
+
+/// Adds what a delta's columns say.
+#[inline]
+pub(crate) fn add(block: &mut [Aggregate], values: &[i64; WIDTH], mask: u8, time: i64, at: At) {
+    for (column, (aggregate, value)) in block.iter_mut().zip(values).enumerate() {
+        if mask & (1 << column) != 0 {
+            aggregate.add(*value, time, at);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Tumbling windows over area × metric: 10 s panes, six of which make a minute.
+//!
+//! ```text
+//! source ── Delta (one event in one area) ──by shard──▶ Windows ─▶ Row ─▶ sink
+//!    └─ Rollup (areas above, summed) ── Partial ──by shard──▶ ┘
+//! ```
+//! Only panes are kept: a minute is the sum of its panes, made when it is written. This module knows no thread, no clock and
+//! no ClickHouse; time comes in as watermarks.
+//!
+//! * `WIN-1` see [`aggregate`]: nothing depends on order.
+//! * `WIN-2` every area has one owner, and the owner alone emits its rows.
+//! * `WIN-3` a row's version is its number of admitted events: it can only rise with truth.
+
+mod aggregate;
+mod emit;
+mod marks;
+mod minute;
+mod rollup;
+mod store;
+
+pub(crate) use aggregate::{Aggregate, At};
+pub(crate) use emit::{Mode, Row};
+pub(crate) use marks::Marks;
+pub(crate) use rollup::{Above, Rollup, Tree};
+pub(crate) use store::{KEEP_MS, Windows};
+
+use serde::{Deserialize, Serialize};
+
+/// Length of a pane.
+pub(crate) const PANE_MS: i64 = 10_000;
+/// Panes in a minute.
+pub(crate) const PANES: usize = 6;
+/// Length of the longer window.
+pub(crate) const MINUTE_MS: i64 = PANE_MS * PANES as i64;
+
+/// Metrics are numbered in groups of this size: metric = group × WIDTH + column. What one event changes lies together.
+pub(crate) const WIDTH: usize = 4;
+
+/// The values of one event in one area.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Delta {
+    /// Event time, epoch milliseconds.
+    pub(crate) time: i64,
+    /// The record.
+    pub(crate) at: At,
+    /// Values by column, in millionths.
+    pub(crate) values: [i64; WIDTH],
+    /// Number of the area.
+    pub(crate) area: u32,
+    /// Number of the metric group.
+    pub(crate) group: u16,
+    /// Shard of the area.
+    pub(crate) shard: u16,
+    /// Watermark domain.
+    pub(crate) domain: u8,
+    /// Which columns hold a value, one bit each.
+    pub(crate) mask: u8,
+}
+
+/// A sum over many events for an area above others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Partial {
+    /// The sum.
+    pub(crate) aggregate: Aggregate,
+    /// Start of the pane, epoch milliseconds.
+    pub(crate) pane: i64,
+    /// Number of the area.
+    pub(crate) area: u32,
+    /// Number of the metric group.
+    pub(crate) group: u16,
+    /// Shard of the area.
+    pub(crate) shard: u16,
+    /// Watermark domain.
+    pub(crate) domain: u8,
+    /// Column in the group.
+    pub(crate) column: u8,
+}
+
+/// A partition's watermark, for one owner of windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    /// No event before it will come from the partition for windows that are not late; `i64::MAX` at a feed's end.
+    pub(crate) watermark: i64,
+    /// The worker it is for.
+    pub(crate) to: u16,
+    /// The partition.
+    pub(crate) part: u16,
+    /// The domain.
+    pub(crate) domain: u8,
+}
+
+/// Start of the pane that holds a moment.
+pub(crate) fn pane_of(time: i64) -> i64 {
+    time.div_euclid(PANE_MS) * PANE_MS
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The windows one worker owns: applying what comes, closing by watermark, forgetting what no event can reach any more.
+
+use super::{
+    Delta, MINUTE_MS, PANE_MS, PANES, Partial, WIDTH,
+    minute::{self, Key, Shard},
+};
+use crate::shard::SHARDS;
+use std::collections::BTreeMap;
+
+/// How long a window stays in memory after the watermark passed it. What comes later is counted and left to a recompute.
+pub(crate) const KEEP_MS: i64 = 600_000;
+
+/// The live domain: the only one whose forgotten minutes are refused (a historical feed may begin anew).
+pub(crate) const LIVE: u8 = 0;
+
+/// One minute.
+pub(crate) struct Minute {
+    pub(crate) shards: Vec<Shard>,
+    /// Domains that have put something in, one bit each.
+    domains: u64,
+    /// Panes the watermark has passed.
+    pub(crate) closed: u8,
+    /// Panes whose closed rows are still to be emitted, and how far that got.
+    pub(crate) owed: u8,
+    /// Whether the closed rows of the minute itself are still to be emitted.
+    pub(crate) owed_minute: bool,
+    /// The shard the emission of what is owed has come to.
+    pub(crate) cursor: usize,
+}
+
+/// All panes of a minute.
+pub(crate) const ALL: u8 = (1 << PANES) - 1;
+
+impl Minute {
+    fn new() -> Self {
+        let shards = std::iter::repeat_with(Shard::default).take(usize::from(SHARDS)).collect();
+        Self { shards, domains: 0, closed: 0, owed: 0, owed_minute: false, cursor: 0 }
+    }
+
+    /// Whether the watermark has passed all of it.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed == ALL
+    }
+
+    fn is_settled(&self) -> bool {
+        self.owed == 0 && !self.owed_minute && !self.shards.iter().any(Shard::is_dirty)
+    }
+
+    fn bytes(&self) -> usize {
+        self.shards.iter().map(Shard::bytes).sum()
+    }
+}
+
+/// The windows of the shards one worker owns.
+#[derive(Default)]
+pub(crate) struct Windows {
+    pub(crate) minutes: BTreeMap<i64, Minute>,
+    /// Watermark per domain.
+    watermarks: BTreeMap<u8, i64>,
+    /// Where the emission of dirty keys goes on.
+    pub(crate) resume: (i64, usize),
+}
+
+fn place(time: i64) -> (i64, usize) {
+    let minute = time.div_euclid(MINUTE_MS) * MINUTE_MS;
+    (minute, ((time - minute) / PANE_MS) as usize)
+}
+
+impl Windows {
+    /// Adds one event. False when its minute is forgotten already; then nothing is changed.
+    #[inline]
+    pub(crate) fn apply(&mut self, delta: &Delta) -> bool {
+        let (start, pane) = place(delta.time);
+        let Some(shard) = self.shard(start, delta.shard, delta.domain) else { return false };
+        let columns = WIDTH.min((u8::BITS - delta.mask.leading_zeros()) as usize);
+        let block = shard.block(Key::new(delta.area, delta.group), pane, columns);
+        minute::add(block, &delta.values, delta.mask, delta.time, delta.at);
+        true
+    }
+
+    /// Adds the sum for an area above. False when its minute is forgotten already.
+    pub(crate) fn apply_partial(&mut self, partial: &Partial) -> bool {
+        let (start, pane) = place(partial.pane);
+        let Some(shard) = self.shard(start, partial.shard, partial.domain) else { return false };
+        let column = usize::from(partial.column);
+        let block = shard.block(Key::new(partial.area, partial.group), pane, column + 1);
+        if let Some(aggregate) = block.get_mut(column) {
+            aggregate.merge(&partial.aggregate);
+        }
+        true
+    }
+
+    #[inline]
+    fn shard(&mut self, start: i64, shard: u16, domain: u8) -> Option<&mut Shard> {
+        if domain == LIVE && start + MINUTE_MS <= self.forgotten_before() {
+            return None;
+        }
+        let minute = self.minutes.entry(start).or_insert_with(Minute::new);
+        minute.domains |= 1 << domain.min(63);
+        minute.shards.get_mut(usize::from(shard))
+    }
+
+    fn forgotten_before(&self) -> i64 {
+        self.watermarks.get(&LIVE).map_or(i64::MIN, |watermark| watermark.saturating_sub(KEEP_MS))
+    }
+
+    /// Takes a domain's watermark: closes what it passed. The live one never goes back.
+    pub(crate) fn advance(&mut self, domain: u8, watermark: i64) {
+        let current = self.watermarks.entry(domain).or_insert(i64::MIN);
+        *current = if domain == LIVE { (*current).max(watermark) } else { watermark };
+        let watermarks = &self.watermarks;
+        for (start, minute) in &mut self.minutes {
+            if minute.is_closed() {
+                continue;
+            }
+            let passed = passed_by_all(minute.domains, watermarks);
+            for pane in 0..PANES {
+                let bit = 1 << pane;
+                let end = start + PANE_MS * (pane as i64 + 1);
+                if end <= passed && minute.closed & bit == 0 {
+                    minute.closed |= bit;
+                    minute.owed |= bit;
+                    minute.cursor = 0;
+                }
+            }
+            minute.owed_minute |= minute.is_closed();
+        }
+    }
+
+    /// Forgets minutes that no admitted event can reach and whose rows have all been handed out.
+    pub(crate) fn forget(&mut self) {
+        let watermarks = &self.watermarks;
+        self.minutes.retain(|start, minute| {
+            let passed = passed_by_all(minute.domains, watermarks).saturating_sub(KEEP_MS);
+            start + MINUTE_MS > passed || !minute.is_settled()
+        });
+    }
+
+    /// Gives up the oldest minutes until at most `bytes` are held; how many. Only while nobody takes rows: what is given up
+    /// is made again from the log after a restart.
+    pub(crate) fn give_up_beyond(&mut self, bytes: usize) -> usize {
+        let mut held = self.bytes();
+        let mut given_up = 0;
+        while held > bytes && self.minutes.len() > 2 {
+            let Some((_, minute)) = self.minutes.pop_first() else { break };
+            held = held.saturating_sub(minute.bytes());
+            given_up += 1;
+        }
+        given_up
+    }
+
+    /// Bytes held, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.minutes.values().map(Minute::bytes).sum()
+    }
+}
+
+/// The lowest watermark of the domains in a minute.
+fn passed_by_all(mut domains: u64, watermarks: &BTreeMap<u8, i64>) -> i64 {
+    let mut lowest = i64::MAX;
+    while domains != 0 {
+        let domain = domains.trailing_zeros() as u8;
+        lowest = lowest.min(watermarks.get(&domain).copied().unwrap_or(i64::MIN));
+        domains &= domains - 1;
+    }
+    lowest
+}

@@ -1,0 +1,284 @@
+//! Windows against a naive count, under any interleaving and any number of owners.
+#![allow(clippy::indexing_slicing, reason = "tests")]
+
+use super::*;
+use crate::shard::SHARDS;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// Leaves 0–5, above them 6 and 7, above those 8.
+struct Town;
+
+const LEVELS: [u8; 9] = [2, 2, 2, 2, 2, 2, 1, 1, 0];
+
+fn parent(area: u32) -> Option<u32> {
+    match area {
+        0..=2 => Some(6),
+        3..=5 => Some(7),
+        6 | 7 => Some(8),
+        _ => None,
+    }
+}
+
+fn shard(area: u32) -> u16 {
+    (area as u16 * 11) % SHARDS
+}
+
+impl rollup::Tree for Town {
+    fn area(&self, place: u32) -> Option<rollup::Above> {
+        let level = *LEVELS.get(place as usize)?;
+        Some(rollup::Above { area: place, shard: shard(place), level })
+    }
+    fn parent(&self, place: u32) -> Option<u32> {
+        parent(place)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Event {
+    reader: usize,
+    area: u32,
+    group: u16,
+    time: i64,
+    value: i64,
+    offset: i64,
+}
+
+impl Event {
+    fn delta(&self) -> Delta {
+        Delta {
+            time: self.time,
+            at: At::new(self.reader as u16, self.offset),
+            values: [1_000_000, self.value, 0, 0],
+            area: self.area,
+            group: self.group,
+            shard: shard(self.area),
+            domain: 0,
+            mask: if self.value % 3 == 0 { 1 } else { 3 },
+        }
+    }
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let one = (0usize..2, 0u32..6, 0u16..2, 0i64..150_000, -50i64..50);
+    prop::collection::vec(one, 1..120).prop_map(|items| {
+        let event = |(offset, (reader, area, group, time, value))| Event {
+            reader,
+            area,
+            group,
+            time,
+            value,
+            offset: offset as i64,
+        };
+        items.into_iter().enumerate().map(event).collect()
+    })
+}
+
+type Table = BTreeMap<(u32, u32, u32, i64), Aggregate>;
+
+/// One by one into every window of every level.
+fn naive(events: &[Event]) -> Table {
+    let mut table = Table::new();
+    for event in events {
+        let delta = event.delta();
+        for area in std::iter::successors(Some(event.area), |area| parent(*area)) {
+            for (column, value) in delta.values.iter().enumerate().filter(|(column, _)| delta.mask & (1 << column) != 0) {
+                for length in [10, 60] {
+                    let start = event.time.div_euclid(length * 1000) * length * 1000;
+                    let metric = u32::from(event.group) * 4 + column as u32;
+                    let key = (area, metric, length as u32, start);
+                    table.entry(key).or_insert(Aggregate::EMPTY).add(*value, delta.time, delta.at);
+                }
+            }
+        }
+    }
+    table
+}
+
+/// What ClickHouse would keep: of each key the row with the highest count, the later of equals; refuses a step back.
+fn keep(rows: &[Row], kept: &mut BTreeMap<(u32, u32, u32, i64), (Aggregate, bool)>) {
+    for row in rows {
+        let key = (row.area, row.metric, row.window_s, row.start_ms);
+        if let Some((before, closed)) = kept.get(&key) {
+            assert!(row.aggregate.count >= before.count, "a version went back");
+            assert!(row.closed || !closed, "a closed window opened");
+        }
+        kept.insert(key, (row.aggregate, row.closed));
+    }
+}
+
+struct Run {
+    owners: Vec<Windows>,
+    rollups: Vec<Rollup>,
+    kept: BTreeMap<(u32, u32, u32, i64), (Aggregate, bool)>,
+}
+
+impl Run {
+    fn new(owners: usize) -> Self {
+        Self {
+            owners: std::iter::repeat_with(Windows::default).take(owners).collect(),
+            rollups: std::iter::repeat_with(Rollup::default).take(2).collect(),
+            kept: BTreeMap::new(),
+        }
+    }
+
+    fn owner(&mut self, shard: u16) -> &mut Windows {
+        let owner = usize::from(shard) % self.owners.len();
+        &mut self.owners[owner]
+    }
+
+    fn read(&mut self, event: &Event) {
+        let delta = event.delta();
+        assert!(self.owner(delta.shard).apply(&delta));
+        let above = parent(event.area).unwrap();
+        self.rollups[event.reader].add(above, LEVELS[above as usize], &delta);
+    }
+
+    fn flush(&mut self) {
+        for reader in 0..self.rollups.len() {
+            let mut partials = Vec::new();
+            self.rollups[reader].drain(&Town, |partial| partials.push(partial));
+            for partial in partials {
+                assert!(self.owner(partial.shard).apply_partial(&partial));
+            }
+        }
+    }
+
+    fn emit(&mut self, mode: Mode) {
+        for owner in &mut self.owners {
+            let mut out = Vec::new();
+            while !owner.emit_closed(mode, out.len() + 3, &mut out) {}
+            while !owner.emit_changed(mode, out.len() + 3, &mut out) {}
+            keep(&out, &mut self.kept);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn rows_are_the_naive_count_in_any_interleaving(
+        events in events(),
+        owners in 1usize..4,
+        turn in 0usize..120,
+        live in any::<bool>(),
+        steps in prop::collection::vec(0i64..60_000, 0..5),
+    ) {
+        let mode = if live { Mode::Live } else { Mode::CatchUp };
+        let mut run = Run::new(owners);
+        let mut order = events.clone();
+        let count = order.len();
+        order.rotate_left(turn % count);
+        let mut watermark = 0;
+        for (number, event) in order.iter().enumerate() {
+            run.read(event);
+            if number % (1 + count / (steps.len() + 1)) == 0 {
+                run.flush();
+                watermark += steps.get(number % steps.len().max(1)).copied().unwrap_or(0);
+                for owner in &mut run.owners {
+                    owner.advance(0, watermark);
+                    owner.forget();
+                }
+                run.emit(mode);
+            }
+        }
+        run.flush();
+        for owner in &mut run.owners {
+            owner.advance(0, 300_000);
+        }
+        run.emit(mode);
+        let expected: BTreeMap<_, _> = naive(&events).into_iter().map(|(key, sum)| (key, (sum, true))).collect();
+        prop_assert_eq!(&run.kept, &expected);
+        for owner in &mut run.owners {
+            owner.advance(0, 300_000 + KEEP_MS);
+            owner.forget();
+            prop_assert!(owner.minutes.is_empty());
+        }
+    }
+
+    #[test]
+    fn above_is_the_sum_of_the_leaves(events in events()) {
+        let mut run = Run::new(2);
+        for event in &events {
+            run.read(event);
+        }
+        run.flush();
+        for owner in &mut run.owners {
+            owner.advance(0, i64::MAX - 1);
+        }
+        run.emit(Mode::CatchUp);
+        let total = |areas: std::ops::Range<u32>| -> (u64, i128) {
+            run.kept.iter().filter(|((area, ..), _)| areas.contains(area))
+                .fold((0, 0), |(count, sum), (_, (aggregate, _))| (count + aggregate.count, sum + aggregate.sum))
+        };
+        prop_assert_eq!(total(0..6), total(6..8));
+        prop_assert_eq!(total(0..6), total(8..9));
+    }
+}
+
+fn event(area: u32, time: i64, value: i64) -> Event {
+    Event { reader: 0, area, group: 0, time, value, offset: time }
+}
+
+#[test]
+fn in_catch_up_a_window_is_written_when_it_is_closed_and_again_when_something_comes_late() {
+    let mut windows = Windows::default();
+    let mut out = Vec::new();
+    assert!(windows.apply(&event(1, 5_000, 7).delta()));
+    assert!(windows.emit_changed(Mode::CatchUp, 10, &mut out) && out.is_empty());
+    windows.advance(0, 10_000);
+    assert!(windows.emit_closed(Mode::CatchUp, 10, &mut out));
+    assert_eq!(out.len(), 2, "the pane's two metrics, not the open minute's");
+    assert!(out.iter().all(|row| row.closed && row.window_s == 10));
+    out.clear();
+    assert!(windows.apply(&event(1, 6_000, 8).delta()));
+    assert!(windows.emit_changed(Mode::CatchUp, 10, &mut out));
+    assert_eq!(out.iter().map(|row| row.aggregate.count).collect::<Vec<_>>(), [2, 2]);
+}
+
+#[test]
+fn live_windows_are_written_while_they_change_within_the_room_given() {
+    let mut windows = Windows::default();
+    for area in 0..6 {
+        windows.apply(&event(area, 5_000, 7).delta());
+    }
+    let mut out = Vec::new();
+    assert!(!windows.emit_changed(Mode::Live, 4, &mut out));
+    assert_eq!(out.len(), 4, "two metrics of a pane and of its minute");
+    while !windows.emit_changed(Mode::Live, out.len() + 4, &mut out) {}
+    assert_eq!(out.len(), 24);
+    out.clear();
+    assert!(windows.emit_changed(Mode::Live, 4, &mut out) && out.is_empty(), "nothing changed since");
+}
+
+#[test]
+fn a_forgotten_minute_is_refused_in_the_live_domain_and_begun_anew_in_another() {
+    let mut windows = Windows::default();
+    windows.advance(0, 60_000 + KEEP_MS);
+    assert!(!windows.apply(&event(1, 59_999, 7).delta()));
+    assert!(windows.apply(&event(1, 60_000, 7).delta()));
+    assert!(windows.apply(&Delta { domain: 1, ..event(1, 0, 7).delta() }));
+}
+
+#[test]
+fn a_window_two_domains_share_waits_for_both() {
+    let mut windows = Windows::default();
+    windows.apply(&event(1, 5_000, 7).delta());
+    windows.apply(&Delta { domain: 1, ..event(1, 5_000, 8).delta() });
+    let mut out = Vec::new();
+    windows.advance(0, 60_000);
+    assert!(windows.emit_closed(Mode::CatchUp, 10, &mut out) && out.is_empty());
+    windows.advance(1, i64::MAX);
+    windows.emit_closed(Mode::CatchUp, 10, &mut out);
+    assert_eq!(out.len(), 4);
+}
+
+#[test]
+fn memory_is_bounded_when_nobody_takes_rows() {
+    let mut windows = Windows::default();
+    for minute in 0..50 {
+        windows.apply(&event(1, minute * MINUTE_MS, 1).delta());
+    }
+    let before = windows.bytes();
+    assert!(windows.give_up_beyond(before / 2) > 0);
+    assert!(windows.bytes() <= before / 2);
+}
