@@ -18,6 +18,7 @@ use crate::process::{Process, ProcessError, ProcessOptions};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 /// The version whose jars are looked for.
@@ -145,6 +146,18 @@ pub fn java() -> PathBuf {
     home.filter(|java| java.is_file()).unwrap_or_else(|| PathBuf::from("java"))
 }
 
+/// Whether what a broker needs is there: the jars, and a Java to run them.
+pub fn check(cache: &Path) -> Result<(), KafkaError> {
+    let lib = jars(cache);
+    if !lib.join(format!("kafka_2.13-{VERSION}.jar")).is_file() {
+        return Err(KafkaError::NoJars(lib));
+    }
+    let java = java();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = java.is_absolute() || std::env::split_paths(&path).any(|folder| folder.join(&java).is_file());
+    if there { Ok(()) } else { Err(KafkaError::NoJava) }
+}
+
 /// A running broker. Dropping it ends it at once; [`KafkaProcess::stop`] lets it end cleanly.
 #[derive(Debug)]
 pub struct KafkaProcess {
@@ -172,7 +185,7 @@ impl KafkaProcess {
         let until = Instant::now() + limit;
         while !answers(self.options.ports.client) {
             if let Some(status) = self.process.ended()? {
-                return Err(diagnosis::of_the_end(&self.options, status, &self.process.log_tail(64 * 1024)));
+                return Err(explain(&self.options, status, &self.process.log_tail(64 * 1024)));
             }
             if Instant::now() >= until {
                 return Err(KafkaError::Slow { limit, log: self.options.log.clone() });
@@ -195,7 +208,7 @@ impl KafkaProcess {
     /// Why it ended, as a sentence; none while it runs.
     pub fn ended(&mut self) -> Result<Option<KafkaError>, KafkaError> {
         let status = self.process.ended()?;
-        Ok(status.map(|status| diagnosis::of_the_end(&self.options, status, &self.process.log_tail(64 * 1024))))
+        Ok(status.map(|status| explain(&self.options, status, &self.process.log_tail(64 * 1024))))
     }
 
     /// Ends it cleanly, by force after [`STOP_LIMIT`]. Blocks.
@@ -205,12 +218,16 @@ impl KafkaProcess {
     }
 }
 
-/// Checks what it needs, formats the folder once, writes the settings; returns what to start.
-fn prepare(options: &KafkaOptions) -> Result<ProcessOptions, KafkaError> {
+/// Why it ended, as a sentence, by how it ended and what it wrote.
+pub fn explain(options: &KafkaOptions, status: ExitStatus, words: &str) -> KafkaError {
+    diagnosis::of_the_end(options, status, words)
+}
+
+/// Checks what it needs, formats the folder once, writes the settings; returns what to start. For supervisors that start the
+/// process themselves; others use [`KafkaProcess::start`]. Blocks.
+pub fn prepare(options: &KafkaOptions) -> Result<ProcessOptions, KafkaError> {
+    check(&options.cache)?;
     let lib = jars(&options.cache);
-    if !lib.join(format!("kafka_2.13-{VERSION}.jar")).is_file() {
-        return Err(KafkaError::NoJars(lib));
-    }
     for port in [options.ports.client, options.ports.controller] {
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
             return Err(KafkaError::UsedPort(port));
@@ -268,7 +285,7 @@ fn format(options: &KafkaOptions, log: &Path) -> Result<(), KafkaError> {
         }
     };
     if !status.success() {
-        return Err(diagnosis::of_the_end(options, status, &tool.log_tail(64 * 1024)));
+        return Err(explain(options, status, &tool.log_tail(64 * 1024)));
     }
     fs::remove_file(&properties).ok();
     fs::rename(&new, log).map_err(|e| file_error(log, &e))

@@ -1,2 +1,39 @@
-//! Placeholder.
-fn main() {}
+//! The one binary: every service is a role of it, `up` runs them all on this machine, the rest are tools.
+//!
+//! It knows how parts are started and where they find each other; it refuses to know what they do.
+//! A failure is one sentence on stderr and an exit code: 1 for a failure, 64 for a command line that is not understood, 101 for
+//! a bug of ours.
+
+mod cli;
+mod doctor;
+mod output;
+mod role;
+mod up;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// `EX_USAGE` of sysexits.h.
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    output::end_on_panic();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let wanted = !error.use_stderr();
+            output::usage(&error);
+            return if wanted { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+        }
+    };
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -12,7 +12,7 @@
 //! Invariants:
 //! * `STO-1` writers write `*_rows`, readers read views; no query in this crate's `read` names a `*_rows` table (tested).
 //! * `STO-2` a retry sends the same bytes with the same `insert_deduplication_token`; a token stands for exactly one block.
-//! * `STO-3` a block of an archive table is one part: the engine itself refuses a block that would touch two partitions.
+//! * `STO-3` a block of an archive table holds rows of one append day, so it is one part, there or not; others are refused.
 //! * `STO-4` nothing depends on the token alone: every table collapses a row written twice.
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]
 
@@ -30,5 +30,5 @@ pub use block::{Block, MAX_BLOCK_ROWS};
 pub use config::{ClickHouseConfig, ping, wait_ready};
 pub use error::{Retry, StoreError};
 pub use metrics::StoreMetrics;
-pub use migrate::{Applied, migrate};
+pub use migrate::{Applied, migrate, pending};
 pub use writer::{BlockWriter, Inserted, WriterOptions};

@@ -26,6 +26,7 @@ pub(super) fn read<T: DeserializeOwned>(service: &str, tree: &Node) -> Result<T,
         return Err(ConfigError::Unknown { service: service.to_owned(), key, origin });
     }
     value.map_err(|fault| match fault.place {
+        Some((key, origin)) if fault.unknown => ConfigError::Unknown { service: service.to_owned(), key, origin },
         Some((key, origin)) if !fault.missing => ConfigError::Value { key, origin, why: fault.why },
         Some((key, _)) if !key.is_empty() => {
             ConfigError::Missing { service: service.to_owned(), why: format!("[{key}]: {}", fault.why) }
@@ -46,6 +47,7 @@ pub(super) fn survey<T: DeserializeOwned>(tree: &Node) -> (Result<(), String>, N
 pub(super) struct Fault {
     why: String,
     missing: bool,
+    unknown: bool,
     place: Option<(String, Origin)>,
 }
 
@@ -62,15 +64,15 @@ impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { why: message.to_string(), missing: false, place: None }
+        Self { why: message.to_string(), missing: false, unknown: false, place: None }
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self { why: format!("the configuration key {field} is missing"), missing: true, place: None }
+        Self { why: format!("the configuration key {field} is missing"), missing: true, unknown: false, place: None }
     }
 
     fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
-        Self::custom(format_args!("no such key: {field}"))
+        Self { unknown: true, ..Self::custom(format_args!("no such key: {field}")) }
     }
 }
 
@@ -200,7 +202,9 @@ impl<'de> de::MapAccess<'de> for Keys<'_, '_> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
         self.next = self.keys.as_mut().and_then(Iterator::next);
-        self.next.map(|(key, _)| seed.deserialize(key.as_str().into_deserializer())).transpose()
+        let Some((key, node)) = self.next else { return Ok(None) };
+        let taken = seed.deserialize(key.as_str().into_deserializer());
+        self.at.below(key, node).placed(taken).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {

@@ -25,6 +25,19 @@ struct Config {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Strict {
+    #[serde(rename = "rows")]
+    _rows: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct StrictConfig {
+    #[serde(rename = "limits")]
+    _limits: Strict,
+}
+
+#[derive(Debug, Deserialize)]
 struct Limits {
     rows: u32,
     ratio: f64,
@@ -124,4 +137,14 @@ fn the_defaults_are_checked() {
     assert_eq!(faults, ["limits.token: not in the defaults, not even as a comment"]);
     let faults = faults_in_defaults::<Config>(&format!("{DEFAULTS}\n# what\n[more]\nx = 1\n"));
     assert_eq!(faults, ["more: nobody reads it"]);
+}
+
+#[test]
+fn a_type_that_refuses_unknown_keys_itself_is_told_the_same_way() {
+    let environment = [("GRIDWARDEN_LIMITS__ROWZ".to_owned(), "1".to_owned())];
+    let error = load_with::<StrictConfig>("x", "[limits]\nrows = 1\n", None, environment).expect_err("unknown");
+    assert_eq!(
+        error.to_string(),
+        "x knows no configuration key limits.rowz (from the environment variable GRIDWARDEN_LIMITS__ROWZ)"
+    );
 }

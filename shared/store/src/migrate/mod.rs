@@ -76,6 +76,14 @@ pub async fn migrate(config: &ClickHouseConfig) -> Result<Vec<Applied>, StoreErr
     Ok(applied)
 }
 
+/// Names of the migrations the database lacks, in order; changes nothing.
+pub async fn pending(config: &ClickHouseConfig) -> Result<Vec<String>, StoreError> {
+    let notes: Vec<Note> = config.client().query_raw(READ_NOTES).fetch_all().await?;
+    check_notes(&notes)?;
+    let lacking = FILES.iter().filter(|file| !notes.iter().any(|note| note.number == file.number));
+    Ok(lacking.map(|file| format!("{:04} {}", file.number, file.name)).collect())
+}
+
 async fn create_database(config: &ClickHouseConfig) -> Result<(), StoreError> {
     let name = &config.database;
     if !is_plain_name(name) {

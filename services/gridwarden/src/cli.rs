@@ -1,0 +1,106 @@
+//! The command line.
+
+use crate::doctor::{self, DoctorArgs};
+use crate::role::{Role, RoleArgs};
+use crate::up::{self, UpArgs};
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use gridwarden_embedded::clickhouse;
+use gridwarden_runtime::telemetry;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long threads that block may hold up the end of the process.
+const THREADS_LIMIT: Duration = Duration::from_millis(300);
+
+/// Gridwarden: runs a city's events, rules, alerts and figures.
+#[derive(Parser, Debug)]
+#[command(name = "gridwarden", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run everything on this machine: Kafka, ClickHouse, all services, a simulated city
+    Up(UpArgs),
+    /// Run the gateway: HTTP intake of observations and reports
+    Gateway(RoleArgs),
+    /// Run the stream: places, windows, rules, alerts
+    Stream(RoleArgs),
+    /// Run the archive: every observation and report into ClickHouse
+    Archive(RoleArgs),
+    /// Run dispatch: alerts to webhooks, event streams and ClickHouse
+    Dispatch(RoleArgs),
+    /// Run the console: API and pages
+    Console(RoleArgs),
+    /// Look at this machine, a broker and a ClickHouse, and say what is wrong
+    Doctor(DoctorArgs),
+    /// The embedded ClickHouse, as `up` starts it
+    #[command(hide = true)]
+    ClickhouseEngine(EngineArgs),
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    pub(crate) fn run(self) -> Result<()> {
+        if let Command::ClickhouseEngine(args) = self.command {
+            // It brings its own runtime and ends the process itself.
+            return args.run();
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+        let result = runtime.block_on(self.command.run());
+        runtime.shutdown_timeout(THREADS_LIMIT);
+        result
+    }
+}
+
+impl Command {
+    async fn run(self) -> Result<()> {
+        match self {
+            Self::Up(args) => up::run(args).await,
+            Self::Gateway(args) => Role::Gateway.run(&args).await,
+            Self::Stream(args) => Role::Stream.run(&args).await,
+            Self::Archive(args) => Role::Archive.run(&args).await,
+            Self::Dispatch(args) => Role::Dispatch.run(&args).await,
+            Self::Console(args) => Role::Console.run(&args).await,
+            Self::Doctor(args) => doctor::run(args).await,
+            Self::ClickhouseEngine(args) => args.run(),
+        }
+    }
+}
+
+/// Arguments of the embedded engine.
+#[derive(clap::Args, Clone, Debug)]
+struct EngineArgs {
+    /// Folder of its data
+    #[arg(long)]
+    data: PathBuf,
+    /// Loopback address of its HTTP interface
+    #[arg(long)]
+    listen: SocketAddr,
+    /// The cache that holds libchdb.so
+    #[arg(long)]
+    cache: PathBuf,
+}
+
+impl EngineArgs {
+    fn run(self) -> Result<()> {
+        telemetry::init("clickhouse");
+        let library = clickhouse::library::locate(&self.cache)?;
+        clickhouse::run_engine(&clickhouse::EngineOptions::new(self.data, library, self.listen))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,136 @@
+//! `gridwarden doctor`: looks at this machine, and at a broker and a ClickHouse when told where, and says what is wrong and
+//! what to do about it. It changes nothing.
+
+mod machine;
+
+use crate::output::answer;
+use crate::up::plan;
+use anyhow::{Result, bail};
+use gridwarden_bus::{KafkaConfig, topics};
+use gridwarden_store::ClickHouseConfig;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a broker or ClickHouse may take to answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Arguments of `doctor`.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Data folder of `up` to look at
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Kafka to look at, host:port[,host:port]
+    #[arg(long)]
+    kafka: Option<String>,
+    /// Put before every topic name
+    #[arg(long, default_value = "")]
+    topic_prefix: String,
+    /// ClickHouse to look at, http://host:port
+    #[arg(long)]
+    clickhouse: Option<String>,
+    /// Database in it
+    #[arg(long, default_value = "gridwarden")]
+    database: String,
+    /// User of ClickHouse
+    #[arg(long, default_value = "")]
+    user: String,
+    /// Password of ClickHouse
+    #[arg(long, env = "GRIDWARDEN_CLICKHOUSE__PASSWORD", default_value = "", hide_env_values = true)]
+    password: String,
+}
+
+/// How a thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Finding {
+    state: State,
+    what: String,
+    detail: String,
+}
+
+impl Finding {
+    fn new(state: State, what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { state, what: what.into(), detail: detail.into() }
+    }
+
+    fn line(&self) -> String {
+        let state = match self.state {
+            State::Ok => "ok  ",
+            State::Warn => "warn",
+            State::Fail => "fail",
+        };
+        format!("{state}  {}: {}", self.what, self.detail.replace('\n', " "))
+    }
+}
+
+/// Looks at everything; an error when something failed.
+pub(crate) async fn run(args: DoctorArgs) -> Result<()> {
+    let mut findings = machine::findings(&plan::cache()?, args.data.as_deref());
+    if let Some(bootstrap) = &args.kafka {
+        let kafka = KafkaConfig { topic_prefix: args.topic_prefix.clone(), ..KafkaConfig::plain(bootstrap) };
+        findings.extend(broker(kafka).await);
+    }
+    if let Some(url) = &args.clickhouse {
+        let clickhouse = ClickHouseConfig {
+            url: url.clone(),
+            database: args.database.clone(),
+            user: args.user.clone(),
+            password: args.password.clone(),
+        };
+        findings.extend(store(&clickhouse).await);
+    }
+    for finding in &findings {
+        answer(&finding.line());
+    }
+    let failed = findings.iter().filter(|finding| finding.state == State::Fail).count();
+    if failed > 0 {
+        bail!("{failed} of {} checks failed", findings.len());
+    }
+    Ok(())
+}
+
+async fn broker(kafka: KafkaConfig) -> Vec<Finding> {
+    let what = format!("kafka {}", kafka.bootstrap);
+    let asked = tokio::task::spawn_blocking(move || topics::inspect(&kafka, &[])).await;
+    let found = match asked {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => return vec![Finding::new(State::Fail, what, error.to_string())],
+        Err(error) => return vec![Finding::new(State::Fail, what, error.to_string())],
+    };
+    let mut findings = vec![Finding::new(State::Ok, what, "it answers")];
+    if found.is_empty() {
+        findings.push(Finding::new(State::Ok, "topics", "all are there as the table says, with LogAppendTime"));
+    }
+    findings.extend(found.into_iter().map(|it| {
+        let state = if it.fatal { State::Fail } else { State::Warn };
+        Finding::new(state, format!("topic {}", it.topic), it.detail)
+    }));
+    findings
+}
+
+async fn store(clickhouse: &ClickHouseConfig) -> Vec<Finding> {
+    let what = format!("clickhouse {}", clickhouse.url);
+    let fail = |what: String, why: String| Finding::new(State::Fail, what, why);
+    match tokio::time::timeout(ANSWER_LIMIT, gridwarden_store::ping(clickhouse)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return vec![fail(what, error.to_string())],
+        Err(_) => return vec![fail(what, format!("it does not answer within {ANSWER_LIMIT:?}"))],
+    }
+    let tables = match gridwarden_store::pending(clickhouse).await {
+        Ok(pending) if pending.is_empty() => Finding::new(State::Ok, "migrations", "all are applied"),
+        Ok(pending) => fail(
+            "migrations".to_owned(),
+            format!("not applied: {}; `gridwarden up` or the archive applies them", pending.join(", ")),
+        ),
+        Err(error) => fail("migrations".to_owned(), format!("database {}: {error}", clickhouse.database)),
+    };
+    vec![Finding::new(State::Ok, what, "it answers"), tables]
+}

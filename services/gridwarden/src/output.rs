@@ -1,0 +1,67 @@
+//! What the binary says to people: the only place that prints. Answers go to stdout, progress and failures to stderr.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+
+use std::io::IsTerminal;
+
+/// A line of progress.
+pub(crate) fn progress(line: &str) {
+    eprintln!("gridwarden: {line}");
+}
+
+/// A line of an answer.
+pub(crate) fn answer(line: &str) {
+    println!("{line}");
+}
+
+/// A failure as one sentence with its causes.
+pub(crate) fn failure(error: &anyhow::Error) {
+    eprintln!("gridwarden: {}", sentence(error));
+}
+
+/// The chain of causes, less those that only repeat the words before them.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text.replace('\n', " ")
+}
+
+/// What clap has to say: help, version, or what is wrong with the command line.
+pub(crate) fn usage(error: &clap::Error) {
+    // Nobody is left to tell when even this cannot be written.
+    error.print().ok();
+}
+
+/// Whether a person watches.
+pub(crate) fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// A panic in any thread is a bug: it ends the process with a line, not with a stack trace and half of its threads.
+pub(crate) fn end_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let words = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        eprintln!("gridwarden: this is a bug: {} ({place})", words.unwrap_or("no words"));
+        std::process::exit(101);
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_failure_is_one_line_that_says_nothing_twice() {
+        let error = anyhow!("line 1:\nbad").context("cannot read a.toml").context("cannot read a.toml: line 1");
+        assert_eq!(sentence(&error), "cannot read a.toml: line 1: line 1: bad");
+        assert_eq!(sentence(&anyhow!("why").context("what: why")), "what: why");
+    }
+}

@@ -1,0 +1,136 @@
+//! Ports of `up`: fixed ones, or free ones with `--ports auto`; either way chosen once and kept with the data.
+
+use super::folder::{Folder, write_whole};
+use crate::role::Role;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+/// Who listens, with the port it has without `--ports auto`.
+const FIXED: [(&str, u16); 9] = [
+    ("console", 8080),
+    ("gateway", 8081),
+    ("dispatch", 8082),
+    ("stream", 8083),
+    ("archive", 8084),
+    ("receive", 8085),
+    ("clickhouse", 8123),
+    ("kafka", 9092),
+    ("kafka_controller", 9093),
+];
+
+/// Free ports are looked for here: below the range from which the kernel gives ports to outgoing connections, so that a kept
+/// port is not gone by accident at the next start.
+const RANGE: std::ops::Range<u16> = 20_000..32_000;
+
+/// Which port each part has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Ports(BTreeMap<String, u16>);
+
+impl Ports {
+    /// The fixed ones.
+    pub(crate) fn fixed() -> Self {
+        Self(FIXED.iter().map(|(name, port)| ((*name).to_owned(), *port)).collect())
+    }
+
+    /// Free ones.
+    fn free() -> Result<Self> {
+        let mut held = Vec::new();
+        let mut ports = BTreeMap::new();
+        for (name, _) in FIXED {
+            let found = (0..200).find_map(|_| {
+                let port = rand::random_range(RANGE);
+                Some((TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?, port))
+            });
+            let (listener, port) = found.context("no free port was found on 127.0.0.1")?;
+            held.push(listener);
+            ports.insert(name.to_owned(), port);
+        }
+        Ok(Self(ports))
+    }
+
+    /// The kept ones; chosen and kept when there are none yet.
+    pub(super) fn of(folder: &Folder, auto: bool) -> Result<Self> {
+        let path = folder.path("ports.json");
+        if let Ok(text) = fs::read_to_string(&path) {
+            let kept: Self =
+                serde_json::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))?;
+            if FIXED.iter().any(|(name, _)| !kept.0.contains_key(*name)) {
+                bail!("{} does not name a port for every part: remove it to choose anew", path.display());
+            }
+            return Ok(kept);
+        }
+        let ports = if auto { Self::free()? } else { Self::fixed() };
+        ports.check_free(if auto { "" } else { ", or let free ones be chosen with --ports auto" })?;
+        write_whole(&path, &serde_json::to_string_pretty(&ports)?)?;
+        Ok(ports)
+    }
+
+    /// A used port is a sentence, before anything is started.
+    pub(crate) fn check_free(&self, advice: &str) -> Result<()> {
+        for (name, port) in &self.0 {
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_err() {
+                bail!("the port 127.0.0.1:{port} for {name} is already in use: stop what listens there{advice}");
+            }
+        }
+        Ok(())
+    }
+
+    /// The port of a part.
+    pub(crate) fn port(&self, name: &str) -> u16 {
+        self.0.get(name).copied().unwrap_or_default()
+    }
+
+    /// Where a part listens.
+    pub(crate) fn address(&self, name: &str) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port(name)))
+    }
+
+    /// Base URL of a part.
+    pub(crate) fn url(&self, name: &str) -> String {
+        format!("http://{}", self.address(name))
+    }
+
+    /// Base URLs of the roles.
+    pub(super) fn roles(&self) -> impl Iterator<Item = (Role, String)> + '_ {
+        Role::ALL.into_iter().map(|role| (role, self.url(role.name())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_chosen_once() {
+        let place = tempfile::tempdir().expect("folder");
+        let folder = Folder::open(place.path()).expect("folder");
+        let first = Ports::of(&folder, true).expect("ports");
+        assert_eq!(Ports::of(&folder, true).expect("ports"), first);
+        assert_eq!(Ports::of(&folder, false).expect("ports"), first, "kept ports win");
+        let distinct: std::collections::BTreeSet<_> = first.0.values().collect();
+        assert_eq!(distinct.len(), FIXED.len());
+    }
+
+    #[test]
+    fn a_used_port_is_a_sentence() {
+        let place = tempfile::tempdir().expect("folder");
+        let folder = Folder::open(place.path()).expect("folder");
+        let ports = Ports::of(&folder, true).expect("ports");
+        let taken = TcpListener::bind(ports.address("console")).expect("bind");
+        let error = ports.check_free("").expect_err("used").to_string();
+        let address = taken.local_addr().expect("address");
+        assert_eq!(error, format!("the port {address} for console is already in use: stop what listens there"));
+    }
+
+    #[test]
+    fn a_file_that_lacks_a_part_is_a_sentence() {
+        let place = tempfile::tempdir().expect("folder");
+        let folder = Folder::open(place.path()).expect("folder");
+        fs::write(folder.path("ports.json"), "{\"kafka\": 1}").expect("write");
+        assert!(Ports::of(&folder, true).expect_err("lacks").to_string().contains("remove it to choose anew"));
+    }
+}
