@@ -43,7 +43,9 @@ export function App() {
   }, [phase, begin]);
 
   if (phase.at === 'ready') {
-    return <Overview start={phase.start} ground={ground} flipGround={flipGround} leave={() => setPhase({ at: 'token' })} />;
+    return (
+      <Overview start={phase.start} ground={ground} flipGround={flipGround} leave={() => setPhase({ at: 'token' })} />
+    );
   }
   if (phase.at === 'token') return <SignIn enter={begin} />;
   return (

@@ -25,7 +25,8 @@ function useScale(values: Map<number, number>, key: string, ground: Ground): Col
   return useMemo(() => {
     const numbers = [...values.values()];
     const own = `${key}|${ground}`;
-    if (held.current?.key === own && numbers.length > 0 && stillFits(held.current.scale, numbers)) return held.current.scale;
+    if (held.current?.key === own && numbers.length > 0 && stillFits(held.current.scale, numbers))
+      return held.current.scale;
     const scale = scaleOf(numbers, ground);
     held.current = scale === null ? null : { key: own, scale };
     return scale;
@@ -118,7 +119,6 @@ export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
             metrics={model.metrics}
             choice={model.choice}
             choose={choose}
-            fit={() => layer?.bounds && map.current?.fit(layer.bounds)}
             findArea={goArea}
           />
           <div className="map">

@@ -97,8 +97,10 @@ export const api = {
     get<AreaDetail>(`areas/${part(layer)}/${part(code)}`, {}, signal),
   values: (query: { layer: string; level: string; metric: string; span: number }, signal?: AbortSignal) =>
     get<AreaValues>('metrics/areas', query, signal),
-  series: (query: { layer: string; code: string; metric: string; window: number; last: number }, signal?: AbortSignal) =>
-    get<Series>('metrics/series', query, signal),
+  series: (
+    query: { layer: string; code: string; metric: string; window: number; last: number },
+    signal?: AbortSignal,
+  ) => get<Series>('metrics/series', query, signal),
   entities: (signal?: AbortSignal) => get<Entities>('entities', {}, signal),
   entity: (source: string, signal?: AbortSignal) => get<EntityDetail>(`entities/${part(source)}`, {}, signal),
   alerts: (query: { limit: number; open?: boolean }, signal?: AbortSignal) => get<Alerts>('alerts', query, signal),

@@ -1,5 +1,5 @@
 // The map itself: a thin, imperative hand on MapLibre. What to show is decided by the page; here it is only drawn.
-import { Map as MapLibre, NavigationControl, ScaleControl, setWorkerUrl, type MapMouseEvent } from 'maplibre-gl';
+import { Map as MapLibre, ScaleControl, setWorkerUrl, type MapMouseEvent } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
 import type { Layer } from '../api/types';
 import type { Lang } from '../pure/format';
@@ -50,7 +50,6 @@ export class CityMap {
     });
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
-    this.map.addControl(new NavigationControl({ showCompass: false }), 'top-right');
     this.map.addControl(new ScaleControl({ unit: 'metric', maxWidth: 90 }), 'bottom-right');
     this.map.on('load', () => {
       this.loaded = true;
@@ -110,6 +109,10 @@ export class CityMap {
     if (this.ready() && this.chosen !== null) this.state(this.chosen, { chosen: false });
     this.chosen = id;
     if (this.ready() && id !== null) this.state(id, { chosen: true });
+  }
+
+  zoom(steps: number): void {
+    this.map.zoomTo(this.map.getZoom() + steps, { animate: !this.calm(), duration: 250 });
   }
 
   fit(bounds: Bounds, animate = true): void {

@@ -140,7 +140,7 @@ function upload(context: WebGL2RenderingContext): void {
 }
 
 function pointSize(zoom: number): number {
-  return Math.max(4, Math.min(13, 4 + (zoom - 10) * 1.5));
+  return Math.max(3.5, Math.min(14, 3.5 + (zoom - 10.5) * 1.7));
 }
 
 function draw(): void {

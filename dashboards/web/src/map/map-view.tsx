@@ -7,6 +7,7 @@ import { age, number } from '../pure/format';
 import type { ColourScale, Ground } from '../pure/scale';
 import type { EntitySink } from '../state/use-city';
 import { CityMap } from './city-map';
+import { MapButtons } from './map-buttons';
 import { EntityLayer } from './entity-layer';
 import { MAP_LOOKS, kindColour, rgb } from './looks';
 import type { Known } from './entity-store';
@@ -154,8 +155,15 @@ export function MapView(props: MapViewProps) {
     <>
       <div className="map-box" ref={box} />
       <div className="map-entities" ref={overlay} aria-hidden="true" />
+      <MapButtons
+        zoom={(steps) => map.current?.zoom(steps)}
+        fit={() => layer?.bounds && map.current?.fit(layer.bounds)}
+      />
       {hover !== null && (
-        <div className="tip" style={{ transform: `translate(${Math.round(hover.x + 14)}px, ${Math.round(hover.y + 14)}px)` }}>
+        <div
+          className="tip"
+          style={{ transform: `translate(${Math.round(hover.x + 14)}px, ${Math.round(hover.y + 14)}px)` }}
+        >
           {hover.entity === null ? (
             <>
               <strong>{hover.area === null ? '' : (props.nameOf(hover.area) ?? '…')}</strong>

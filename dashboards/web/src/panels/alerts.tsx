@@ -33,19 +33,23 @@ const AlertRow = memo(function AlertRow({ alert, now, chosen, choose }: RowProps
         onClick={() => choose(alert)}
       >
         <SeverityMark severity={alert.severity} open={alert.open} />
-        <span className="alert-title">
-          <span className="hidden">{t(`severity.${alert.severity}`)} </span>
-          {tx(alert.title, alert.rule)}
+        <span className="alert-row">
+          <span className="alert-title">
+            <span className="hidden">{t(`severity.${alert.severity}`)} </span>
+            {tx(alert.title, alert.rule)}
+          </span>
+          <span className="alert-age num">{when}</span>
         </span>
-        <span className="alert-age num">{when}</span>
-        <span className="alert-subject">{tx(alert.subject.name, alert.subject.id)}</span>
-        <span className="alert-value num">
-          {alert.value !== null && alert.level !== null
-            ? t('alerts.value', {
-                value: `${number(alert.value, lang)}${alert.unit === null || alert.unit === '' ? '' : ` ${alert.unit}`}`,
+        <span className="alert-row">
+          <span className="alert-subject">{tx(alert.subject.name, alert.subject.id)}</span>
+          {alert.value !== null && alert.level !== null && (
+            <span className="alert-value num">
+              {t('alerts.value', {
+                value: [number(alert.value, lang), alert.unit ?? ''].join(' ').trimEnd(),
                 level: number(alert.level, lang),
-              })
-            : ''}
+              })}
+            </span>
+          )}
         </span>
         <span className="alert-place">{place}</span>
       </button>
@@ -72,7 +76,8 @@ export function Alerts({ alerts, total, now, chosen, choose }: AlertsProps) {
   };
   const counts = (severity: Severity) =>
     (alerts ?? []).filter((alert) => alert.severity === severity && (!filter.open || alert.open)).length;
-  const nothing = filter.severities.length > 0 ? 'alerts.none.filter' : filter.open ? 'alerts.none.open' : 'alerts.none';
+  const nothing =
+    filter.severities.length > 0 ? 'alerts.none.filter' : filter.open ? 'alerts.none.open' : 'alerts.none';
   const hidden = Math.max(0, listed.length - DRAWN) + (filter.open ? 0 : Math.max(0, total - (alerts?.length ?? 0)));
   return (
     <section className="alerts" id="alerts" aria-labelledby="alerts-title" tabIndex={-1}>
@@ -80,7 +85,12 @@ export function Alerts({ alerts, total, now, chosen, choose }: AlertsProps) {
         <h2 id="alerts-title">{t('alerts.title')}</h2>
         <div className="segments" role="group" aria-label={t('alerts.title')}>
           {([true, false] as const).map((open) => (
-            <button key={String(open)} type="button" aria-pressed={filter.open === open} onClick={() => setFilter({ ...filter, open })}>
+            <button
+              key={String(open)}
+              type="button"
+              aria-pressed={filter.open === open}
+              onClick={() => setFilter({ ...filter, open })}
+            >
               {t(open ? 'alerts.open' : 'alerts.all')}
             </button>
           ))}

@@ -76,7 +76,13 @@ export function AreaSearch({ layer, found }: AreaSearchProps) {
           {t('area.found.none')}
         </p>
       )}
-      <ul className="search-list" id={list} role="listbox" aria-label={t('area.find')} hidden={!open || areas.length === 0}>
+      <ul
+        className="search-list"
+        id={list}
+        role="listbox"
+        aria-label={t('area.find')}
+        hidden={!open || areas.length === 0}
+      >
         {(areas ?? []).map((area, i) => (
           <li
             key={`${area.level}/${area.code}`}

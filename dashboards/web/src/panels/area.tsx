@@ -51,7 +51,17 @@ function useArea(layer: string, code: string): AreaDetail | null {
   return area?.code === code && area.layer === layer ? area : null;
 }
 
-function History({ series, model, metric, ground }: { series: Series | null; model: Model; metric: Metric | undefined; ground: Ground }) {
+function History({
+  series,
+  model,
+  metric,
+  ground,
+}: {
+  series: Series | null;
+  model: Model;
+  metric: Metric | undefined;
+  ground: Ground;
+}) {
   const { t, lang } = useSpeech();
   const now = Date.now() + model.offset;
   const last = series?.points.at(-1);
@@ -139,7 +149,15 @@ export function AreaPanel({ layer, code, model, ground, go, drill, close }: Area
   );
 }
 
-function Children({ areas, model, go }: { areas: AreaItem[]; model: Model; go: (layer: string, code: string) => void }) {
+function Children({
+  areas,
+  model,
+  go,
+}: {
+  areas: AreaItem[];
+  model: Model;
+  go: (layer: string, code: string) => void;
+}) {
   const { t, tx, lang } = useSpeech();
   const known = areas[0]?.level === model.choice?.level;
   return (
@@ -155,7 +173,9 @@ function Children({ areas, model, go }: { areas: AreaItem[]; model: Model; go: (
           </li>
         );
       })}
-      {areas.length > CHILDREN && <li className="quiet">{t('area.more', { n: number(areas.length - CHILDREN, lang) })}</li>}
+      {areas.length > CHILDREN && (
+        <li className="quiet">{t('area.more', { n: number(areas.length - CHILDREN, lang) })}</li>
+      )}
     </ul>
   );
 }

@@ -12,8 +12,22 @@ import type { Ground } from '../pure/scale';
 use([LineChart, GridComponent, TooltipComponent, AriaComponent, CanvasRenderer]);
 
 const INKS = {
-  light: { line: '#225780', area: 'rgba(34,87,128,0.14)', text: '#4b5f67', rule: '#d4dcdd', ground: '#ffffff', ink: '#14242b' },
-  dark: { line: '#93c795', area: 'rgba(147,199,149,0.16)', text: '#9fb1b8', rule: '#26343b', ground: '#1a252b', ink: '#eaf2f3' },
+  light: {
+    line: '#225780',
+    area: 'rgba(34,87,128,0.14)',
+    text: '#4b5f67',
+    rule: '#d4dcdd',
+    ground: '#ffffff',
+    ink: '#14242b',
+  },
+  dark: {
+    line: '#93c795',
+    area: 'rgba(147,199,149,0.16)',
+    text: '#9fb1b8',
+    rule: '#26343b',
+    ground: '#1a252b',
+    ink: '#eaf2f3',
+  },
 } as const;
 
 interface ChartProps {

@@ -53,7 +53,8 @@ export function Legend({ model, scale, now }: LegendProps) {
       )}
       {until !== null && model.choice !== null && (
         <p className="quiet num">
-          {span(model.choice.span, lang)} {t('legend.until', { time: clock(until, now + model.offset, model.city.timezone, lang) })}
+          {span(model.choice.span, lang)}{' '}
+          {t('legend.until', { time: clock(until, now + model.offset, model.city.timezone, lang) })}
           {closed ? '' : ` · ${t('legend.filling')}`}
         </p>
       )}

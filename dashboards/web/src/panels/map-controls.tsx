@@ -1,4 +1,4 @@
-// What the map shows: layer, level, metric, span of time; and the way back to the whole city.
+// What the map shows: layer, level, metric, span of time, and a search.
 import type { Layer, Metric } from '../api/types';
 import type { Watched } from '../api/live';
 import { useSpeech } from '../i18n';
@@ -11,11 +11,10 @@ interface MapControlsProps {
   metrics: Metric[];
   choice: Watched | null;
   choose: (change: Partial<Watched>) => void;
-  fit: () => void;
   findArea: (layer: string, code: string) => void;
 }
 
-export function MapControls({ layers, metrics, choice, choose, fit, findArea }: MapControlsProps) {
+export function MapControls({ layers, metrics, choice, choose, findArea }: MapControlsProps) {
   const { t, tx, lang } = useSpeech();
   const layer = layers.find((one) => one.id === choice?.layer);
   return (
@@ -79,9 +78,6 @@ export function MapControls({ layers, metrics, choice, choose, fit, findArea }: 
         </div>
       </div>
       <AreaSearch layer={layer} found={findArea} />
-      <button type="button" className="button" onClick={fit} data-do="fit">
-        {t('map.fit')}
-      </button>
     </div>
   );
 }

@@ -52,7 +52,13 @@ export function SignIn({ enter }: { enter: (token: string) => Promise<void> }) {
           {t('session.enter')}
         </button>
       </form>
-      <button type="button" className="link" onClick={switchLang} aria-label={t('lang.label')} lang={lang === 'en' ? 'zh-CN' : 'en'}>
+      <button
+        type="button"
+        className="link"
+        onClick={switchLang}
+        aria-label={t('lang.label')}
+        lang={lang === 'en' ? 'zh-CN' : 'en'}
+      >
         {t('lang.switch')}
       </button>
     </main>

@@ -66,7 +66,13 @@ export function TopBar({ model, now, ground, flipGround, leave }: TopBarProps) {
         <button type="button" className="button small" onClick={switchLang} aria-label={t('lang.label')} data-do="lang">
           {t('lang.switch')}
         </button>
-        <button type="button" className="button small" onClick={flipGround} aria-label={t('theme.label')} data-do="theme">
+        <button
+          type="button"
+          className="button small"
+          onClick={flipGround}
+          aria-label={t('theme.label')}
+          data-do="theme"
+        >
           {t(ground === 'dark' ? 'theme.light' : 'theme.dark')}
         </button>
         <button type="button" className="button small" onClick={leave} data-do="leave">

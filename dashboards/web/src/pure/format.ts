@@ -18,7 +18,8 @@ export function say(text: Text | null | undefined, lang: Lang, fallback = ''): s
 export function number(value: number | null | undefined, lang: Lang): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const size = Math.abs(value);
-  const places = Number.isInteger(value) || size >= 1000 ? 0 : size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 || size === 0 ? 2 : 4;
+  const places =
+    Number.isInteger(value) || size >= 1000 ? 0 : size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 || size === 0 ? 2 : 4;
   return new Intl.NumberFormat(LOCALES[lang], { maximumFractionDigits: places }).format(value);
 }
 

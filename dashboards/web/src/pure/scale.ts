@@ -19,12 +19,12 @@ export type Ground = keyof typeof RAMPS;
 
 const MOST_CLASSES = 7;
 
-/** A number a person would write on a legend: 1, 2, 2.5 or 5 times a power of ten. */
+/** A step a person would write on a legend: a small number times a power of ten. */
 export function niceStep(rough: number): number {
   if (!(rough > 0) || !Number.isFinite(rough)) return 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const ratio = rough / power;
-  const nice = ratio <= 1 ? 1 : ratio <= 2 ? 2 : ratio <= 2.5 ? 2.5 : ratio <= 5 ? 5 : 10;
+  const nice = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8].find((one) => ratio <= one + 1e-9) ?? 10;
   return nice * power;
 }
 
@@ -56,7 +56,10 @@ function skewedBreaks(sorted: readonly number[], whole: boolean): number[] {
   for (let i = 1; i < MOST_CLASSES; i += 1) {
     const raw = quantile(sorted, i / MOST_CLASSES);
     const grain = niceStep(Math.abs(raw) / 8);
-    const at = clean(Math.round(raw / (whole ? Math.max(1, Math.floor(grain)) : grain)) * (whole ? Math.max(1, Math.floor(grain)) : grain));
+    const at = clean(
+      Math.round(raw / (whole ? Math.max(1, Math.floor(grain)) : grain)) *
+        (whole ? Math.max(1, Math.floor(grain)) : grain),
+    );
     if (at > (breaks.at(-1) ?? sorted[0] ?? -Infinity)) breaks.push(at);
   }
   return breaks;
@@ -72,7 +75,8 @@ export function scaleOf(values: readonly number[], ground: Ground): ColourScale 
   const high = sorted.at(-1);
   if (low === undefined || high === undefined) return null;
   const whole = sorted.every((value) => Number.isInteger(value));
-  const skewed = high - low > 4 * (quantile(sorted, 0.9) - quantile(sorted, 0.1)) || quantile(sorted, 0.5) - low < (high - low) / 12;
+  const skewed =
+    high - low > 4 * (quantile(sorted, 0.9) - quantile(sorted, 0.1)) || quantile(sorted, 0.5) - low < (high - low) / 12;
   let breaks = low === high ? [] : skewed ? skewedBreaks(sorted, whole) : evenBreaks(low, high, whole);
   if (low !== high && breaks.length === 0) breaks = evenBreaks(low, high, whole);
   return { breaks, colours: coloursFor(breaks.length + 1, ground), low, high };

@@ -119,12 +119,17 @@ export function reduce(model: Model, news: News): Model {
 export const SPANS: readonly number[] = [60, 600, 3_600, 86_400];
 
 /** The choice asked for, as far as the city has it; else the main layer, its second level, the first metric. */
-export function settleChoice(asked: Partial<Watched>, layers: readonly Layer[], metrics: readonly Metric[]): Watched | null {
+export function settleChoice(
+  asked: Partial<Watched>,
+  layers: readonly Layer[],
+  metrics: readonly Metric[],
+): Watched | null {
   const layer = layers.find((one) => one.id === asked.layer) ?? layers.find((one) => one.main) ?? layers[0];
   if (layer === undefined) return null;
   const known = layer.levels.some((one) => one.id === asked.level);
   const usual = layer.levels[Math.min(1, layer.levels.length - 1)]?.id ?? '';
-  const metric = metrics.find((one) => one.metric === asked.metric)?.metric ?? usualMetric(metrics) ?? asked.metric ?? '';
+  const metric =
+    metrics.find((one) => one.metric === asked.metric)?.metric ?? usualMetric(metrics) ?? asked.metric ?? '';
   const span = asked.span !== undefined && SPANS.includes(asked.span) ? asked.span : 600;
   return { layer: layer.id, level: known ? (asked.level ?? usual) : usual, metric, span };
 }

@@ -53,7 +53,7 @@ export function useCity(start: Start): CityHand {
   const sink = useRef<EntitySink | null>(null);
   const choice = useRef(model.choice);
 
-  const load = useCallback(<T,>(part: Part, ask: Promise<T>, take: (answer: T) => void) => {
+  const load = useCallback(<T>(part: Part, ask: Promise<T>, take: (answer: T) => void) => {
     ask.then(
       (answer) => {
         take(answer);

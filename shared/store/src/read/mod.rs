@@ -2,8 +2,18 @@
 //!
 //! One file per reader's subject; each adds methods to [`Reader`].
 
+mod console_alerts;
+mod console_entities;
+mod console_figures;
+mod console_metrics;
+mod console_reports;
 mod offsets;
 
+pub use console_alerts::{AlertFilter, AlertState, OpenAlerts};
+pub use console_entities::{EntityPlace, EntityState};
+pub use console_figures::{FigureBounds, Figures, Newest, RejectCount, RejectFound};
+pub use console_metrics::{AreaFold, MetricSeen, WindowPoint, WindowsOf};
+pub use console_reports::{ReportFilter, ReportFound, ReportGroup};
 pub use offsets::OffsetRange;
 
 use crate::config::ClickHouseConfig;
