@@ -1,0 +1,216 @@
+//! `Idempotency-Key`: the same key with the same body gets the first answer again, without a second record.
+//!
+//! `GTW-4` kept in this process's memory, bounded in number and time: another gateway process, or this one after a restart,
+//! does not know the answers. Reports without id are safe all the same (their id follows from the key), observations with
+//! an `id` as well (readers drop repeats). Only answers that mean "taken" are kept; a failed request may be tried again.
+//!
+//! Pure but for the notice a waiting second request sleeps on.
+
+use crate::feeds::Number;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// SHA-256 of path and body.
+pub type Fingerprint = [u8; 32];
+type Name = (Number, String);
+
+enum Entry {
+    /// The first request is under way; the sender is dropped when it ends.
+    Running {
+        fingerprint: Fingerprint,
+        ended: watch::Receiver<()>,
+    },
+    Done {
+        fingerprint: Fingerprint,
+        answer: Arc<str>,
+        order: u64,
+        until_ms: i64,
+    },
+}
+
+#[derive(Default)]
+struct State {
+    entries: HashMap<Name, Entry>,
+    /// Done entries from the least recently used on.
+    order: BTreeMap<u64, Name>,
+    next: u64,
+}
+
+/// Remembered answers.
+pub struct Answers {
+    state: Arc<Mutex<State>>,
+    keep: usize,
+    ttl_ms: i64,
+}
+
+/// What a request finds.
+pub enum Claim {
+    /// Nobody came with this key before: go on, and tell with [`Turn::done`].
+    Yours(Turn),
+    /// Answered before.
+    Answered(Arc<str>),
+    /// Under way; wait for this, then ask again.
+    Wait(watch::Receiver<()>),
+    /// The key was used with another body.
+    Mismatch,
+}
+
+/// The right to answer for a key. Dropped without [`Turn::done`], the key is free again.
+pub struct Turn {
+    state: Arc<Mutex<State>>,
+    name: Option<Name>,
+    fingerprint: Fingerprint,
+    keep: usize,
+    until_ms: i64,
+    _ended: watch::Sender<()>,
+}
+
+fn locked(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Answers {
+    /// Keeps at most `keep` answers, each for `ttl_ms`.
+    pub fn new(keep: usize, ttl_ms: i64) -> Self {
+        Self { state: Arc::default(), keep, ttl_ms }
+    }
+
+    /// Claims a key for a request.
+    pub fn claim(&self, party: Number, key: &str, fingerprint: Fingerprint, now_ms: i64) -> Claim {
+        let name = (party, key.to_owned());
+        let mut state = locked(&self.state);
+        state.expire(&name, now_ms);
+        match state.entries.get(&name) {
+            Some(Entry::Running { fingerprint: first, .. } | Entry::Done { fingerprint: first, .. })
+                if *first != fingerprint =>
+            {
+                return Claim::Mismatch;
+            }
+            Some(Entry::Running { ended, .. }) => return Claim::Wait(ended.clone()),
+            Some(Entry::Done { answer, .. }) => {
+                let answer = Arc::clone(answer);
+                state.used(&name);
+                return Claim::Answered(answer);
+            }
+            None => {}
+        }
+        let (sender, ended) = watch::channel(());
+        state.entries.insert(name.clone(), Entry::Running { fingerprint, ended });
+        let until_ms = now_ms.saturating_add(self.ttl_ms);
+        let state = Arc::clone(&self.state);
+        Claim::Yours(Turn { state, name: Some(name), fingerprint, keep: self.keep, until_ms, _ended: sender })
+    }
+
+    /// How many answers are kept.
+    pub fn len(&self) -> usize {
+        locked(&self.state).order.len()
+    }
+
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl State {
+    fn expire(&mut self, name: &Name, now_ms: i64) {
+        if let Some(Entry::Done { until_ms, order, .. }) = self.entries.get(name)
+            && *until_ms <= now_ms
+        {
+            self.order.remove(&order.clone());
+            self.entries.remove(name);
+        }
+    }
+
+    fn used(&mut self, name: &Name) {
+        let fresh = self.next;
+        if let Some(Entry::Done { order, .. }) = self.entries.get_mut(name) {
+            self.next += 1;
+            self.order.remove(order);
+            *order = fresh;
+            self.order.insert(fresh, name.clone());
+        }
+    }
+}
+
+impl Turn {
+    /// Keeps the answer for whoever comes with the same key.
+    pub fn done(mut self, answer: Arc<str>) {
+        let Some(name) = self.name.take() else { return };
+        let mut state = locked(&self.state);
+        let order = state.next;
+        state.next += 1;
+        let entry = Entry::Done { fingerprint: self.fingerprint, answer, order, until_ms: self.until_ms };
+        state.entries.insert(name.clone(), entry);
+        state.order.insert(order, name);
+        while state.order.len() > self.keep
+            && let Some((_, oldest)) = state.order.pop_first()
+        {
+            state.entries.remove(&oldest);
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(name) = self.name.take() {
+            locked(&self.state).entries.remove(&name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claimed(answers: &Answers, key: &str, body: u8, now: i64) -> Claim {
+        answers.claim(1, key, [body; 32], now)
+    }
+
+    fn answer(answers: &Answers, key: &str, text: &str, now: i64) {
+        let Claim::Yours(turn) = claimed(answers, key, 1, now) else { panic!("{key} is taken") };
+        turn.done(text.into());
+    }
+
+    #[test]
+    fn the_first_answer_again_for_the_same_body_only() {
+        let answers = Answers::new(10, 1000);
+        answer(&answers, "k", "yes", 0);
+        assert!(matches!(claimed(&answers, "k", 1, 999), Claim::Answered(text) if &*text == "yes"));
+        assert!(matches!(claimed(&answers, "k", 2, 999), Claim::Mismatch));
+        assert!(matches!(answers.claim(2, "k", [2; 32], 0), Claim::Yours(_)), "another feed's key is another key");
+        assert!(matches!(claimed(&answers, "k", 2, 1000), Claim::Yours(_)), "forgotten in time");
+    }
+
+    #[tokio::test]
+    async fn a_second_request_waits_for_the_first() {
+        let answers = Answers::new(10, 1000);
+        let Claim::Yours(turn) = claimed(&answers, "k", 1, 0) else { panic!("taken") };
+        let Claim::Wait(mut ended) = claimed(&answers, "k", 1, 0) else { panic!("not waiting") };
+        assert!(matches!(claimed(&answers, "k", 2, 0), Claim::Mismatch));
+        turn.done("yes".into());
+        ended.changed().await.expect_err("the sender is gone");
+        assert!(matches!(claimed(&answers, "k", 1, 0), Claim::Answered(_)));
+    }
+
+    #[test]
+    fn a_failed_request_frees_its_key() {
+        let answers = Answers::new(10, 1000);
+        drop(claimed(&answers, "k", 1, 0));
+        assert!(matches!(claimed(&answers, "k", 2, 0), Claim::Yours(_)));
+        assert!(answers.is_empty());
+    }
+
+    #[test]
+    fn the_least_recently_used_goes_first() {
+        let answers = Answers::new(2, 1000);
+        answer(&answers, "a", "1", 0);
+        answer(&answers, "b", "2", 0);
+        assert!(matches!(claimed(&answers, "a", 1, 0), Claim::Answered(_)));
+        answer(&answers, "c", "3", 0);
+        assert_eq!(answers.len(), 2);
+        assert!(matches!(claimed(&answers, "a", 1, 0), Claim::Answered(_)));
+        assert!(matches!(claimed(&answers, "b", 1, 0), Claim::Yours(_)));
+    }
+}

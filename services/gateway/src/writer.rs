@@ -1,0 +1,104 @@
+//! Records to Kafka. `GTW-3`: a record counts as taken only when Kafka has acknowledged it.
+
+use crate::check::Ready;
+use crate::metrics::Metrics;
+use gridwarden_bus::{BusError, KafkaConfig, Message, Producer, ProducerOptions, headers, topics};
+use gridwarden_domain::city::Intake;
+use gridwarden_runtime::health::Health;
+use gridwarden_runtime::http::Problem;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// When to come back while Kafka is away.
+const RETRY_AFTER_S: u32 = 2;
+
+/// Where a record stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Place {
+    /// Partition of the topic.
+    pub partition: i32,
+    /// Offset in it.
+    pub offset: i64,
+}
+
+/// Writes records of all parties; cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    producer: Producer,
+    metrics: Metrics,
+    health: Health,
+}
+
+impl Writer {
+    /// A writer that waits `acknowledge` for Kafka at most. Connects by itself.
+    pub fn new(kafka: &KafkaConfig, acknowledge: Duration, metrics: Metrics, health: Health) -> Result<Self, BusError> {
+        let options = ProducerOptions { delivery_timeout: acknowledge, ..ProducerOptions::named("gridwarden-gateway") };
+        Ok(Self { producer: Producer::new(kafka, &options)?, metrics, health })
+    }
+
+    /// Writes records and waits until every one is acknowledged; the places are in the order given.
+    pub async fn write(&self, what: Intake, feed: &str, records: &[Ready<'_>]) -> Result<Vec<Place>, Problem> {
+        let timer = self.metrics.acknowledge.start_timer();
+        let outcome = self.submit_all(what, feed, records).await;
+        timer.observe_duration();
+        match outcome {
+            Ok(places) => {
+                self.health.set_part("kafka", true, "");
+                let kind = name_of(what);
+                let feed = if feed.is_empty() { "admin" } else { feed };
+                self.metrics.accepted.with_label_values(&[feed, kind]).inc_by(places.len() as u64);
+                Ok(places)
+            }
+            Err((error, lost)) => {
+                self.metrics.unacknowledged.inc_by(lost as u64);
+                self.health.set_part("kafka", false, &error.to_string());
+                tracing::warn!(%error, records = records.len(), lost, "records were not acknowledged");
+                let detail = "Kafka did not acknowledge; nothing counts as taken, send it again (records with an id, and \
+                    reports, are not counted twice)";
+                Err(Problem::unavailable(detail).retry_after(RETRY_AFTER_S))
+            }
+        }
+    }
+
+    async fn submit_all(
+        &self,
+        what: Intake,
+        feed: &str,
+        records: &[Ready<'_>],
+    ) -> Result<Vec<Place>, (BusError, usize)> {
+        let topic = match what {
+            Intake::Observations => topics::OBSERVATIONS,
+            Intake::Reports => topics::REPORTS,
+        };
+        let feed_header = [(headers::FEED, feed.as_bytes())];
+        let headers: &[(&str, &[u8])] = if feed.is_empty() { &[] } else { &feed_header };
+        let mut queued = Vec::with_capacity(records.len());
+        for record in records {
+            let (key, payload) = (Some(record.key.as_bytes()), Some(&*record.payload));
+            let message = Message { topic, key, payload, headers, partition: None };
+            let delivery = self.producer.submit(&message).await;
+            queued.push(delivery.map_err(|error| (error, records.len()))?);
+        }
+        // All are waited for, so that the figure of what was lost is true.
+        let (mut places, mut failed) = (Vec::with_capacity(queued.len()), None);
+        for delivery in queued {
+            match delivery.await {
+                Ok((partition, offset)) => places.push(Place { partition, offset }),
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            Some(error) => Err((error, records.len() - places.len())),
+            None => Ok(places),
+        }
+    }
+}
+
+/// The name of a kind of record in paths, metrics and texts.
+pub fn name_of(what: Intake) -> &'static str {
+    match what {
+        Intake::Observations => "observations",
+        Intake::Reports => "reports",
+    }
+}
