@@ -1,7 +1,39 @@
-//! The stream.
+//! The stream: Kafka → decode → locate → rules and windows → `alerts.v1` and ClickHouse, as one timely dataflow.
+//!
+//! The only crate that names `timely`. It refuses to know HTTP beyond its own health, the archive, and where alerts go.
+//!
+//! ```text
+//!  pipeline   wires    source (reads, one per worker) ──▶ owner (windows, one per worker)
+//!  source     asks     intake: decode, admit, place, rules, deltas        pure, borrowed
+//!  owner      asks     windows: apply, close, emit                        pure
+//!  intake     asks     rules: threshold, fence · watermark · intern      pure
+//!  sink, alerts        take rows and alerts away, off the workers' threads
+//! ```
+//! Until there are checkpoints a restarted stream reads its logs from their beginning: rows carry versions that only rise
+//! with truth, alerts the same ids as before.
+//!
+//! Invariants (each stands where it holds and is tested there): `SHD-1` shards, `WIN-1…3` windows, `WMK-1…2` clocks,
+//! `RUL-1…2` rules, `INT-1…2` intake.
 
+mod alerts;
+mod config;
+mod ends;
+mod feeds;
+mod intake;
 mod intern;
+mod metrics;
+mod owner;
+mod pipeline;
+mod prepare;
 mod rules;
 mod shard;
+mod shared;
+mod sink;
+mod source;
+mod start;
+mod wake;
 mod watermark;
 mod windows;
+
+pub use config::{CitySection, Config, StreamSection, config};
+pub use start::run;

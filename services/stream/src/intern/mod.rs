@@ -8,7 +8,7 @@ mod entities;
 mod kinds;
 mod metrics;
 
-pub(crate) use areas::{AreaName, AreaNames, View, Views};
+pub(crate) use areas::{AreaName, View, Views};
 pub(crate) use entities::{Entities, Entity, Whereabouts};
 pub(crate) use kinds::Kinds;
 pub(crate) use metrics::MetricNames;

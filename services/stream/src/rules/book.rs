@@ -159,11 +159,6 @@ impl Book {
             }
         });
     }
-
-    /// The version of the layers it was made for.
-    pub(crate) fn view(&self) -> &Arc<View> {
-        &self.view
-    }
 }
 
 /// Puts a book together.

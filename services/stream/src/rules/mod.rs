@@ -14,9 +14,9 @@ mod fence;
 mod part;
 mod threshold;
 
-pub(crate) use book::{Book, Books, Limits};
+pub(crate) use book::{Books, Limits, Who};
 pub(crate) use change::{Change, Open, alert_id};
-pub(crate) use part::{PartRules, Seen};
+pub(crate) use part::{Gone, PartRules, Seen};
 
 use crate::windows::At;
 use smallvec::SmallVec;

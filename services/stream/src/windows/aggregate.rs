@@ -17,6 +17,11 @@ impl At {
         Self((u64::from(part) << Self::OFFSET_BITS) | (offset as u64 & ((1 << Self::OFFSET_BITS) - 1)))
     }
 
+    /// The partition's number.
+    pub(crate) fn part(self) -> u16 {
+        (self.0 >> Self::OFFSET_BITS) as u16
+    }
+
     /// The offset.
     pub(crate) fn offset(self) -> i64 {
         (self.0 & ((1 << Self::OFFSET_BITS) - 1)) as i64

@@ -1,0 +1,106 @@
+//! Feeds and watermark domains: who publishes, and whose clock a record goes by.
+
+use crate::windows::LIVE;
+use gridwarden_domain::{city::CityFile, crs::Crs};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// A feed as the city knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Feed {
+    /// Its name; empty for the live feed without one.
+    pub(crate) name: String,
+    /// Reference system where a record names none.
+    pub(crate) crs: Crs,
+    /// Plays the past.
+    pub(crate) historical: bool,
+}
+
+/// The city's feeds.
+#[derive(Debug)]
+pub(crate) struct Feeds(Vec<Feed>);
+
+impl Feeds {
+    /// Number 0 is the live feed without a name; a name the city does not know is read as that one.
+    pub(crate) fn of(city: &CityFile) -> Self {
+        let nameless = Feed { name: String::new(), crs: Crs::default(), historical: false };
+        let named = city.feeds.iter().map(|feed| Feed {
+            name: feed.name.clone(),
+            crs: feed.crs,
+            historical: feed.historical,
+        });
+        Self(std::iter::once(nameless).chain(named).take(usize::from(u16::MAX)).collect())
+    }
+
+    /// The number of the feed a header names.
+    #[inline]
+    pub(crate) fn find(&self, header: Option<&[u8]>) -> u16 {
+        let Some(name) = header else { return 0 };
+        self.0.iter().position(|feed| feed.name.as_bytes() == name).unwrap_or(0) as u16
+    }
+
+    /// A feed by number.
+    #[inline]
+    pub(crate) fn get(&self, number: u16) -> Option<&Feed> {
+        self.0.get(usize::from(number))
+    }
+
+    /// A feed's name by number.
+    pub(crate) fn name(&self, number: u16) -> &str {
+        self.get(number).map_or("", |feed| feed.name.as_str())
+    }
+}
+
+/// Watermark domains: the live one, and one per historical feed and topic.
+#[derive(Debug)]
+pub(crate) struct Domains {
+    /// Partitions of all topics, then of each topic.
+    live_parts: usize,
+    topic_parts: Vec<usize>,
+    made: Mutex<BTreeMap<(u16, u16), u8>>,
+}
+
+/// Domains fit into one machine word; the feeds beyond share the last.
+const LAST: u8 = 63;
+
+impl Domains {
+    /// `topic_parts`: number of partitions of each topic read.
+    pub(crate) fn new(topic_parts: Vec<usize>) -> Self {
+        Self { live_parts: topic_parts.iter().sum(), topic_parts, made: Mutex::default() }
+    }
+
+    /// The domain of a historical feed in a topic.
+    pub(crate) fn historical(&self, feed: u16, topic: u16) -> u8 {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = u8::try_from(made.len() + 1).unwrap_or(LAST).min(LAST);
+        *made.entry((feed, topic)).or_insert(next)
+    }
+
+    /// How many partitions must have spoken before the domain has a watermark.
+    pub(crate) fn expected(&self, domain: u8) -> usize {
+        if domain == LIVE {
+            return self.live_parts;
+        }
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let topics = made.iter().filter(|(_, known)| **known == domain).map(|((_, topic), _)| usize::from(*topic));
+        topics.map(|topic| self.topic_parts.get(topic).copied().unwrap_or(0)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_is_feed_and_topic() {
+        let domains = Domains::new(vec![12, 3]);
+        assert_eq!(domains.expected(LIVE), 15);
+        assert_eq!(domains.historical(4, 1), 1);
+        assert_eq!(domains.historical(4, 0), 2);
+        assert_eq!(domains.historical(4, 1), 1);
+        assert_eq!((domains.expected(1), domains.expected(2)), (3, 12));
+        for feed in 10..100 {
+            assert!(domains.historical(feed, 0) <= LAST);
+        }
+    }
+}

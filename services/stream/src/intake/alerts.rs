@@ -1,0 +1,142 @@
+//! From what rules say to alerts, and the moments at which rules look without a new value: reloads and due holds.
+
+use super::{Mind, Way};
+use crate::{
+    intern::Entity,
+    rules::{Change, PartRules},
+    shared::Shared,
+};
+use gridwarden_domain::{
+    alert::{Alert, Subject, Transition},
+    observation::Position,
+    rule::Condition,
+};
+use std::sync::Arc;
+
+impl Mind {
+    /// Puts in force what is in force for this record and those after it.
+    #[cold]
+    pub(super) fn renew(&mut self, way: &mut Way<'_>) {
+        let appended = way.record.appended;
+        let timeline = Arc::clone(&self.timeline);
+        let lore = &way.shared.lore;
+        let view = lore.views.of(timeline.layers_at(appended));
+        let book = lore.books.of(timeline.rules_at(appended), &view, (&lore.views, &lore.names));
+        way.part.epoch = self.epoch;
+        way.part.until = timeline.next_change_after(appended).unwrap_or(i64::MAX);
+        way.part.rollup = self.rollup(&view);
+        way.part.view = Some(view);
+        match &mut way.part.rules {
+            None => way.part.rules = Some(PartRules::new(book)),
+            Some(rules) if Arc::ptr_eq(rules.book(), &book) => {}
+            Some(rules) => {
+                let gone = rules.switch(book);
+                if !gone.is_empty() {
+                    self.release(way, &gone);
+                }
+            }
+        }
+    }
+
+    fn rollup(&mut self, view: &Arc<crate::intern::View>) -> usize {
+        let known = self.rollups.iter().position(|(known, _)| Arc::ptr_eq(known, view));
+        known.unwrap_or_else(|| {
+            self.rollups.push((Arc::clone(view), crate::windows::Rollup::default()));
+            self.rollups.len() - 1
+        })
+    }
+
+    /// Ends what rules that are gone held against the partition's entities.
+    fn release(&mut self, way: &mut Way<'_>, gone: &crate::rules::Gone) {
+        let part = way.record.part;
+        for entity in self.entities.iter_mut().filter(|entity| entity.part == part) {
+            gone.release(way.record.appended, &mut entity.rules, &mut self.changes);
+            for change in self.changes.drain(..) {
+                let alert = alert(way, &change, entity, entity.position);
+                way.out.alerts.push(alert);
+            }
+        }
+    }
+
+    /// Raises what holds have become due by a domain's clock.
+    #[inline]
+    pub(super) fn fire(&mut self, way: &mut Way<'_>, domain: u8, clock: i64) {
+        while let Some(timer) = way.part.rules.as_mut().and_then(|rules| rules.due(domain, clock)) {
+            let Some(rules) = &way.part.rules else { return };
+            let Some(entity) = self.entities.get_mut(timer.entity) else { continue };
+            let world = &way.shared.world;
+            let identity = |at: crate::windows::At| world.identity(at.part(), at.offset());
+            rules.fire(timer, &entity.source, &identity, &mut entity.rules, &mut self.changes);
+            for change in self.changes.drain(..) {
+                let alert = alert(way, &change, entity, entity.position);
+                way.out.alerts.push(alert);
+            }
+        }
+    }
+
+    /// Hands out what rules said of an entity.
+    #[cold]
+    pub(super) fn raise(&mut self, way: &mut Way<'_>, entity: u32, position: Option<Position>) {
+        let Some(entity) = self.entities.get_mut(entity) else { return };
+        for change in self.changes.drain(..) {
+            let mut alert = alert(way, &change, entity, position);
+            if let Some(view) = &way.part.view {
+                alert.areas = view.set.area_refs(&self.places);
+            }
+            way.out.alerts.push(alert);
+        }
+    }
+}
+
+fn alert(way: &Way<'_>, change: &Change, entity: &Entity, position: Option<Position>) -> Alert {
+    let rule = &change.rule;
+    let (metric, level) = match &rule.condition {
+        Condition::Threshold(threshold) => (Some(threshold.value.clone()), Some(threshold.level)),
+        Condition::Fence(_) => (None, None),
+    };
+    let metrics = &way.shared.metrics;
+    let transition = if change.transition == Transition::Raised { "raised" } else { "cleared" };
+    metrics.alerts.with_label_values(&[rule.condition.kind(), transition]).inc();
+    Alert {
+        id: change.alert.id_text(),
+        seq: change.alert.seq,
+        transition: change.transition,
+        generation: 0,
+        rule: rule.id.clone(),
+        rule_version: rule.version,
+        kind: rule.condition.kind().to_owned(),
+        severity: rule.severity,
+        title: rule.title.clone(),
+        subject: Subject::Entity(entity.source.to_string()),
+        time: change.time,
+        raised_at: change.alert.raised_at,
+        appended_at: way.record.appended,
+        cause: way.shared.world.identity(way.record.part, way.record.offset),
+        position,
+        areas: areas_of(way.shared, entity),
+        value: change.value.or_else(|| last_value(way.shared, entity, metric.as_deref())).map(|value| value.to_f64()),
+        metric,
+        level,
+        simulated: way.shared.world.simulated || way.record.simulated,
+    }
+}
+
+/// The areas of an entity's last position.
+fn areas_of(shared: &Shared, entity: &Entity) -> Vec<gridwarden_domain::alert::AreaRef> {
+    shared.lore.views.names.with(|names| {
+        let name = |number: u32| names.get(number as usize);
+        let chain = |leaf: u32| std::iter::successors(Some(leaf), move |number| name(*number)?.parent);
+        let all = entity.areas.iter().flat_map(|leaf| chain(*leaf)).filter_map(name);
+        let area = |name: &crate::intern::AreaName| gridwarden_domain::alert::AreaRef {
+            layer: name.layer.to_string(),
+            code: name.code.to_string(),
+        };
+        all.map(area).collect()
+    })
+}
+
+/// The value a threshold looks at, as the entity sent it last.
+fn last_value(shared: &Shared, entity: &Entity, name: Option<&str>) -> Option<gridwarden_domain::value::Fixed> {
+    let metric = shared.lore.names.value(entity.kind, name?)?;
+    entity.values.iter().find(|(known, _)| *known == metric).map(|(_, value)| *value)
+}

@@ -1,0 +1,90 @@
+//! What follows from records: deltas for windows, alerts, rows, counts.
+
+use crate::{
+    metrics::Metrics,
+    windows::{At, Delta},
+};
+use gridwarden_domain::{alert::Alert, observation::Position, reject::Reason, value::Fixed};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// What a batch of records led to.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    /// Changes of windows.
+    pub(crate) deltas: Vec<Delta>,
+    /// Transitions of alerts, in order.
+    pub(crate) alerts: Vec<Alert>,
+}
+
+/// The latest state of an entity, by numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct EntityRow {
+    /// Entity id.
+    pub(crate) source: Arc<str>,
+    /// Kind.
+    pub(crate) kind: u16,
+    /// Feed.
+    pub(crate) feed: u16,
+    /// Event time.
+    pub(crate) time: i64,
+    /// Place in the log.
+    pub(crate) at: At,
+    /// Append time.
+    pub(crate) appended: i64,
+    /// Where.
+    pub(crate) position: Option<Position>,
+    /// Leaf areas.
+    pub(crate) areas: SmallVec<[u32; 4]>,
+    /// Values by metric.
+    pub(crate) values: SmallVec<[(u32, Fixed); 4]>,
+}
+
+/// Counts of a worker since they were last added to the process's.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) read: u64,
+    pub(crate) accepted: u64,
+    pub(crate) late: u64,
+    pub(crate) markers: u64,
+    pub(crate) observations_nowhere: u64,
+    pub(crate) reports_nowhere: u64,
+    pub(crate) misrouted: u64,
+    pub(crate) too_late_for_windows: u64,
+    pub(crate) too_late_for_rules: u64,
+    pub(crate) kinds_beyond: u64,
+    pub(crate) values_beyond: u64,
+    pub(crate) entities_beyond: u64,
+}
+
+impl Tally {
+    /// Counts a reject; those are rare enough to be counted at once.
+    #[cold]
+    pub(crate) fn reject(&self, metrics: &Metrics, reason: &Reason) {
+        metrics.rejected.with_label_values(&[reason.code.as_str()]).inc();
+    }
+
+    /// Adds everything to the process's counts and begins at zero.
+    pub(crate) fn settle(&mut self, metrics: &Metrics) {
+        let tally = std::mem::take(self);
+        metrics.read.inc_by(tally.read);
+        metrics.accepted.inc_by(tally.accepted);
+        metrics.late.inc_by(tally.late);
+        metrics.markers.inc_by(tally.markers);
+        metrics.misrouted.inc_by(tally.misrouted);
+        metrics.too_late_for_windows.inc_by(tally.too_late_for_windows);
+        metrics.too_late_for_rules.inc_by(tally.too_late_for_rules);
+        let labelled = [
+            (&metrics.nowhere, "observations", tally.observations_nowhere),
+            (&metrics.nowhere, "reports", tally.reports_nowhere),
+            (&metrics.beyond_limits, "kinds", tally.kinds_beyond),
+            (&metrics.beyond_limits, "values", tally.values_beyond),
+            (&metrics.beyond_limits, "entities", tally.entities_beyond),
+        ];
+        for (counter, label, count) in labelled {
+            if count > 0 {
+                counter.with_label_values(&[label]).inc_by(count);
+            }
+        }
+    }
+}

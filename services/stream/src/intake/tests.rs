@@ -1,0 +1,1 @@
+//! The way of records, without Kafka and without timely.

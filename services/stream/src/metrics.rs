@@ -1,0 +1,122 @@
+//! What the stream counts. One place for the names. `read = accepted + late + rejected + markers` holds at every moment at
+//! which no record is in a worker's hands.
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// The stream's figures.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    /// Records read.
+    pub(crate) read: IntCounter,
+    /// Records admitted.
+    pub(crate) accepted: IntCounter,
+    /// Records older than `max_age`.
+    pub(crate) late: IntCounter,
+    /// Ends of feeds and the like.
+    pub(crate) markers: IntCounter,
+    /// Records not taken, by reason.
+    pub(crate) rejected: IntCounterVec,
+    /// Accepted records in no area, by target.
+    pub(crate) nowhere: IntCounterVec,
+    /// Entities seen on a second partition: records.
+    pub(crate) misrouted: IntCounter,
+    /// Accepted records too late for windows.
+    pub(crate) too_late_for_windows: IntCounter,
+    /// Accepted records too late for rules (the broker's clock stepped back).
+    pub(crate) too_late_for_rules: IntCounter,
+    /// Values, kinds or entities beyond what is remembered.
+    pub(crate) beyond_limits: IntCounterVec,
+    /// Transitions of alerts, by kind of rule and transition.
+    pub(crate) alerts: IntCounterVec,
+    /// Transitions not produced because the topic holds them already.
+    pub(crate) alerts_known: IntCounter,
+    /// Transitions produced again after a failure.
+    pub(crate) alerts_retried: IntCounter,
+    /// Rows of windows handed to ClickHouse.
+    pub(crate) window_rows: IntCounter,
+    /// Minutes of windows given up because nobody took them.
+    pub(crate) windows_given_up: IntCounter,
+    /// Bytes of windows, by worker.
+    pub(crate) window_bytes: IntGaugeVec,
+    /// Entities, by worker.
+    pub(crate) entities: IntGaugeVec,
+    /// Wall clock less the live watermark, in ms.
+    pub(crate) watermark_lag: IntGauge,
+    /// Records between a worker's position and the end of its partitions.
+    pub(crate) behind: IntGaugeVec,
+    /// Time from a record's append until its alert was acknowledged.
+    pub(crate) alert_seconds: Histogram,
+}
+
+impl Metrics {
+    /// Makes and registers them.
+    pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let made = Maker(registry);
+        Ok(Self {
+            read: made.counter("records_read_total", "Records read")?,
+            accepted: made.counter("records_accepted_total", "Records admitted")?,
+            late: made.counter("records_late_total", "Records older than max_age")?,
+            markers: made.counter("records_marker_total", "Records without content: ends of feeds")?,
+            rejected: made.counters("records_rejected_total", "Records not taken", &["code"])?,
+            nowhere: made.counters("records_nowhere_total", "Accepted records in no area", &["target"])?,
+            misrouted: made.counter("records_misrouted_total", "Records of entities seen on another partition before")?,
+            too_late_for_windows: made.counter("records_too_late_for_windows_total", "Left to a recompute")?,
+            too_late_for_rules: made.counter("records_too_late_for_rules_total", "The broker's clock stepped back")?,
+            beyond_limits: made.counters("beyond_limits_total", "Names beyond what is remembered", &["what"])?,
+            alerts: made.counters("alerts_total", "Transitions of alerts", &["kind", "transition"])?,
+            alerts_known: made.counter("alerts_known_total", "Transitions the topic held already")?,
+            alerts_retried: made.counter("alerts_retried_total", "Transitions produced again after a failure")?,
+            window_rows: made.counter("window_rows_total", "Rows of windows handed to ClickHouse")?,
+            windows_given_up: made.counter("windows_given_up_total", "Minutes of windows nobody took in time")?,
+            window_bytes: made.gauges("window_bytes", "Memory of windows", &["worker"])?,
+            entities: made.gauges("entities", "Entities remembered", &["worker"])?,
+            watermark_lag: made.gauge("watermark_lag_ms", "Wall clock less the live watermark")?,
+            behind: made.gauges("behind_records", "Records not read yet", &["worker"])?,
+            alert_seconds: made.seconds("alert_seconds", "From a record's append to its alert's acknowledgement")?,
+        })
+    }
+}
+
+struct Maker<'r>(&'r Registry);
+
+impl Maker<'_> {
+    fn keep<C: prometheus::core::Collector + Clone + 'static>(&self, made: C) -> Result<C, prometheus::Error> {
+        self.0.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        self.keep(IntCounter::new(full(name), help)?)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        self.keep(IntCounterVec::new(Opts::new(full(name), help), labels)?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+        self.keep(IntGauge::new(full(name), help)?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        self.keep(IntGaugeVec::new(Opts::new(full(name), help), labels)?)
+    }
+
+    fn seconds(&self, name: &str, help: &str) -> Result<Histogram, prometheus::Error> {
+        let buckets = vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+        self.keep(Histogram::with_opts(HistogramOpts::new(full(name), help).buckets(buckets))?)
+    }
+}
+
+fn full(name: &str) -> String {
+    format!("gridwarden_stream_{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_its_own() {
+        Metrics::new(&Registry::new()).expect("names");
+    }
+}

@@ -1,0 +1,164 @@
+//! The owner of windows on one worker: takes deltas, sums and marks, hands rows to the sink.
+
+use crate::{
+    config::StreamSection,
+    shared::Shared,
+    sink::RowSink,
+    windows::{Delta, LIVE, Mark, Marks, Mode, Partial, Row, Windows},
+};
+use gridwarden_runtime::clock::now_ms;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Rows handed over at once.
+const CHUNK: usize = 16_384;
+/// How often memory is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The windows of one worker and the way out for their rows.
+pub(crate) struct Owner {
+    shared: Arc<Shared>,
+    config: StreamSection,
+    sink: RowSink,
+    label: String,
+    windows: Windows,
+    marks: Marks,
+    /// Marks by the time they were sent at: they count once that time is over.
+    waiting: BTreeMap<u64, Vec<Mark>>,
+    chunk: Vec<Row>,
+    /// Rows of changed windows still allowed in this interval, and when the next begins.
+    budget: usize,
+    next_write: Instant,
+    next_look: Instant,
+    too_late: u64,
+}
+
+impl Owner {
+    pub(crate) fn new(shared: Arc<Shared>, config: StreamSection, sink: RowSink, worker: usize) -> Self {
+        let now = Instant::now();
+        Self {
+            shared,
+            config,
+            sink,
+            label: worker.to_string(),
+            windows: Windows::default(),
+            marks: Marks::default(),
+            waiting: BTreeMap::new(),
+            chunk: Vec::with_capacity(CHUNK),
+            budget: 0,
+            next_write: now,
+            next_look: now,
+            too_late: 0,
+        }
+    }
+
+    /// Takes deltas.
+    #[inline]
+    pub(crate) fn deltas(&mut self, deltas: &[Delta]) {
+        for delta in deltas {
+            self.too_late += u64::from(!self.windows.apply(delta));
+        }
+    }
+
+    /// Takes sums.
+    pub(crate) fn partials(&mut self, partials: &[Partial]) {
+        for partial in partials {
+            self.windows.apply_partial(partial);
+        }
+    }
+
+    /// Takes marks sent at a time.
+    pub(crate) fn wait(&mut self, time: u64, marks: &mut Vec<Mark>) {
+        self.waiting.entry(time).or_default().append(marks);
+    }
+
+    /// Makes the marks count whose time is over.
+    pub(crate) fn close(&mut self, is_open: impl Fn(u64) -> bool) {
+        let mut moved = false;
+        while let Some(entry) = self.waiting.first_entry() {
+            if is_open(*entry.key()) {
+                break;
+            }
+            for mark in entry.remove() {
+                self.marks.set(mark.domain, mark.part, mark.watermark);
+                moved = true;
+            }
+        }
+        if moved {
+            self.advance();
+        }
+    }
+
+    fn advance(&mut self) {
+        let domains: Vec<u8> = self.marks.domains().collect();
+        for domain in domains {
+            let expected = self.shared.world.domains.expected(domain);
+            let Some(watermark) = self.marks.watermark(domain, expected) else { continue };
+            self.windows.advance(domain, watermark);
+            if domain == LIVE {
+                self.shared.metrics.watermark_lag.set(now_ms().saturating_sub(watermark));
+            }
+        }
+    }
+
+    /// Hands out rows as far as there is room for them. Whether it must be called again soon.
+    pub(crate) fn write(&mut self, now: Instant) -> bool {
+        let mode = if self.shared.in_the_past() { Mode::CatchUp } else { Mode::Live };
+        if now >= self.next_write {
+            self.next_write = now + Duration::from_millis(self.config.write_ms);
+            self.budget = self.config.live_rows_per_s * self.config.write_ms as usize / 1000;
+        }
+        let more = self.write_rows(mode);
+        if now >= self.next_look {
+            self.next_look = now + LOOK_EVERY;
+            self.look();
+        }
+        more
+    }
+
+    /// True when it stopped for want of room.
+    fn write_rows(&mut self, mode: Mode) -> bool {
+        loop {
+            if !self.sink.has_room() {
+                return true;
+            }
+            let mut all = self.windows.emit_closed(mode, CHUNK, &mut self.chunk);
+            if all && self.budget > 0 {
+                all = self.write_changed(mode);
+            }
+            if !self.chunk.is_empty() {
+                self.shared.metrics.window_rows.inc_by(self.chunk.len() as u64);
+                self.sink.push(std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK)));
+            }
+            if all {
+                return false;
+            }
+        }
+    }
+
+    /// True when all that changed is out, or the interval's rows are used up.
+    fn write_changed(&mut self, mode: Mode) -> bool {
+        let before = self.chunk.len();
+        let limit = CHUNK.min(before + self.budget);
+        let done = self.windows.emit_changed(mode, limit, &mut self.chunk);
+        self.budget = self.budget.saturating_sub(self.chunk.len() - before);
+        if done {
+            // The rest of the interval is for what changes next time.
+            self.budget = 0;
+        }
+        self.budget == 0
+    }
+
+    fn look(&mut self) {
+        self.windows.forget();
+        let metrics = &self.shared.metrics;
+        metrics.too_late_for_windows.inc_by(std::mem::take(&mut self.too_late));
+        let given_up = self.windows.give_up_beyond(self.config.windows_mib << 20);
+        if given_up > 0 {
+            metrics.windows_given_up.inc_by(given_up as u64);
+            tracing::error!(given_up, "windows that nobody takes were given up; they are made again after a restart");
+        }
+        metrics.window_bytes.with_label_values(&[&self.label]).set(self.windows.bytes() as i64);
+    }
+}

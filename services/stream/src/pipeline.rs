@@ -1,0 +1,223 @@
+//! The dataflow: one per process, the same on every worker.
+//!
+//! ```text
+//!            ┌─ Delta ──── by shard ──┐
+//!  source ───┼─ Partial ── by shard ──┼─▶ owner ─▶ rows
+//!  (reads)   └─ Mark ───── to all ────┘
+//! ```
+//! Timely's time is [`Tick`]: checkpoint number, then tick. It orders nothing but marks: deltas and sums are applied as they
+//! come, a mark counts once the frontier has passed the tick it was sent at, when all that was sent before it has come.
+
+use crate::{
+    owner::Owner,
+    source::{Next, Source, SourceContext},
+    sink::RowSink,
+    wake::Wakers,
+    windows::{Delta, Mark, Partial},
+};
+use anyhow::{Result, anyhow};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use timely::communication::Config as Communication;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::{OutputBuilder, builder_rc::OperatorBuilder};
+use timely::dataflow::{Scope, Stream};
+use timely::worker::Worker;
+
+/// Checkpoint number × 2^40 + tick.
+type Tick = u64;
+
+type Flow<'scope, D> = Stream<'scope, Tick, Vec<D>>;
+type Builder<D> = CapacityContainerBuilder<Vec<D>>;
+
+/// How long to wait before looking again for room in a full channel, or for the control topics.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// What the dataflow is made of.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) context: SourceContext,
+    /// One per worker.
+    pub(crate) rows: Vec<RowSink>,
+    pub(crate) wakers: Wakers,
+    pub(crate) begun: Instant,
+    /// The first failure of a worker.
+    pub(crate) failure: Arc<Mutex<Option<anyhow::Error>>>,
+}
+
+impl Plan {
+    fn fail(&self, error: anyhow::Error) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.context.shutdown.trigger("a worker failed");
+        self.wakers.wake();
+    }
+
+    fn tick(&self, now: Instant) -> Tick {
+        now.duration_since(self.begun).as_millis() as u64 / self.context.config.tick_ms.max(1)
+    }
+
+    fn until_next_tick(&self, now: Instant) -> Duration {
+        let tick_ms = self.context.config.tick_ms.max(1);
+        let elapsed = now.duration_since(self.begun).as_millis() as u64;
+        Duration::from_millis(tick_ms - elapsed % tick_ms)
+    }
+}
+
+/// Runs the dataflow until the shutdown. Blocks.
+pub(crate) fn run(plan: &Plan, workers: usize) -> Result<()> {
+    let communication = if workers == 1 { Communication::Thread } else { Communication::Process(workers) };
+    // Spinning buys nothing here and costs a core.
+    let worker = timely::WorkerConfig::default().idle_spin(Duration::ZERO);
+    let config = timely::Config { communication, worker };
+    let own = plan.clone();
+    let guards = timely::execute(config, move |worker| guarded(worker, &own)).map_err(|error| anyhow!(error))?;
+    for outcome in guards.join() {
+        outcome.map_err(|error| anyhow!(error))?;
+    }
+    plan.failure.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+}
+
+/// A worker that panics leaves the others parked for ever, so it takes the process with it; the supervisor starts anew.
+fn guarded(worker: &mut Worker, plan: &Plan) {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(worker, plan)));
+    if outcome.is_err() {
+        tracing::error!(worker = worker.index(), "a worker panicked, the process ends");
+        std::process::exit(101);
+    }
+}
+
+fn work(worker: &mut Worker, plan: &Plan) {
+    let (index, peers) = (worker.index(), worker.peers());
+    let source = match Source::open(plan.context.clone(), index, peers) {
+        Ok(source) => Some(source),
+        Err(error) => {
+            plan.fail(error);
+            None
+        }
+    };
+    let owner = plan.rows.get(index).map(|rows| {
+        let context = &plan.context;
+        Owner::new(Arc::clone(&context.shared), context.config.clone(), rows.clone(), index)
+    });
+    worker.dataflow::<Tick, _, _>(|scope| {
+        let (deltas, partials, marks) = read(scope, plan.clone(), source);
+        own(scope, plan, owner, (deltas, partials, marks));
+    });
+    while worker.has_dataflows() {
+        worker.step_or_park(None);
+    }
+}
+
+type Read<'scope> = (Flow<'scope, Delta>, Flow<'scope, Partial>, Flow<'scope, Mark>);
+
+/// Capabilities of the source's three outputs.
+struct Held(Vec<Capability<Tick>>);
+
+impl Held {
+    fn time(&self) -> Tick {
+        self.0.first().map_or(Tick::MAX, |capability| *capability.time())
+    }
+
+    fn downgrade(&mut self, tick: Tick) {
+        for capability in &mut self.0 {
+            capability.downgrade(&tick);
+        }
+    }
+}
+
+/// The source on this worker.
+fn read<'scope>(scope: Scope<'scope, Tick>, plan: Plan, source: Option<Source>) -> Read<'scope> {
+    let mut builder = OperatorBuilder::new("read".to_owned(), scope);
+    let address = builder.operator_info().address;
+    let (deltas_out, deltas) = builder.new_output::<Vec<Delta>>();
+    let (partials_out, partials) = builder.new_output::<Vec<Partial>>();
+    let (marks_out, marks) = builder.new_output::<Vec<Mark>>();
+    let mut deltas_out = OutputBuilder::<Tick, Builder<Delta>>::from(deltas_out);
+    let mut partials_out = OutputBuilder::<Tick, Builder<Partial>>::from(partials_out);
+    let mut marks_out = OutputBuilder::<Tick, Builder<Mark>>::from(marks_out);
+    let activator = scope.activator_for(Rc::clone(&address));
+    let wake = plan.wakers.add(scope.worker().sync_activator_for(address.to_vec()));
+    let mut source = source;
+    if let Some(source) = &mut source {
+        source.on_ready(move || {
+            wake.activate().ok();
+        });
+    }
+    builder.build(move |capabilities| {
+        let mut held = Held(capabilities);
+        let mut armed = Tick::MAX;
+        move |_| {
+            let Some(reading) = source.as_mut().filter(|source| !source.is_ending()) else {
+                // Without capabilities the dataflow ends.
+                held.0.clear();
+                source = None;
+                return;
+            };
+            let [delta_cap, partial_cap, mark_cap] = held.0.as_slice() else { return };
+            let next = reading.read();
+            deltas_out.activate().session(delta_cap).give_iterator(reading.deltas());
+            let now = Instant::now();
+            if reading.is_turn(now) {
+                let (mut partials_out, mut marks_out) = (partials_out.activate(), marks_out.activate());
+                let mut partials = partials_out.session(partial_cap);
+                let mut marks = marks_out.session(mark_cap);
+                reading.turn(now, |partial| partials.give(partial), |mark| marks.give(mark));
+            }
+            // Only now, so that what was read goes out under the tick it was read in.
+            let tick = plan.tick(now);
+            if tick > held.time() {
+                held.downgrade(tick);
+            }
+            match next {
+                Ok(Next::Again) => activator.activate(),
+                Ok(Next::Wait) => {
+                    if armed != tick {
+                        armed = tick;
+                        activator.activate_after(plan.until_next_tick(now));
+                    }
+                }
+                Err(error) => plan.fail(error),
+            }
+        }
+    });
+    (deltas, partials, marks)
+}
+
+/// The owner of windows on this worker.
+fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, input: Read<'scope>) {
+    let Some(mut owner) = owner else { return };
+    let (deltas, partials, marks) = input;
+    let mut builder = OperatorBuilder::new("windows".to_owned(), scope);
+    let address = builder.operator_info().address;
+    let mut deltas = builder.new_input(deltas, Exchange::new(|delta: &Delta| u64::from(delta.shard)));
+    let mut partials = builder.new_input(partials, Exchange::new(|partial: &Partial| u64::from(partial.shard)));
+    let mut marks = builder.new_input(marks, Exchange::new(|mark: &Mark| u64::from(mark.to)));
+    let activator = scope.activator_for(Rc::clone(&address));
+    let write_every = Duration::from_millis(plan.context.config.write_ms);
+    let shutdown = plan.context.shutdown.clone();
+    builder.build(move |_capabilities| {
+        let mut next_write = Instant::now();
+        move |frontiers| {
+            deltas.for_each(|_, data| owner.deltas(data));
+            partials.for_each(|_, data| owner.partials(data));
+            marks.for_each(|capability, data| {
+                let time = capability.least().copied().unwrap_or_default();
+                owner.wait(time, data);
+            });
+            owner.close(|time| frontiers.iter().any(|frontier| frontier.less_equal(&time)));
+            if shutdown.is_triggered() {
+                return;
+            }
+            let now = Instant::now();
+            if owner.write(now) {
+                activator.activate_after(LOOK_AGAIN);
+            } else if now >= next_write {
+                next_write = now + write_every;
+                activator.activate_after(write_every);
+            }
+        }
+    });
+}

@@ -1,0 +1,126 @@
+//! What must be there before the dataflow starts: topics, tables, the city's word, alerts already raised.
+
+use crate::{
+    alerts::Known,
+    config::Config,
+    feeds::{Domains, Feeds},
+    shared::{Part, Topic, World},
+};
+use anyhow::{Context, Result, bail};
+use gridwarden_bus::{KafkaConfig, TopicMeta, control::ControlReader, topic_meta, topics};
+use gridwarden_domain::{
+    city::{CityFile, MappingFile},
+    decode::Decoder,
+    mapping::Mapping,
+};
+use gridwarden_runtime::{city::City, health::Health, shutdown::Shutdown};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long to wait before trying again what may come by itself.
+const AGAIN: Duration = Duration::from_secs(1);
+const DAY_MS: i64 = 86_400_000;
+
+/// All that is needed to start.
+pub(crate) struct Prepared {
+    pub(crate) world: World,
+    pub(crate) metas: Vec<TopicMeta>,
+    pub(crate) control: Arc<ControlReader>,
+    pub(crate) known: Known,
+}
+
+/// Tries until Kafka is there and the control topics are read; none when the shutdown came first. ClickHouse is not
+/// waited for: rules and alerts do without it.
+pub(crate) async fn until_ready(config: &Config, health: &Health, shutdown: &Shutdown) -> Result<Option<Prepared>> {
+    let folder = config.city.folder.clone();
+    let city = tokio::task::spawn_blocking(move || City::load(&folder)).await?;
+    let city = Arc::new(city.context("the city cannot be read")?);
+    while !shutdown.is_triggered() {
+        let (kafka, city) = (config.kafka.clone(), Arc::clone(&city));
+        let attempt = tokio::task::spawn_blocking(move || prepare(&kafka, &city)).await?;
+        match attempt {
+            Ok(prepared) => return cover(prepared, health, shutdown).await,
+            Err(error) => {
+                let passes = error.downcast_ref::<gridwarden_bus::BusError>();
+                if !passes.is_some_and(gridwarden_bus::BusError::is_transient) {
+                    return Err(error);
+                }
+                health.set_ready(false, &format!("kafka: {error}"));
+                tracing::warn!(%error, "kafka is not ready, will try again");
+                shutdown.sleep(AGAIN).await;
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Waits until the control topics were read to their ends once.
+async fn cover(prepared: Prepared, health: &Health, shutdown: &Shutdown) -> Result<Option<Prepared>> {
+    health.set_ready(false, "reading the control topics");
+    while prepared.control.covered_until_ms() == i64::MIN {
+        if let Some(error) = prepared.control.failure() {
+            return Err(error).context("the control topics cannot be read");
+        }
+        if !shutdown.sleep(Duration::from_millis(50)).await {
+            return Ok(None);
+        }
+    }
+    Ok(Some(prepared))
+}
+
+fn prepare(kafka: &KafkaConfig, city: &City) -> Result<Prepared> {
+    let (topics, metas) = find_topics(kafka, &city.mappings)?;
+    let parts = parts_of(&metas)?;
+    let control = Arc::new(ControlReader::start(kafka)?);
+    let known = Known::read(kafka)?;
+    tracing::info!(alerts = known.len(), "read what alerts there are");
+    Ok(Prepared { world: world(&city.file, topics, parts, &metas), metas, control, known })
+}
+
+fn find_topics(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Result<(Vec<Topic>, Vec<TopicMeta>)> {
+    let mut wanted = vec![
+        (topics::OBSERVATIONS.to_owned(), Decoder::observations()),
+        (topics::REPORTS.to_owned(), Decoder::reports()),
+    ];
+    for (file, text) in mappings {
+        if let Some(topic) = &file.topic {
+            wanted.push((topic.clone(), Decoder::mapped(Mapping::parse(text, &file.file)?)));
+        }
+    }
+    let (mut found, mut metas) = (Vec::new(), Vec::new());
+    for (name, decoder) in wanted {
+        let meta = topic_meta(kafka, &name)?;
+        if !meta.log_append_time {
+            bail!("topic {name} does not use LogAppendTime (message.timestamp.type); what is late cannot be told");
+        }
+        found.push(Topic { name, id: meta.id, decoder });
+        metas.push(meta);
+    }
+    Ok((found, metas))
+}
+
+/// Partitions over all topics, numbered in order: the numbers decide between records of one moment and must not depend on
+/// workers.
+fn parts_of(metas: &[TopicMeta]) -> Result<Vec<Part>> {
+    let of_topic = |(topic, meta): (u16, &TopicMeta)| {
+        (0..meta.partitions).map(move |partition| Part { topic, partition }).collect::<Vec<_>>()
+    };
+    let parts: Vec<Part> = (0u16..).zip(metas).flat_map(of_topic).collect();
+    if parts.len() >= usize::from(u16::MAX) {
+        bail!("the topics have {} partitions, at most {} can be read", parts.len(), u16::MAX - 1);
+    }
+    Ok(parts)
+}
+
+fn world(city: &CityFile, topics: Vec<Topic>, parts: Vec<Part>, metas: &[TopicMeta]) -> World {
+    let topic_parts = metas.iter().map(|meta| usize::try_from(meta.partitions).unwrap_or(0)).collect();
+    World {
+        topics,
+        parts,
+        feeds: Feeds::of(city),
+        domains: Domains::new(topic_parts),
+        lateness_ms: i64::from(city.limits.lateness_s) * 1000,
+        max_age_ms: i64::from(city.limits.max_age_days) * DAY_MS,
+        simulated: city.simulated,
+    }
+}

@@ -1,0 +1,108 @@
+//! What all workers share: names, what is in force, where to put alerts and rows.
+
+use crate::{
+    feeds::{Domains, Feeds},
+    intern::{MetricNames, Views, Whereabouts},
+    metrics::Metrics,
+    rules::Books,
+};
+use gridwarden_domain::{
+    decode::Decoder,
+    identity::{RecordId, TopicId},
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A topic read.
+pub(crate) struct Topic {
+    /// Name, without prefix.
+    pub(crate) name: String,
+    /// Its id.
+    pub(crate) id: TopicId,
+    /// Reads its messages.
+    pub(crate) decoder: Decoder,
+}
+
+/// A partition read; its number is its place in [`World::parts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Number of the topic in [`World::topics`].
+    pub(crate) topic: u16,
+    /// Partition.
+    pub(crate) partition: i32,
+}
+
+/// What the city and Kafka say; fixed for the life of the process.
+pub(crate) struct World {
+    /// Topics read.
+    pub(crate) topics: Vec<Topic>,
+    /// All partitions of all topics.
+    pub(crate) parts: Vec<Part>,
+    /// Feeds.
+    pub(crate) feeds: Feeds,
+    /// Watermark domains.
+    pub(crate) domains: Domains,
+    /// How long stragglers are waited for.
+    pub(crate) lateness_ms: i64,
+    /// Age beyond which a live record is late.
+    pub(crate) max_age_ms: i64,
+    /// Whether the city is made up.
+    pub(crate) simulated: bool,
+}
+
+impl World {
+    /// The identity of a record in a partition.
+    pub(crate) fn identity(&self, part: u16, offset: i64) -> RecordId {
+        let part = self.parts.get(usize::from(part));
+        let topic = part.and_then(|part| self.topics.get(usize::from(part.topic)));
+        RecordId {
+            topic_id: topic.map_or(TopicId(0), |topic| topic.id),
+            partition: part.map_or(-1, |part| part.partition),
+            offset,
+        }
+    }
+}
+
+/// Names and ready-made rules; grows as the process learns.
+pub(crate) struct Lore {
+    /// Kinds and metrics.
+    pub(crate) names: Arc<MetricNames>,
+    /// Areas.
+    pub(crate) views: Views,
+    /// Rules.
+    pub(crate) books: Books,
+    /// Where sources were first seen.
+    pub(crate) whereabouts: Whereabouts,
+}
+
+/// How far a worker is.
+pub(crate) struct Progress {
+    /// Whether it reads the past.
+    pub(crate) past: AtomicBool,
+}
+
+impl Progress {
+    /// Until it is known better.
+    pub(crate) fn in_the_past() -> Self {
+        Self { past: AtomicBool::new(true) }
+    }
+}
+
+/// Everything workers share.
+pub(crate) struct Shared {
+    /// Fixed.
+    pub(crate) world: World,
+    /// Learnt.
+    pub(crate) lore: Lore,
+    /// Counted.
+    pub(crate) metrics: Metrics,
+    /// By worker.
+    pub(crate) progress: Vec<Progress>,
+}
+
+impl Shared {
+    /// Whether any worker reads the past: then windows wait until they are closed.
+    pub(crate) fn in_the_past(&self) -> bool {
+        self.progress.iter().any(|progress| progress.past.load(Ordering::Relaxed))
+    }
+}

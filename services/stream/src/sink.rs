@@ -1,0 +1,276 @@
+//! Rows on their way to ClickHouse, off the workers' threads: numbers become names, rows become blocks.
+//!
+//! Channels are short. A worker that finds no room keeps its windows and entities dirty, where what comes next adds up; so
+//! ClickHouse may be away for as long as it likes.
+
+use crate::{
+    intake::EntityRow,
+    shared::Shared,
+    windows::Row,
+};
+use anyhow::{Context, Result};
+use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
+use gridwarden_store::{
+    Block, BlockWriter,
+    rows::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, Table, entity_version, metric_version},
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
+use tokio::time::Instant;
+
+/// Chunks between a worker and its writer.
+const CHUNKS: usize = 4;
+/// A block goes out with this many rows, or this long after its first.
+const BLOCK_ROWS: usize = 200_000;
+const BLOCK_AGE: Duration = Duration::from_millis(500);
+/// Days of windows in one block: a block touches one part per day, and ClickHouse has a limit on those.
+const BLOCK_DAYS: usize = 60;
+
+/// A worker's end of a channel of chunks.
+pub(crate) struct Sink<T>(Sender<Vec<T>>);
+
+impl<T> Clone for Sink<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// Window rows.
+pub(crate) type RowSink = Sink<Row>;
+/// Entities.
+pub(crate) type EntitySink = Sink<EntityRow>;
+
+/// Room for one chunk.
+pub(crate) struct Room<'s, T>(mpsc::Permit<'s, Vec<T>>);
+
+impl<T> Room<'_, T> {
+    /// Hands a chunk over.
+    pub(crate) fn send(self, chunk: Vec<T>) {
+        self.0.send(chunk);
+    }
+}
+
+impl<T> Sink<T> {
+    /// A sink and what comes out of it.
+    pub(crate) fn new() -> (Self, Receiver<Vec<T>>) {
+        let (sender, receiver) = mpsc::channel(CHUNKS);
+        (Self(sender), receiver)
+    }
+
+    /// Whether the only sender may push a chunk.
+    pub(crate) fn has_room(&self) -> bool {
+        self.0.capacity() > 0
+    }
+
+    /// Hands a chunk over, for the only sender after [`Sink::has_room`]. Dropped when nobody takes it any more: at the end.
+    pub(crate) fn push(&self, chunk: Vec<T>) {
+        self.0.try_send(chunk).ok();
+    }
+
+    /// Room for a chunk, if there is, where there are several senders.
+    pub(crate) fn room(&self) -> Option<Room<'_, T>> {
+        self.0.try_reserve().ok().map(Room)
+    }
+}
+
+/// Takes chunks of one channel and inserts them.
+pub(crate) struct Writer {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) writer: BlockWriter,
+    pub(crate) shutdown: Shutdown,
+    /// Tells blocks of this process and this writer from all others.
+    pub(crate) name: String,
+}
+
+impl Writer {
+    /// Writes windows until the shutdown.
+    pub(crate) async fn windows(self, mut chunks: Receiver<Vec<Row>>) -> Result<()> {
+        let mut names = Vec::new();
+        let mut number = 0u64;
+        while let Some(mut rows) = self.gather(&mut chunks).await {
+            sort_by_day(&mut rows);
+            for part in by_days(&rows) {
+                number += 1;
+                let block = self.window_block(part, &mut names);
+                self.insert(&block, number).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes entities until the shutdown.
+    pub(crate) async fn entities(self, mut chunks: Receiver<Vec<EntityRow>>) -> Result<()> {
+        let mut number = 0u64;
+        while let Some(rows) = self.gather(&mut chunks).await {
+            number += 1;
+            let block = self.entity_block(&rows);
+            self.insert(&block, number).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a chunk and takes what comes with it; none at the end.
+    async fn gather<T>(&self, chunks: &mut Receiver<Vec<T>>) -> Option<Vec<T>> {
+        let mut rows = tokio::select! {
+            chunk = chunks.recv() => chunk?,
+            () = self.shutdown.wait() => return None,
+        };
+        let until = Instant::now() + BLOCK_AGE;
+        while rows.len() < BLOCK_ROWS {
+            match chunks.try_recv() {
+                Ok(mut chunk) => rows.append(&mut chunk),
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => match tokio::time::timeout_at(until, chunks.recv()).await {
+                    Ok(Some(mut chunk)) => rows.append(&mut chunk),
+                    _ => break,
+                },
+            }
+        }
+        Some(rows)
+    }
+
+    async fn insert<T: Table>(&self, block: &Block<T>, number: u64) -> Result<()> {
+        let token = format!("stream/{}/{number}", self.name);
+        tokio::select! {
+            done = self.writer.insert(block, &token) => {
+                done.with_context(|| format!("ClickHouse refuses rows of {}", self.name))?;
+                Ok(())
+            }
+            // What is under way is made again from the log.
+            () = self.shutdown.wait() => Ok(()),
+        }
+    }
+
+    fn window_block(&self, rows: &[Row], metrics: &mut Vec<Option<Arc<str>>>) -> Block<AreaMetrics> {
+        let mut block = Block::with_capacity(rows.len() * 128);
+        self.shared.lore.views.names.with(|areas| {
+            for row in rows {
+                let Some(area) = areas.get(row.area as usize) else { continue };
+                let Some(metric) = self.metric(metrics, row.metric) else { continue };
+                let Ok(start_s) = u32::try_from(row.start_ms / 1000) else { continue };
+                let sum = &row.aggregate;
+                block.push(&AreaMetricRow {
+                    layer: &area.layer,
+                    level: &area.level,
+                    code: &area.code,
+                    metric: &metric,
+                    window_s: row.window_s,
+                    start_s,
+                    version: metric_version(0, sum.count),
+                    count: sum.count,
+                    sum: sum.sum,
+                    min: gridwarden_domain::value::Fixed(sum.min),
+                    max: gridwarden_domain::value::Fixed(sum.max),
+                    last: gridwarden_domain::value::Fixed(sum.last),
+                    last_ms: sum.last_time,
+                    closed: row.closed,
+                });
+            }
+        });
+        block
+    }
+
+    /// A metric's name, asked for once.
+    fn metric(&self, known: &mut Vec<Option<Arc<str>>>, metric: u32) -> Option<Arc<str>> {
+        let place = metric as usize;
+        if known.len() <= place {
+            known.resize(place + 1, None);
+        }
+        let name = known.get_mut(place)?;
+        if name.is_none() {
+            *name = self.shared.lore.names.name(metric);
+        }
+        name.clone()
+    }
+
+    fn entity_block(&self, rows: &[EntityRow]) -> Block<EntityLatest> {
+        let mut block = Block::with_capacity(rows.len() * 256);
+        let names = &self.shared.lore.names;
+        self.shared.lore.views.names.with(|areas| {
+            for row in rows {
+                let area = |number: u32| areas.get(number as usize);
+                let chain = |leaf: u32| std::iter::successors(Some(leaf), move |number| area(*number)?.parent);
+                let places: Vec<(&str, &str)> = row
+                    .areas
+                    .iter()
+                    .flat_map(|leaf| chain(*leaf))
+                    .filter_map(|number| area(number).map(|area| (&*area.layer, &*area.code)))
+                    .collect();
+                let values: Vec<(Arc<str>, gridwarden_domain::value::Fixed)> =
+                    row.values.iter().filter_map(|(metric, value)| Some((names.parts(*metric)?.1?, *value))).collect();
+                let values: Vec<(&str, gridwarden_domain::value::Fixed)> =
+                    values.iter().map(|(name, value)| (&**name, *value)).collect();
+                block.push(&EntityLatestRow {
+                    source: &row.source,
+                    kind: &names.kind_name(row.kind),
+                    version: entity_version(row.time, row.at.offset()),
+                    time_ms: row.time,
+                    appended_ms: row.appended,
+                    feed: self.shared.world.feeds.name(row.feed),
+                    position: row.position,
+                    areas: &places,
+                    values: &values,
+                });
+            }
+        });
+        block
+    }
+}
+
+/// A name for this process's blocks.
+pub(crate) fn run_name(what: &str) -> String {
+    format!("{what}/{}-{}", now_ms(), std::process::id())
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Brings rows of a day together, when there is more than one.
+fn sort_by_day(rows: &mut [Row]) {
+    let day = |row: &Row| row.start_ms.div_euclid(DAY_MS);
+    if !rows.is_sorted_by_key(day) {
+        rows.sort_by_key(day);
+    }
+}
+
+/// Cuts rows sorted by day so that no piece holds too many days.
+fn by_days(rows: &[Row]) -> Vec<&[Row]> {
+    let mut pieces = Vec::new();
+    let mut rest = rows;
+    while let Some(first) = rest.first() {
+        let mut days = 0;
+        let mut last = first.start_ms.div_euclid(DAY_MS) - 1;
+        let cut = rest.iter().position(|row| {
+            let day = row.start_ms.div_euclid(DAY_MS);
+            days += usize::from(day != last);
+            last = day;
+            days > BLOCK_DAYS
+        });
+        let (piece, left) = rest.split_at(cut.unwrap_or(rest.len()));
+        pieces.push(piece);
+        rest = left;
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::windows::Aggregate;
+
+    #[test]
+    fn blocks_hold_a_bounded_number_of_days() {
+        let row = |day: i64| Row {
+            aggregate: Aggregate::EMPTY,
+            start_ms: day * DAY_MS + 5,
+            area: 0,
+            metric: 0,
+            window_s: 10,
+            closed: true,
+        };
+        let mut rows: Vec<Row> = (0..150).flat_map(|day| [row(day), row(149 - day)]).collect();
+        sort_by_day(&mut rows);
+        let pieces = by_days(&rows);
+        assert_eq!(pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [120, 120, 60]);
+    }
+}

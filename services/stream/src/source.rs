@@ -1,0 +1,278 @@
+//! The source: each worker reads its own partitions inside the dataflow and sends on what follows from the records.
+//!
+//! A record is taken once the control topics are known up to its append time; until then the batch is held. Alerts leave at
+//! once, they never wait for the dataflow's time.
+
+use crate::{
+    alerts::AlertQueue,
+    config::StreamSection,
+    ends::EndsBoard,
+    intake::{Intake, Outbox, Record},
+    shard::reader_of,
+    shared::Shared,
+    sink::EntitySink,
+    windows::{Delta, Mark, Partial},
+};
+use anyhow::{Context, Result};
+use gridwarden_bus::{
+    Assignment, Batch, From, KafkaConfig, Reader, ReaderOptions, Record as BusRecord, control::ControlReader, headers,
+};
+use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How often sums, marks, counts and ends are dealt with.
+const TURN: Duration = Duration::from_millis(250);
+/// The same while the past is read: fewer, larger sums.
+const PAST_TURN: Duration = Duration::from_millis(1_000);
+/// How long the latest state of entities may wait while the past is read.
+const PAST_ENTITIES: Duration = Duration::from_secs(10);
+/// Entities handed out at once.
+const ENTITIES: usize = 20_000;
+
+/// What a worker's source needs from outside.
+#[derive(Clone)]
+pub(crate) struct SourceContext {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) kafka: KafkaConfig,
+    pub(crate) config: StreamSection,
+    pub(crate) control: Arc<ControlReader>,
+    pub(crate) ends: EndsBoard,
+    pub(crate) alerts: AlertQueue,
+    pub(crate) entities: EntitySink,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// What one turn of the source asks for.
+pub(crate) enum Next {
+    /// There is more to read at once.
+    Again,
+    /// Nothing until something comes or the next tick.
+    Wait,
+}
+
+/// One worker's reading.
+pub(crate) struct Source {
+    context: SourceContext,
+    worker: usize,
+    label: String,
+    workers: u16,
+    /// Opened on the worker's own thread; none when no partition is this worker's.
+    reader: Option<Reader>,
+    /// Numbers of the partitions read.
+    parts: Vec<u16>,
+    /// By the reader's topic and the partition: the partition's number.
+    numbers: Vec<Vec<u16>>,
+    intake: Intake,
+    outbox: Outbox,
+    held: Option<(Batch, usize)>,
+    turned: Instant,
+    wrote_entities: Instant,
+    ends_seen: i64,
+    behind: i64,
+    newest: i64,
+}
+
+impl Source {
+    /// Opens the reader of this worker's partitions.
+    pub(crate) fn open(context: SourceContext, worker: usize, workers: usize) -> Result<Self> {
+        let world = &context.shared.world;
+        let mine = |part: &crate::shared::Part| reader_of(part.topic, part.partition, workers) == worker;
+        let parts: Vec<u16> =
+            (0u16..).zip(&world.parts).filter(|(_, part)| mine(part)).map(|(number, _)| number).collect();
+        let topic = |number: u16| world.topics.get(usize::from(number));
+        let assignments: Vec<Assignment> = parts
+            .iter()
+            .filter_map(|number| world.parts.get(usize::from(*number)))
+            .filter_map(|part| {
+                let topic = topic(part.topic)?.name.clone();
+                Some(Assignment { topic, partition: part.partition, from: From::Beginning })
+            })
+            .collect();
+        let options = ReaderOptions { partition_ends: true, ..ReaderOptions::named("gridwarden-stream") };
+        let reader = match assignments.is_empty() {
+            true => None,
+            false => Some(Reader::open(&context.kafka, &assignments, &options).context("cannot read the topics")?),
+        };
+        let numbers = reader.as_ref().map_or_else(Vec::new, |reader| numbers(reader.topics(), &context.shared));
+        let now = Instant::now();
+        Ok(Self {
+            intake: Intake::new(&context.shared, &parts, context.config.most_entities),
+            outbox: Outbox::default(),
+            label: worker.to_string(),
+            workers: workers as u16,
+            held: None,
+            turned: now,
+            wrote_entities: now,
+            ends_seen: 0,
+            behind: 1,
+            newest: 0,
+            context,
+            worker,
+            reader,
+            parts,
+            numbers,
+        })
+    }
+
+    /// Calls `wake` whenever there is something to read.
+    pub(crate) fn on_ready(&mut self, wake: impl Fn() + Send + Sync + 'static) {
+        if let Some(reader) = &mut self.reader {
+            reader.on_ready(wake);
+        }
+    }
+
+    /// Whether the end has begun.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.context.shutdown.is_triggered()
+    }
+
+    /// Reads one batch, or goes on with the one held.
+    pub(crate) fn read(&mut self) -> Result<Next> {
+        if !self.context.alerts.has_room() {
+            return Ok(Next::Wait);
+        }
+        let Some(reader) = &mut self.reader else { return Ok(Next::Wait) };
+        let (batch, from) = match self.held.take() {
+            Some(held) => held,
+            None => (reader.poll(self.context.config.batch, Duration::ZERO).context("cannot read the topics")?, 0),
+        };
+        for end in batch.ends() {
+            if let Some(number) = number(&self.numbers, end.topic, end.partition) {
+                self.intake.end_reached(number, end.offset);
+            }
+        }
+        if batch.is_empty() {
+            return Ok(Next::Wait);
+        }
+        Ok(self.take(batch, from))
+    }
+
+    fn take(&mut self, batch: Batch, from: usize) -> Next {
+        // First how far it is known, then what is known.
+        let covered = self.context.control.covered_until_ms();
+        self.intake.set_timeline(self.context.control.timeline());
+        let known_until = covered.saturating_add(gridwarden_bus::control::CLOCK_MARGIN_MS);
+        let mut done = from;
+        for record in batch.records().skip(from) {
+            if record.appended_ms > known_until {
+                break;
+            }
+            done += 1;
+            let Some(part) = number(&self.numbers, record.topic, record.partition) else { continue };
+            self.intake.take(&self.context.shared, &read(&record, part), &mut self.outbox);
+            self.newest = record.appended_ms;
+        }
+        for alert in self.outbox.alerts.drain(..) {
+            self.context.alerts.push(alert);
+        }
+        if done < batch.len() {
+            self.held = Some((batch, done));
+            return Next::Wait;
+        }
+        Next::Again
+    }
+
+    /// Deltas to send on.
+    pub(crate) fn deltas(&mut self) -> std::vec::Drain<'_, Delta> {
+        self.outbox.deltas.drain(..)
+    }
+
+    /// Whether it is time to hand out sums and marks.
+    pub(crate) fn is_turn(&self, now: Instant) -> bool {
+        let turn = if self.is_past() { PAST_TURN } else { TURN };
+        now.duration_since(self.turned) >= turn
+    }
+
+    fn is_past(&self) -> bool {
+        self.context.shared.progress.get(self.worker).is_some_and(|progress| progress.past.load(Ordering::Relaxed))
+    }
+
+    /// Hands out sums, then marks, then counts.
+    pub(crate) fn turn(&mut self, now: Instant, partial: impl FnMut(Partial), mark: impl FnMut(Mark)) {
+        self.turned = now;
+        self.note_ends();
+        self.intake.drain_partials(partial);
+        self.intake.marks(self.workers, mark);
+        self.intake.settle(&self.context.shared, &self.label);
+        if let Some(progress) = self.context.shared.progress.get(self.worker) {
+            let old = now_ms() - self.newest > self.context.config.past_ms;
+            progress.past.store(self.behind > 0 && old, Ordering::Relaxed);
+        }
+        self.write_entities(now);
+    }
+
+    fn note_ends(&mut self) {
+        let answer = self.context.ends.get();
+        if answer.asked_ms == self.ends_seen {
+            return;
+        }
+        self.ends_seen = answer.asked_ms;
+        self.behind = 0;
+        for part in &self.parts {
+            let end = answer.ends.get(usize::from(*part)).copied().unwrap_or(0);
+            self.behind += self.intake.end_known(*part, end, answer.asked_ms);
+        }
+        self.context.shared.metrics.behind.with_label_values(&[&self.label]).set(self.behind);
+    }
+
+    fn write_entities(&mut self, now: Instant) {
+        let every = if self.is_past() {
+            PAST_ENTITIES
+        } else {
+            Duration::from_millis(self.context.config.write_ms)
+        };
+        if now.duration_since(self.wrote_entities) < every {
+            return;
+        }
+        while self.intake.has_dirty_entities() {
+            // Without room they stay dirty and are written later as they are then.
+            let Some(room) = self.context.entities.room() else { return };
+            let mut rows = Vec::with_capacity(ENTITIES);
+            self.intake.drain_entities(ENTITIES, &mut rows);
+            room.send(rows);
+        }
+        self.wrote_entities = now;
+    }
+}
+
+/// Partition numbers by the reader's own topic index.
+fn numbers(topics: &[String], shared: &Shared) -> Vec<Vec<u16>> {
+    let world = &shared.world;
+    let of_topic = |name: &String| {
+        let topic = world.topics.iter().position(|topic| topic.name == *name);
+        let mut numbers = Vec::new();
+        for (number, part) in (0u16..).zip(&world.parts) {
+            if Some(usize::from(part.topic)) == topic {
+                let place = usize::try_from(part.partition).unwrap_or(0);
+                numbers.resize(numbers.len().max(place + 1), u16::MAX);
+                if let Some(known) = numbers.get_mut(place) {
+                    *known = number;
+                }
+            }
+        }
+        numbers
+    };
+    topics.iter().map(of_topic).collect()
+}
+
+#[inline]
+fn number(numbers: &[Vec<u16>], topic: u16, partition: i32) -> Option<u16> {
+    let of_topic = numbers.get(usize::from(topic))?;
+    of_topic.get(usize::try_from(partition).ok()?).copied().filter(|number| *number != u16::MAX)
+}
+
+#[inline]
+fn read<'a>(record: &BusRecord<'a>, part: u16) -> Record<'a> {
+    Record {
+        part,
+        offset: record.offset,
+        appended: record.appended_ms,
+        payload: record.payload,
+        feed: record.header(headers::FEED),
+        end: if record.payload.is_none() { record.header(headers::END) } else { None },
+        content_type: record.header(headers::CONTENT_TYPE),
+        simulated: record.header(headers::SIMULATED).is_some(),
+    }
+}

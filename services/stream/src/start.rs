@@ -1,0 +1,140 @@
+//! Starting and ending the service.
+
+use crate::{
+    alerts::{AlertQueue, Announcer},
+    config::Config,
+    ends::Asker,
+    intern::{MetricNames, Views, Whereabouts},
+    metrics::Metrics,
+    pipeline::{self, Plan},
+    prepare::{self, Prepared},
+    rules::{Books, Limits},
+    shared::{Lore, Progress, Shared},
+    sink::{Sink, Writer, run_name},
+    source::SourceContext,
+    wake::Wakers,
+};
+use anyhow::{Context, Result};
+use gridwarden_bus::{Producer, ProducerOptions};
+use gridwarden_runtime::{
+    health::Health,
+    http,
+    shutdown::{Shutdown, Tasks},
+    telemetry,
+};
+use gridwarden_store::{BlockWriter, StoreMetrics, WriterOptions};
+use prometheus::Registry;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Runs the stream until shutdown.
+pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
+    let health = Health::new("stream");
+    let registry = telemetry::registry("stream");
+    let metrics = Metrics::new(&registry).context("metrics")?;
+    let listener = http::bind(config.http.listen).await?;
+    let router = http::status_router(health.clone(), registry.clone());
+    let mut tasks = Tasks::new(&shutdown);
+    let ending = shutdown.clone();
+    tasks.spawn("http", async move { Ok(http::serve(listener, router, ending).await?) });
+    let started = match prepare::until_ready(&config, &health, &shutdown).await {
+        Ok(Some(prepared)) => start(&config, prepared, (&registry, metrics, &health), (&mut tasks, &shutdown)),
+        // The end began before everything was there.
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = started {
+        shutdown.trigger("the stream cannot start");
+        tasks.finish().await.ok();
+        return Err(error);
+    }
+    tasks.finish().await
+}
+
+type Outside<'a> = (&'a Registry, Metrics, &'a Health);
+
+fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut Tasks, &Shutdown)) -> Result<()> {
+    let (registry, metrics, health) = outside;
+    let (tasks, shutdown) = run;
+    let workers = config.stream.worker_count();
+    let Prepared { world, metas, control, known } = prepared;
+    let asker = Asker::new(&config.kafka, &world, &metas, shutdown);
+    let lore = Lore {
+        names: Arc::new(MetricNames::default()),
+        views: Views::default(),
+        books: Books::new(Limits { shapes_mib: config.stream.fences_mib }),
+        whereabouts: Whereabouts::default(),
+    };
+    let progress = std::iter::repeat_with(Progress::in_the_past).take(workers).collect();
+    let shared = Arc::new(Shared { world, lore, metrics, progress });
+
+    let (alerts, alerts_out) = AlertQueue::new();
+    let announcer = Announcer {
+        producer: Producer::new(&config.kafka, &ProducerOptions::named("gridwarden-stream"))?,
+        known,
+        metrics: shared.metrics.clone(),
+        shutdown: shutdown.clone(),
+    };
+    tasks.spawn("alerts", announcer.run(alerts.clone(), alerts_out));
+
+    let store = StoreMetrics::new(registry).context("metrics")?;
+    let writer = BlockWriter::new(&config.clickhouse, WriterOptions::default(), store);
+    let write = |name: String| Writer {
+        shared: Arc::clone(&shared),
+        writer: writer.clone(),
+        shutdown: shutdown.clone(),
+        name: run_name(&name),
+    };
+    let mut rows = Vec::new();
+    for worker in 0..workers {
+        let (sink, out) = Sink::new();
+        rows.push(sink);
+        tasks.spawn("windows", write(format!("windows-{worker}")).windows(out));
+    }
+    let (entities, entities_out) = Sink::new();
+    tasks.spawn("entities", write("entities".to_owned()).entities(entities_out));
+
+    let wakers = Wakers::default();
+    let waking = wakers.clone();
+    control.on_move(move || waking.wake());
+    let context = SourceContext {
+        shared: Arc::clone(&shared),
+        kafka: config.kafka.clone(),
+        config: config.stream.clone(),
+        control: Arc::clone(&control),
+        ends: asker.board.clone(),
+        alerts,
+        entities,
+        shutdown: shutdown.clone(),
+    };
+    let plan = Plan { context, rows, wakers: wakers.clone(), begun: Instant::now(), failure: Arc::new(Mutex::new(None)) };
+    tasks.thread("timely", move || pipeline::run(&plan, workers))?;
+    tasks.thread("ends", move || asker.run())?;
+    let ending = shutdown.clone();
+    tasks.spawn("wake", async move {
+        ending.wait().await;
+        wakers.wake();
+        Ok(())
+    });
+    tasks.spawn("control", watch_control(control, health.clone(), shutdown.clone()));
+    health.set_ready(true, "");
+    tracing::info!(workers, partitions = shared.world.parts.len(), "reading");
+    Ok(())
+}
+
+/// Without the control topics nothing may be read: that is shown, and the end when it is for good.
+async fn watch_control(
+    control: Arc<gridwarden_bus::control::ControlReader>,
+    health: Health,
+    shutdown: Shutdown,
+) -> Result<()> {
+    const STALE_MS: i64 = 10_000;
+    while shutdown.sleep(Duration::from_secs(1)).await {
+        if let Some(error) = control.failure() {
+            return Err(error).context("the control topics cannot be read");
+        }
+        let age = gridwarden_runtime::clock::now_ms().saturating_sub(control.covered_until_ms());
+        health.set_part("control", age < STALE_MS, "the control topics are not known up to now");
+    }
+    Ok(())
+}
