@@ -11,6 +11,8 @@ pub const MAX_BLOCK_ROWS: usize = 1_000_000;
 pub struct Block<T: Table> {
     bytes: Vec<u8>,
     rows: usize,
+    partition: Option<i64>,
+    mixed: bool,
     table: PhantomData<fn(T)>,
 }
 
@@ -28,12 +30,14 @@ impl<T: Table> Block<T> {
 
     /// An empty block with room for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), rows: 0, table: PhantomData }
+        Self { bytes: Vec::with_capacity(bytes), rows: 0, partition: None, mixed: false, table: PhantomData }
     }
 
     /// Appends a row.
     #[inline]
     pub fn push(&mut self, row: &T::Row<'_>) {
+        let partition = T::partition(row);
+        self.mixed |= *self.partition.get_or_insert(partition) != partition;
         T::encode(row, &mut Encoder(&mut self.bytes));
         self.rows += 1;
     }
@@ -48,6 +52,16 @@ impl<T: Table> Block<T> {
         self.rows == 0
     }
 
+    /// Whether a row of this partition (of an archive table: of this append day) may join the block.
+    pub fn takes(&self, row: &T::Row<'_>) -> bool {
+        self.rows < MAX_BLOCK_ROWS && self.partition.is_none_or(|partition| partition == T::partition(row))
+    }
+
+    /// Whether rows of several partitions were pushed: such a block is refused (`STO-3`).
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.mixed
+    }
+
     /// The encoded rows.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -57,5 +71,7 @@ impl<T: Table> Block<T> {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.rows = 0;
+        self.partition = None;
+        self.mixed = false;
     }
 }

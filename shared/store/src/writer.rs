@@ -70,7 +70,11 @@ impl BlockWriter {
             .with_compression(Compression::Lz4)
             // The answer must mean "the part is there".
             .with_setting("async_insert", "0")
-            .with_setting("insert_deduplicate", "1");
+            .with_setting("insert_deduplicate", "1")
+            // One insert, one part: the engine must not cut a block of long rows at 256 MB …
+            .with_setting("min_insert_block_size_bytes", "0")
+            // … and a replay may touch years of windows in one block.
+            .with_setting("max_partitions_per_insert_block", "0");
         Self { client, options, metrics }
     }
 
@@ -80,6 +84,9 @@ impl BlockWriter {
         if block.rows() > MAX_BLOCK_ROWS {
             return Err(StoreError::Caller("a block may hold 1,000,000 rows at most"));
         }
+        if block.is_mixed() {
+            return Err(StoreError::Caller("a block of this table holds rows of one append day only"));
+        }
         if token.is_empty() {
             return Err(StoreError::Caller("a block needs a token"));
         }
@@ -87,19 +94,12 @@ impl BlockWriter {
             let took = Duration::ZERO;
             return Ok(Inserted { rows: 0, attempts: 0, took });
         }
-        let client = self.client_for::<T>(token);
+        let client = self.client.clone().with_setting("insert_deduplication_token", token);
         self.metrics.in_flight.inc();
         let _in_flight = Leave(&self.metrics);
         let done = self.until_taken(&client, block).await?;
         self.count(block, done);
         Ok(done)
-    }
-
-    fn client_for<T: Table>(&self, token: &str) -> Client {
-        let client = self.client.clone().with_setting("insert_deduplication_token", token);
-        // STO-3, enforced by the engine; 0 = any number, for tables whose rows collapse anyway.
-        let partitions = if T::ONE_PARTITION { "1" } else { "0" };
-        client.with_setting("max_partitions_per_insert_block", partitions)
     }
 
     async fn until_taken<T: Table>(&self, client: &Client, block: &Block<T>) -> Result<Inserted, StoreError> {

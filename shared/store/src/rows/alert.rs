@@ -22,7 +22,6 @@ impl sealed::Table for Alerts {
     const COLUMNS: &'static str = "id, seq, transition, generation, rule, rule_version, kind, severity, title_en, \
         title_zh, subject_kind, subject, time, raised_at, appended_at, topic_id, partition, offset, lon, lat, \
         area_layers, area_codes, metric, value, level, simulated";
-    const ONE_PARTITION: bool = false;
 
     fn encode(row: &AlertRow<'_>, out: &mut Encoder<'_>) {
         let alert = row.0;
@@ -141,7 +140,6 @@ impl sealed::Table for Deliveries {
     const NAME: &'static str = "deliveries_rows";
     const COLUMNS: &'static str =
         "alert, seq, endpoint, version, state, attempts, status, detail, first_at, last_at, next_at";
-    const ONE_PARTITION: bool = false;
 
     fn encode(row: &DeliveryRow<'_>, out: &mut Encoder<'_>) {
         out.str(row.alert);

@@ -57,8 +57,6 @@ impl sealed::Table for AreaMetrics {
     const NAME: &'static str = "area_metrics_rows";
     const COLUMNS: &'static str = "layer, level, code, metric, window_s, window_start, version, count, sum, min, max, \
         last, last_time, closed";
-    // A replay touches months of windows in one block; a half-written block is written again and collapses (STO-4).
-    const ONE_PARTITION: bool = false;
 
     fn encode(row: &AreaMetricRow<'_>, out: &mut Encoder<'_>) {
         out.str(row.layer);
@@ -109,7 +107,6 @@ impl sealed::Table for EntityLatest {
     const NAME: &'static str = "entity_latest_rows";
     const COLUMNS: &'static str = "source, kind, version, time, appended_at, feed, lon, lat, area_layers, area_codes, \
         value_names, value_numbers";
-    const ONE_PARTITION: bool = true;
 
     fn encode(row: &EntityLatestRow<'_>, out: &mut Encoder<'_>) {
         out.str(row.source);

@@ -21,6 +21,11 @@ pub trait Table: sealed::Table {}
 
 impl<T: sealed::Table> Table for T {}
 
+/// The UTC day of an append time: what archive tables are partitioned by.
+fn day(appended_ms: i64) -> i64 {
+    appended_ms.div_euclid(86_400_000)
+}
+
 /// Areas of a row: (layer id, area code), leaf first.
 pub type Areas<'a> = &'a [(&'a str, &'a str)];
 
@@ -31,8 +36,10 @@ pub(crate) mod sealed {
         type Row<'a>;
         const NAME: &'static str;
         const COLUMNS: &'static str;
-        /// `STO-3`: a block must be one part, so it may touch one partition only.
-        const ONE_PARTITION: bool;
+        /// `STO-3`: rows of one block share this; tables that need not be one part leave it alone.
+        fn partition(_row: &Self::Row<'_>) -> i64 {
+            0
+        }
         fn encode(row: &Self::Row<'_>, out: &mut Encoder<'_>);
     }
 }

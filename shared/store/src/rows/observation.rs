@@ -1,6 +1,6 @@
 //! Rows of `observations` and `rejects`: what `archive` writes.
 
-use super::{Areas, sealed};
+use super::{Areas, day, sealed};
 use crate::encode::Encoder;
 use gridwarden_domain::{
     identity::RecordId,
@@ -62,7 +62,10 @@ impl sealed::Table for Observations {
     const NAME: &'static str = "observations_rows";
     const COLUMNS: &'static str = "topic_id, partition, offset, appended_at, time, feed, source, kind, id, lon, lat, \
         accuracy_m, area_layers, area_codes, value_names, value_numbers, attributes, late";
-    const ONE_PARTITION: bool = true;
+
+    fn partition(row: &ObservationRow<'_>) -> i64 {
+        day(row.appended_ms)
+    }
 
     fn encode(row: &ObservationRow<'_>, out: &mut Encoder<'_>) {
         let said = row.said;
@@ -116,7 +119,10 @@ impl sealed::Table for Rejects {
     const NAME: &'static str = "rejects_rows";
     const COLUMNS: &'static str =
         "topic_id, partition, offset, topic, code, field, detail, appended_at, first_seen, payload";
-    const ONE_PARTITION: bool = true;
+
+    fn partition(row: &RejectRow<'_>) -> i64 {
+        day(row.appended_ms)
+    }
 
     fn encode(row: &RejectRow<'_>, out: &mut Encoder<'_>) {
         out.record(row.record);

@@ -1,6 +1,6 @@
 //! Rows of `reports`: what `archive` writes.
 
-use super::{Areas, observation::position, sealed};
+use super::{Areas, day, observation::position, sealed};
 use crate::encode::Encoder;
 use gridwarden_domain::{
     class::ClassKind,
@@ -33,7 +33,10 @@ impl sealed::Table for Reports {
     const COLUMNS: &'static str = "topic_id, partition, offset, appended_at, time, feed, id, channel, class_catalogue, \
         class_kind, class_code, lon, lat, accuracy_m, area_layers, area_codes, description, attributes, component_id, \
         media, reporter_ref, external_id, video, late";
-    const ONE_PARTITION: bool = true;
+
+    fn partition(row: &ReportRow<'_>) -> i64 {
+        day(row.appended_ms)
+    }
 
     fn encode(row: &ReportRow<'_>, out: &mut Encoder<'_>) {
         let said = row.report;
