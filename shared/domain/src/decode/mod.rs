@@ -24,6 +24,8 @@ pub use admit::{Admission, FUTURE_MS, admit};
 pub use check::{MAX_ATTRIBUTE, MAX_DESCRIPTION, MAX_ENTRIES, MAX_ID, MAX_MEDIA, MAX_NAME};
 pub use content_type::{Encoding, content_type};
 pub use owned::observation_of;
+pub use report::report_of;
+pub(crate) use report::{channel_of, class_kind_of};
 
 use crate::{
     crs::Crs,
@@ -94,9 +96,12 @@ impl Decoder {
 
     #[cold]
     fn mapped_observation<'a>(&self, text: &str, default_crs: Crs) -> Result<ObservationRef<'a>, Reason> {
-        match self.mapping.as_ref().map(|mapping| mapping.map_message(text)).transpose()? {
-            Some(Mapped::Observation(observation)) => observation_of(observation, default_crs),
-            Some(Mapped::Report(_)) | None => Err(not_here("reports, not observations")),
+        let Some(mapping) = &self.mapping else { return Err(not_here("reports, not observations")) };
+        match mapping.map_message(text)? {
+            Mapped::Observation(observation) => {
+                observation_of(observation, default_crs).map_err(|reason| mapping.naming(reason))
+            }
+            Mapped::Report(_) => Err(not_here("reports, not observations")),
         }
     }
 
@@ -110,7 +115,7 @@ impl Decoder {
         let text = text_of(payload)?;
         if let Some(mapping) = &self.mapping {
             return match mapping.map_message(text)? {
-                Mapped::Report(report) => report::checked(*report, default_crs),
+                Mapped::Report(report) => report_of(*report, default_crs).map_err(|reason| mapping.naming(reason)),
                 Mapped::Observation(_) => Err(not_here("observations, not reports")),
             };
         }
@@ -127,7 +132,7 @@ fn not_here(detail: &str) -> Reason {
 
 /// The payload as text, once and for all.
 #[inline]
-fn text_of(payload: &[u8]) -> Result<&str, Reason> {
+pub(crate) fn text_of(payload: &[u8]) -> Result<&str, Reason> {
     if payload.len() > MAX_MESSAGE {
         let detail = format!("the message is {} bytes long; at most {MAX_MESSAGE} are allowed", payload.len());
         return Err(Reason::new(Code::TooLarge, "", detail));

@@ -32,11 +32,11 @@ pub(super) fn read(text: &str, default_crs: Crs) -> Result<Report, Reason> {
         external_id: text_of(fields.text("external_id")?),
         video: video(&mut fields, crs)?,
     };
-    checked(report, Crs::Wgs84)
+    report_of(report, Crs::Wgs84)
 }
 
 /// Holds a report to the limits, whoever built it; afterwards its positions are WGS-84 and its `crs` is `None`.
-pub(super) fn checked(mut report: Report, default_crs: Crs) -> Result<Report, Reason> {
+pub fn report_of(mut report: Report, default_crs: Crs) -> Result<Report, Reason> {
     let crs = report.crs.take().unwrap_or(default_crs);
     check::line("id", &report.id, check::MAX_ID)?;
     check::line("class.catalogue", &report.class.catalogue, check::MAX_NAME)?;

@@ -1,9 +1,42 @@
 //! Mappings: documents (TOML) that say how an integrator's own JSON or CSV becomes the contract's observations or reports.
-//!
 //! The same engine serves `replay` (files) and, per topic, [`crate::decode`].
+//!
+//! ```toml
+//! target = "reports"                 # or "observations"
+//! format = "csv"                     # or "json"
+//! zone = "America/Los_Angeles"       # of local times, unless a field says otherwise
+//! [fields]
+//! id = "srnumber"                    # a column; in JSON a path such as `device.readings[0].id`
+//! time = { from = "createddate", time = "%m/%d/%y %H:%M" }   # or rfc3339, epoch_s, epoch_ms
+//! channel = { from = "requestsource", table = { Call = "hotline" }, otherwise = "citizen" }
+//! class.catalogue = { const = "la311" }
+//! attributes.speed_unit = { const = "km/h" }
+//! # also: from = ["a", "b"] (the first that holds something), template = "la-{srnumber}", default, required,
+//! # and for numbers unit = "m/s to km/h", or multiply and add
+//! ```
+//!
+//! Texts are trimmed; an empty one, null and a missing one are the same: nothing. A reason names our field as `field` and
+//! the integrator's in its sentence. `MAP-1` (local times) stands in `when`. What a mapping makes is held to the same
+//! limits as any message.
 
-use crate::{crs::Crs, observation::Observation, reject::{Code, Reason}, report::Report};
+mod build;
+mod document;
+mod field;
+mod path;
+mod unit;
+mod when;
+
+use crate::{
+    crs::Crs,
+    decode, json,
+    observation::Observation,
+    reject::{Code, Reason},
+    report::Report,
+};
+use field::Field;
+use path::Input;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What messages become.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -13,6 +46,16 @@ pub enum Target {
     Observations,
     /// Reports.
     Reports,
+}
+
+impl Target {
+    /// The word in documents and topic names.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Observations => "observations",
+            Self::Reports => "reports",
+        }
+    }
 }
 
 /// How an integrator writes.
@@ -52,7 +95,10 @@ pub struct Mapping {
     name: String,
     target: Target,
     format: Format,
-    crs: Crs,
+    file: Option<String>,
+    columns: csv::StringRecord,
+    crs: Option<Crs>,
+    fields: BTreeMap<String, Field>,
 }
 
 /// A row of a CSV file with the names of its columns.
@@ -64,11 +110,36 @@ pub struct CsvRow<'a> {
     pub cells: &'a csv::StringRecord,
 }
 
+impl<'a> CsvRow<'a> {
+    /// The cell of a column.
+    fn get(&self, column: &str) -> Option<&'a str> {
+        self.header.iter().position(|name| name == column).and_then(|at| self.cells.get(at))
+    }
+}
+
 impl Mapping {
     /// Reads and checks a document; `name` (its file) stands in errors.
     pub fn parse(text: &str, name: &str) -> Result<Self, MappingError> {
-        let _ = text;
-        Err(MappingError { name: name.to_owned(), place: String::new(), detail: "not read yet".to_owned() })
+        let fault = |place: String, detail: String| MappingError { name: name.to_owned(), place, detail };
+        let document: document::Document = toml::from_str(text).map_err(|error| {
+            let line =
+                error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+            fault(line.map_or_else(|| "document".to_owned(), |line| format!("line {line}")), error.message().to_owned())
+        })?;
+        let fields = document::compile(&document).map_err(|(place, detail)| fault(place, detail))?;
+        let mapping = Self {
+            name: name.to_owned(),
+            target: document.target,
+            format: document.format,
+            file: document.file,
+            columns: document.columns.into(),
+            crs: document.crs,
+            fields,
+        };
+        if !mapping.columns.is_empty() {
+            mapping.check_header(&mapping.columns)?;
+        }
+        Ok(mapping)
     }
 
     /// Name given to [`Self::parse`].
@@ -86,25 +157,98 @@ impl Mapping {
         self.format
     }
 
-    /// Reference system of positions.
+    /// File that `replay` reads when it is given a folder.
+    pub fn file(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+
+    /// Reference system of positions, WGS-84 when the mapping does not say.
     pub fn crs(&self) -> Crs {
-        self.crs
+        self.crs.unwrap_or_default()
     }
 
-    /// Maps one JSON object.
+    /// Whether a CSV header holds every column the mapping looks at.
+    pub fn check_header(&self, header: &csv::StringRecord) -> Result<(), MappingError> {
+        for (ours, field) in &self.fields {
+            for path in field.paths() {
+                if !header.iter().any(|name| name == path.text()) {
+                    let detail = format!("there is no column `{}`", path.text());
+                    return Err(MappingError { name: self.name.clone(), place: format!("fields.{ours}"), detail });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Maps one JSON object and holds the result to the contract's limits.
     pub fn map_json(&self, payload: &[u8]) -> Result<Mapped, Reason> {
-        let _ = payload;
-        Err(Reason::new(Code::Malformed, "", "not read yet"))
+        let text = decode::text_of(payload)?;
+        self.checked(self.map_text(text)?)
     }
 
-    /// Maps a message of a mapped topic.
-    pub(crate) fn map_message(&self, text: &str) -> Result<Mapped, Reason> {
-        self.map_json(text.as_bytes())
-    }
-
-    /// Maps one CSV row.
+    /// Maps one CSV row and holds the result to the contract's limits.
     pub fn map_csv(&self, row: &CsvRow<'_>) -> Result<Mapped, Reason> {
-        let _ = row;
-        Err(Reason::new(Code::Malformed, "", "not read yet"))
+        self.checked(self.build(Input::Csv(*row))?)
+    }
+
+    /// Maps a message of a mapped topic; the limits are the decoder's to check.
+    pub(crate) fn map_message(&self, text: &str) -> Result<Mapped, Reason> {
+        match self.format {
+            Format::Json => self.map_text(text),
+            Format::Csv => {
+                let cells = self.row(text).map_err(|detail| Reason::new(Code::Malformed, "", detail))?;
+                self.build(Input::Csv(CsvRow { header: &self.columns, cells: &cells }))
+            }
+        }
+    }
+
+    fn map_text(&self, text: &str) -> Result<Mapped, Reason> {
+        let root = json::parse(text).map_err(|fault| Reason::new(Code::Malformed, "", fault.to_string()))?;
+        match root {
+            json::Node::Object(_) => self.build(Input::Json(&root)),
+            other => Err(Reason::new(Code::WrongType, "", format!("is {}, not an object", other.sort()))),
+        }
+    }
+
+    /// The one row of a message.
+    fn row(&self, text: &str) -> Result<csv::StringRecord, String> {
+        if self.columns.is_empty() {
+            return Err(format!("mapping {} names no `columns`, so a message of one row cannot be read", self.name));
+        }
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let mut rows = reader.records();
+        let row = rows.next().and_then(Result::ok).ok_or("not a CSV row")?;
+        if rows.next().is_some() {
+            return Err("holds more than one row".to_owned());
+        }
+        if row.len() == self.columns.len() {
+            Ok(row)
+        } else {
+            Err(format!("has {} cells; the mapping names {} columns", row.len(), self.columns.len()))
+        }
+    }
+
+    fn checked(&self, mapped: Mapped) -> Result<Mapped, Reason> {
+        match mapped {
+            Mapped::Observation(observation) => {
+                decode::observation_of(observation.clone(), Crs::default()).map_err(|reason| self.naming(reason))?;
+                Ok(Mapped::Observation(observation))
+            }
+            Mapped::Report(report) => {
+                let report = decode::report_of(*report, Crs::default()).map_err(|reason| self.naming(reason))?;
+                Ok(Mapped::Report(Box::new(report)))
+            }
+        }
+    }
+
+    /// Adds the integrator's field to a reason that only names ours.
+    pub(crate) fn naming(&self, reason: Reason) -> Reason {
+        match self.fields.get(&reason.field) {
+            Some(field) => field.naming(reason),
+            None => reason,
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

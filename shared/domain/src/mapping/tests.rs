@@ -1,0 +1,153 @@
+//! Mappings as integrators write them, and what is said about wrong ones.
+#![allow(clippy::indexing_slicing, reason = "tests")]
+
+use super::*;
+use crate::decode::Decoder;
+
+const SENSOR: &str = r#"
+target = "observations"
+format = "json"
+zone = "Asia/Shanghai"
+
+[fields]
+source = { template = "lamp-{dev.id}" }
+kind = { const = "air" }
+time = { from = "ts", time = "%Y-%m-%d %H:%M:%S" }
+id = { from = ["msgId", "seq"] }
+position.lon = "dev.pos[0]"
+position.lat = "dev.pos[1]"
+values.pm25 = { from = "d.PM2_5", multiply = 1000 }
+values.temperature = { from = "d.tempF", unit = "F to C" }
+values.battery = { from = "d.batt", default = 100 }
+attributes.status = { from = "d.st", table = { "0" = "ok", "1" = "fault" } }
+"#;
+
+fn sensor(json: &str) -> Result<Observation, Reason> {
+    match Mapping::parse(SENSOR, "sensor.toml").expect("mapping").map_json(json.as_bytes())? {
+        Mapped::Observation(observation) => Ok(observation),
+        Mapped::Report(_) => panic!("a report"),
+    }
+}
+
+#[test]
+fn json_becomes_an_observation() {
+    let read = sensor(
+        r#"{"ts":"2026-11-23 18:00:00","seq":9007199254740993,"dev":{"id":7,"pos":["121.5",31.25]},"d":{"PM2_5":0.035,"tempF":212,"st":0}}"#,
+    )
+    .expect("mapped");
+    assert_eq!((read.source.as_str(), read.kind.as_str()), ("lamp-7", "air"));
+    assert_eq!(read.id.as_deref(), Some("9007199254740993"), "digits are kept");
+    assert_eq!(Some(read.time), crate::time::rfc3339("2026-11-23T10:00:00Z"));
+    assert_eq!(read.position.map(|at| (at.lon, at.lat)), Some((121.5, 31.25)));
+    assert_eq!(read.values.keys().collect::<Vec<_>>(), ["battery", "pm25", "temperature"]);
+    assert!((read.values["pm25"] - 35.0).abs() < 1e-9 && (read.values["temperature"] - 100.0).abs() < 1e-9);
+    assert_eq!(read.attributes["status"], "ok");
+}
+
+#[test]
+fn reasons_name_both_fields() {
+    let with = |more: &str| format!(r#"{{"ts":"2026-11-23 18:00:00","dev":{{"id":7}},{more}}}"#);
+    let reason = |json: &str| sensor(json).expect_err("rejected");
+    let said = |json: &str| {
+        let reason = reason(json);
+        (reason.code, reason.field, reason.detail)
+    };
+    let expect = |code, field: &str, detail: &str| (code, field.to_owned(), detail.to_owned());
+    assert_eq!(
+        said(r#"{"ts":"x","dev":{"id":7}}"#),
+        expect(Code::InvalidTime, "time", "from `ts`: `x` is not written as `%Y-%m-%d %H:%M:%S`")
+    );
+    assert_eq!(
+        said(r#"{"ts":"2026-11-23 18:00:00"}"#),
+        expect(Code::MissingField, "source", "from `dev.id`: is required")
+    );
+    assert_eq!(
+        said(&with(r#""d":{"PM2_5":"much"}"#)),
+        expect(Code::WrongType, "values.pm25", "from `d.PM2_5`: `much` is not a number")
+    );
+    assert_eq!(said(&with(r#""d":{"PM2_5":[1]}"#)).2, "from `d.PM2_5`: is a list, not a plain value");
+    assert_eq!(
+        said(&with(r#""d":{"st":"7"}"#)),
+        expect(Code::InvalidValue, "attributes.status", "from `d.st`: `7` is not in the mapping's table")
+    );
+    let half = r#"{"ts":"2026-11-23 18:00:00","dev":{"id":7,"pos":[121.5,""]}}"#;
+    assert_eq!(said(half), expect(Code::MissingField, "position.lat", "from `dev.pos[1]`: is required"));
+    let far = r#"{"ts":"2026-11-23 18:00:00","dev":{"id":7,"pos":[121.5,95]}}"#;
+    assert_eq!(said(far), expect(Code::InvalidPosition, "position.lat", "from `dev.pos[1]`: 95 lies outside ±90"));
+    assert_eq!(reason("[1]").code, Code::WrongType);
+    assert_eq!(reason("{").code, Code::Malformed);
+}
+
+const ROWS: &str = r#"
+target = "reports"
+format = "csv"
+columns = ["nr", "when", "what", "lon", "lat"]
+[fields]
+id = "nr"
+channel = { const = "hotline" }
+class = { catalogue = { const = "c-1" }, kind = { const = "event" }, code = "what" }
+time = { from = "when", time = "epoch_s" }
+position = { lon = "lon", lat = "lat" }
+"#;
+
+#[test]
+fn a_mapped_topic_of_rows_becomes_reports() {
+    let decoder = Decoder::mapped(Mapping::parse(ROWS, "rows.toml").expect("mapping"));
+    let read = decoder.report(b"17,1577865900,\"noise, loud\",,\n").expect("mapped");
+    assert_eq!((read.id.as_str(), read.time, read.class.code.as_str()), ("17", 1_577_865_900_000, "noise, loud"));
+    assert_eq!(read.position, None);
+    let detail = |payload: &[u8]| decoder.report(payload).expect_err("rejected").detail;
+    assert_eq!(detail(b"17,1577865900,x"), "has 3 cells; the mapping names 5 columns");
+    assert_eq!(detail(b"1,1,x,,\n2,1,x,,"), "holds more than one row");
+    assert_eq!(detail(b"1,1,x,200,1"), "from `lon`: 200 lies outside ±180");
+}
+
+#[test]
+fn positions_in_other_systems_are_refused_with_their_name() {
+    let gcj = Mapping::parse(&SENSOR.replace("zone =", "crs = \"GCJ-02\"\nzone ="), "sensor.toml").expect("mapping");
+    let message = br#"{"ts":"2026-11-23 18:00:00","dev":{"id":7,"pos":[121.5,31.5]}}"#;
+    let reason = Decoder::mapped(gcj.clone()).observation_in(message, Crs::Wgs84).expect_err("rejected");
+    assert_eq!((reason.code, reason.detail.as_str()), (Code::UnsupportedCrs, "GCJ-02 is not converted yet"));
+    assert_eq!(gcj.map_json(message).expect_err("rejected").code, Code::UnsupportedCrs);
+    let plain = Decoder::mapped(Mapping::parse(SENSOR, "sensor.toml").expect("mapping"));
+    assert_eq!(plain.observation_in(message, Crs::Bd09).expect_err("rejected").code, Code::UnsupportedCrs);
+}
+
+#[test]
+fn faults_of_a_document_name_their_place() {
+    let fault = |from: &str, to: &str| {
+        assert!(SENSOR.contains(from));
+        let error = Mapping::parse(&SENSOR.replace(from, to), "m.toml").expect_err("faulty");
+        assert_eq!(error.name, "m.toml");
+        format!("{}: {}", error.place, error.detail)
+    };
+    assert_eq!(fault("kind = {", "colour = {"), "fields.colour: observations have no field `colour`");
+    assert_eq!(fault("kind = { const = \"air\" }", ""), "fields: `kind` is required");
+    assert_eq!(fault("Asia/Shanghai", "Asia/Nowhere"), "fields.time.zone: unknown time zone `Asia/Nowhere`");
+    assert_eq!(
+        fault("zone = \"Asia/Shanghai\"", ""),
+        "fields.time.zone: `%Y-%m-%d %H:%M:%S` is local time: say in which zone"
+    );
+    assert_eq!(fault("F to C", "F to m"), "fields.values.temperature.unit: F is a temperature, m a length");
+    assert_eq!(fault("dev.pos[0]", "dev.pos["), "fields.position.lon.from: `dev.pos[`: `]` is missing");
+    assert_eq!(fault("position.lat = \"dev.pos[1]\"", ""), "fields.position: `lon` and `lat` go together");
+    assert_eq!(fault("default = 100", "default = \"full\""), "fields.values.battery: `full` is not a number");
+    assert_eq!(
+        fault("kind = { const = \"air\" }", "kind = { const = \"air\", from = \"k\" }"),
+        "fields.kind: needs exactly one of `from`, `const` and `template`"
+    );
+    assert_eq!(
+        fault("kind = { const = \"air\" }", "kind = { const = \"air\", unit = \"F to C\" }"),
+        "fields.kind: `multiply`, `add` and `unit` only fit numbers"
+    );
+    assert_eq!(
+        fault("zone =", "zones ="),
+        "line 4: unknown field `zones`, expected one of `target`, `format`, `file`, `columns`, `zone`, `crs`, `fields`"
+    );
+    assert!(fault("default = 100", "defaults = 100").starts_with("fields.values.battery: unknown field `defaults`"));
+    let reports = ROWS.replace("\"hotline\"", "\"telegraph\"");
+    let error = Mapping::parse(&reports, "m.toml").expect_err("faulty");
+    assert_eq!(error.to_string(), "mapping m.toml: fields.channel: `telegraph` is not a channel");
+    let error = Mapping::parse(&ROWS.replace("\"what\",", ""), "m.toml").expect_err("faulty");
+    assert_eq!(error.to_string(), "mapping m.toml: fields.class.code: there is no column `what`");
+}
