@@ -31,6 +31,7 @@ pub struct Timeline {
     layers: Arc<Vec<(i64, Arc<LayerSet>)>>,
     rules: Arc<Rules>,
     registry: Registry,
+    settled_ms: Option<i64>,
 }
 
 impl Timeline {
@@ -71,6 +72,11 @@ impl Timeline {
         let layers = self.layers.get(after).map(|(force, _)| *force);
         let rules = self.rules.next_after(append_ms);
         layers.into_iter().chain(rules).min()
+    }
+
+    /// The moment from which everything read is in force; `None` when nothing was read.
+    pub fn settled_from(&self) -> Option<i64> {
+        self.settled_ms
     }
 
     /// Rises with every registry record read; equal revisions hold equal registries.

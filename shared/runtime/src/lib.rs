@@ -9,6 +9,7 @@
 //! * `RUN-3` A wrong configuration is one sentence: the key, what is wrong, where it came from ([`config`]).
 //! * `RUN-4` A secret is never written by `Debug` ([`secrets`]).
 
+pub mod city;
 pub mod clock;
 pub mod config;
 pub mod health;

@@ -26,8 +26,8 @@ pub struct Fold {
     pending_order: Vec<(String, String)>,
     current: BTreeMap<String, Arc<Layer>>,
     layers: Vec<(i64, Arc<LayerSet>)>,
-    registry_clock: i64,
-    rules_clock: i64,
+    registry_clock: Option<i64>,
+    rules_clock: Option<i64>,
 }
 
 impl Fold {
@@ -40,8 +40,7 @@ impl Fold {
     pub fn registry(&mut self, key: &[u8], value: Option<&[u8]>, append_ms: i64) -> Result<(), Reason> {
         let id = text(key, "key")?;
         let entity = value.map(|value| read_entity(id, value)).transpose()?;
-        self.registry_clock = self.registry_clock.max(append_ms);
-        let force = self.registry_clock.saturating_add(FORCE_DELAY_MS);
+        let force = force_of(&mut self.registry_clock, append_ms);
         self.registry.change(id, entity, force);
         Ok(())
     }
@@ -56,8 +55,7 @@ impl Fold {
         {
             return Err(reason(Code::InvalidValue, "id", "differs from the record's key"));
         }
-        self.rules_clock = self.rules_clock.max(append_ms);
-        let force = self.rules_clock.saturating_add(FORCE_DELAY_MS);
+        let force = force_of(&mut self.rules_clock, append_ms);
         self.rules.change(id, rule, force);
         Ok(())
     }
@@ -95,8 +93,15 @@ impl Fold {
             layers: Arc::new(self.layers.clone()),
             rules: Arc::new(self.rules.clone()),
             registry: self.registry.clone(),
+            settled_ms: self.settled(),
             ..Timeline::default()
         }
+    }
+
+    fn settled(&self) -> Option<i64> {
+        let clocks = [self.registry_clock, self.rules_clock].into_iter().flatten();
+        let forces = clocks.map(|clock| clock.saturating_add(FORCE_DELAY_MS));
+        forces.chain(self.layers.last().map(|(force, _)| *force)).max()
     }
 
     fn area(&mut self, layer: String, version: String, area: Area) {
@@ -139,6 +144,13 @@ impl Fold {
         let set = LayerSet::new(self.current.values().cloned().collect());
         self.layers.push((force, Arc::new(set)));
     }
+}
+
+/// When a record appended now is in force: never before one that stands before it in its log.
+fn force_of(clock: &mut Option<i64>, append_ms: i64) -> i64 {
+    let highest = clock.map_or(append_ms, |clock| clock.max(append_ms));
+    *clock = Some(highest);
+    highest.saturating_add(FORCE_DELAY_MS)
 }
 
 fn read_entity(id: &str, value: &[u8]) -> Result<Entity, Reason> {

@@ -14,6 +14,14 @@ pub struct RuleSet {
     pub rules: Vec<Arc<Rule>>,
 }
 
+impl RuleSet {
+    /// The rule with this id.
+    pub fn find(&self, id: &str) -> Option<&Arc<Rule>> {
+        let at = self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok()?;
+        self.rules.get(at)
+    }
+}
+
 /// One change: the rule under this id is now this one, or none.
 type Change = (Arc<str>, Option<Arc<Rule>>);
 

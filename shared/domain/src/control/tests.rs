@@ -153,6 +153,8 @@ fn entities_come_change_and_go() {
     assert_eq!(kind(2100).as_deref(), Some("noise"));
     assert_eq!(kind(2200), None);
     assert_eq!(timeline.entity_count(), 0);
+    assert_eq!(timeline.settled_from(), Some(2200));
+    assert_eq!(Fold::new().timeline().settled_from(), None);
     assert_eq!(early.entity_count(), 1);
     assert_eq!(early.entity_at("s-1", 9999).unwrap().kind, "air");
     let wrong = fold.registry(b"s-2", Some(entity("air").as_bytes()), 300).unwrap_err();

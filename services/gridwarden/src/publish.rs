@@ -1,0 +1,256 @@
+//! Brings the control topics to what a city folder says. What they say already is not sent again, so a restart changes nothing.
+//!
+//! * `PUB-1` a layer's areas stand before its closing record: until that is appended, the old version stays in force.
+//! * `PUB-2` what the folder no longer holds is ended by a tombstone; the history stays in the topic.
+
+use anyhow::{Context, Result, bail};
+use gridwarden_bus::control::ControlReader;
+use gridwarden_bus::{KafkaConfig, Message, Producer, ProducerOptions, topics};
+use gridwarden_domain::control::{Fold, Timeline};
+use gridwarden_domain::layer::{Area, LayerHead, LayerRecord, version_of};
+use gridwarden_domain::reject::Reason;
+use gridwarden_runtime::{city::City, clock};
+use std::time::Duration;
+
+/// How long the control topics may take to be read: they hold the city's whole history.
+const READ_LIMIT: Duration = Duration::from_secs(120);
+/// The control reader calls a moment covered this much before it is; asking this much later makes it sure.
+const MARGIN_MS: i64 = 1_000;
+
+/// What was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Published {
+    /// Layer versions sent.
+    pub(crate) layers: usize,
+    /// Rules sent.
+    pub(crate) rules: usize,
+    /// Entities sent.
+    pub(crate) entities: usize,
+    /// Things ended.
+    pub(crate) ended: usize,
+    /// Records appended from this moment on (epoch ms, broker's clock) see everything in force.
+    pub(crate) in_force_from_ms: i64,
+}
+
+/// One record to send.
+#[derive(Clone, PartialEq, Debug)]
+struct Record {
+    topic: &'static str,
+    key: String,
+    payload: Option<Vec<u8>>,
+}
+
+/// Publishes what differs and returns when all of it is acknowledged and read back.
+///
+/// # Errors
+/// Kafka out of reach, a record it does not take, a city the control topics could not hold.
+pub(crate) async fn publish(city: &City, kafka: &KafkaConfig) -> Result<Published> {
+    let target = target(city).context("the city cannot be published")?;
+    let config = kafka.clone();
+    let (reader, known) = blocking(move || {
+        let reader = ControlReader::start(&config)?;
+        let known = covered(&reader)?;
+        Ok((reader, known))
+    })
+    .await?;
+    let (records, mut published) = difference(city, &target, &known)?;
+    send(kafka, &records).await?;
+    let (skipped, now) = blocking(move || Ok((reader.skipped(), covered(&reader)?))).await?;
+    if skipped > 0 {
+        tracing::warn!(skipped, "control records that cannot be read stand in the topics");
+    }
+    published.in_force_from_ms = now.settled_from().unwrap_or_default();
+    Ok(published)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.context("reading the control topics")?
+}
+
+/// What the control topics say by now.
+fn covered(reader: &ControlReader) -> Result<Timeline> {
+    let now = clock::now_ms();
+    if !reader.wait_covered(now + MARGIN_MS, READ_LIMIT).context("control topics")? {
+        bail!("the control topics could not be read to their end within {} s", READ_LIMIT.as_secs());
+    }
+    Ok(reader.timeline().as_ref().clone())
+}
+
+/// What the control topics would say if they held this city and nothing else.
+fn target(city: &City) -> Result<Timeline, Reason> {
+    let mut fold = Fold::new();
+    for entity in &city.registry {
+        fold.registry(entity.id.as_bytes(), Some(&json(entity)), 0)?;
+    }
+    for rule in &city.rules {
+        fold.rule(rule.id.as_bytes(), Some(&json(rule)), 0)?;
+    }
+    Ok(fold.timeline())
+}
+
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    // Contract types always have a JSON form; the fold refuses an empty payload.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// What must be sent. Compared is what the records mean, not how they are written.
+fn difference(city: &City, target: &Timeline, known: &Timeline) -> Result<(Vec<Record>, Published)> {
+    const LATEST: i64 = i64::MAX;
+    let mut records = Vec::new();
+    let mut published = Published::default();
+    for (head, areas) in &city.layers {
+        let (version, hash) = version_of(head, areas);
+        let layers = known.layers_at(LATEST);
+        if !layers.layers.iter().any(|layer| layer.head.layer == head.layer && layer.version == version) {
+            published.layers += 1;
+            layer_records(head, areas, (&version, &hash), &mut records)?;
+        }
+    }
+    for entity in &city.registry {
+        if known.entity_at(&entity.id, LATEST) != target.entity_at(&entity.id, LATEST) {
+            published.entities += 1;
+            records.push(Record { topic: topics::REGISTRY, key: entity.id.clone(), payload: Some(json(entity)) });
+        }
+    }
+    let in_force = known.rules_at(LATEST);
+    for rule in &target.rules_at(LATEST).rules {
+        if in_force.find(&rule.id) != Some(rule) {
+            published.rules += 1;
+            records.push(Record { topic: topics::RULES, key: rule.id.clone(), payload: Some(json(rule.as_ref())) });
+        }
+    }
+    let sent = records.len();
+    end_what_is_gone(city, target, known, &mut records);
+    published.ended = records.len() - sent;
+    Ok((records, published))
+}
+
+fn end_what_is_gone(city: &City, target: &Timeline, known: &Timeline, records: &mut Vec<Record>) {
+    const LATEST: i64 = i64::MAX;
+    let mut end = |topic, key: &str| records.push(Record { topic, key: key.to_owned(), payload: None });
+    for layer in &known.layers_at(LATEST).layers {
+        if !city.layers.iter().any(|(head, _)| head.layer == layer.head.layer) {
+            end(topics::LAYERS, &layer.head.layer);
+        }
+    }
+    let gone = known.entities().filter(|entity| target.entity_at(&entity.id, LATEST).is_none());
+    let mut gone: Vec<&str> = gone.map(|entity| entity.id.as_str()).collect();
+    gone.sort_unstable();
+    gone.into_iter().for_each(|id| end(topics::REGISTRY, id));
+    let wanted = target.rules_at(LATEST);
+    for rule in &known.rules_at(LATEST).rules {
+        if wanted.find(&rule.id).is_none() {
+            end(topics::RULES, &rule.id);
+        }
+    }
+}
+
+fn layer_records(
+    head: &LayerHead,
+    areas: &[Area],
+    (version, hash): (&str, &str),
+    records: &mut Vec<Record>,
+) -> Result<()> {
+    let layer = &head.layer;
+    let mut push = |key: String, record: &LayerRecord| -> Result<()> {
+        let payload = Some(serde_json::to_vec(record)?);
+        records.push(Record { topic: topics::LAYERS, key, payload });
+        Ok(())
+    };
+    for area in areas {
+        let record = LayerRecord::Area { layer: layer.clone(), version: version.to_owned(), area: area.clone() };
+        push(format!("{layer}/{version}/{}", area.code), &record)?;
+    }
+    let closing = LayerRecord::Closing {
+        head: head.clone(),
+        version: version.to_owned(),
+        count: u32::try_from(areas.len()).context("too many areas")?,
+        hash: hash.to_owned(),
+    };
+    push(format!("{layer}/{version}"), &closing)
+}
+
+/// Sends in order; each topic has one partition, so the log keeps that order.
+async fn send(kafka: &KafkaConfig, records: &[Record]) -> Result<()> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let producer = Producer::new(kafka, &ProducerOptions::named("gridwarden-publish"))?;
+    let mut deliveries = Vec::with_capacity(records.len());
+    for record in records {
+        let message = Message {
+            topic: record.topic,
+            key: Some(record.key.as_bytes()),
+            payload: record.payload.as_deref(),
+            ..Message::default()
+        };
+        deliveries.push(producer.submit(&message).await.with_context(|| record.key.clone())?);
+    }
+    for (delivery, record) in deliveries.into_iter().zip(records) {
+        delivery.await.with_context(|| format!("{} {}", record.topic, record.key))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gridwarden_domain::{city::CityFile, rule};
+
+    fn city() -> City {
+        let file: CityFile = toml::from_str("name = { en = \"x\" }\ntimezone = \"UTC\"").unwrap();
+        let rule = r#"{"id":"hot","version":1,"title":{"en":"Hot"},"severity":"minor","threshold":{"value":"t","side":"above","level":0.1}}"#;
+        let head: LayerHead = serde_json::from_str(r#"{"layer":"grid","levels":[{"id":"cell"}],"main":true}"#).unwrap();
+        let area = r#"{"code":"1","level":0,"polygons":[[[[0.1,0.2],[1.3,0.7],[1,1]]]]}"#;
+        let entity = r#"{"id":"s-1","kind":"air","position":{"lon":104.0000001,"lat":30.123}}"#;
+        City {
+            folder: "nowhere".into(),
+            file,
+            layers: vec![(head, vec![serde_json::from_str(area).unwrap()])],
+            registry: vec![serde_json::from_str(entity).unwrap()],
+            rules: vec![rule::read(rule.as_bytes()).unwrap()],
+            catalogues: Vec::new(),
+            mappings: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// What readers know once these records stand in the topics.
+    fn read(fold: &mut Fold, records: &[Record], at: i64) -> Timeline {
+        for record in records {
+            let (key, payload) = (record.key.as_bytes(), record.payload.as_deref());
+            let taken = match record.topic {
+                topics::REGISTRY => fold.registry(key, payload, at),
+                topics::RULES => fold.rule(key, payload, at),
+                _ => fold.layer(key, payload, at),
+            };
+            taken.unwrap();
+        }
+        fold.timeline()
+    }
+
+    #[test]
+    fn a_second_publication_sends_nothing_and_a_change_only_itself() {
+        let mut city = city();
+        let mut fold = Fold::new();
+        let (records, published) = difference(&city, &target(&city).unwrap(), &fold.timeline()).unwrap();
+        assert_eq!((published.layers, published.rules, published.entities, published.ended), (1, 1, 1, 0));
+        assert_eq!(records.len(), 4);
+        let known = read(&mut fold, &records, 0);
+        let (again, _) = difference(&city, &target(&city).unwrap(), &known).unwrap();
+        assert_eq!(again, []);
+
+        city.registry[0].kind = "noise".into();
+        city.rules.clear();
+        let (records, published) = difference(&city, &target(&city).unwrap(), &known).unwrap();
+        assert_eq!((published.layers, published.rules, published.entities, published.ended), (0, 0, 1, 1));
+        let known = read(&mut fold, &records, 10);
+        city.layers.clear();
+        city.registry.clear();
+        let (records, published) = difference(&city, &target(&city).unwrap(), &known).unwrap();
+        assert_eq!((records.len(), published.ended), (2, 2));
+        let known = read(&mut fold, &records, 20);
+        assert_eq!(known.entity_count(), 0);
+        assert_eq!(known.settled_from(), Some(2020));
+    }
+}

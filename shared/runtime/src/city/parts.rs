@@ -1,0 +1,200 @@
+//! The parts of a city folder other than the registry.
+
+use super::Findings;
+use gridwarden_domain::{
+    city::{CityFile, MappingFile},
+    class::Catalogue,
+    layer::{Area, LayerHead, read_geojson_in},
+    mapping::Mapping,
+    rule::{self, Rule},
+};
+use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+/// The name of a city's head.
+const HEAD: &str = "city.toml";
+
+pub(super) fn text(folder: &Path, name: &str, findings: &mut Findings) -> Option<String> {
+    let path = folder.join(name);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            findings.problem(path.display(), format!("cannot be read: {error}"));
+            None
+        }
+    }
+}
+
+pub(super) fn head(folder: &Path, findings: &mut Findings) -> Option<CityFile> {
+    let written = text(folder, HEAD, findings)?;
+    match toml::from_str(&written) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            let place = error.span().map_or(0, |span| span.start);
+            let line = written.bytes().take(place).filter(|byte| *byte == b'\n').count() + 1;
+            findings.problem(format!("{HEAD}: line {line}"), error.message());
+            None
+        }
+    }
+}
+
+/// Checks what types cannot say, and gives the city's time zone (UTC when it has none).
+pub(super) fn check_head(file: &CityFile, findings: &mut Findings) -> TimeZone {
+    check_names("layers", file.layers.iter().map(|layer| layer.id.as_str()), findings);
+    check_names("feeds", file.feeds.iter().map(|feed| feed.name.as_str()), findings);
+    check_names("endpoints", file.endpoints.iter().map(|endpoint| endpoint.id.as_str()), findings);
+    if file.name.en.is_empty() && file.name.zh.is_empty() {
+        findings.problem(HEAD, "name: must be given in one language at least");
+    }
+    if file.layers.iter().filter(|layer| layer.main).count() > 1 {
+        findings.problem(HEAD, "layers: more than one says main = true");
+    }
+    for feed in &file.feeds {
+        let digest = feed.token_sha256.as_deref();
+        if digest.is_some_and(|digest| hex::decode(digest).map(|bytes| bytes.len()) != Ok(32)) {
+            findings.problem(HEAD, format!("feeds.{}.token_sha256: is not 64 hex digits", feed.name));
+        }
+    }
+    let mut topics = HashSet::new();
+    for topic in file.mappings.iter().filter_map(|mapping| mapping.topic.as_deref()) {
+        if !topics.insert(topic) {
+            findings.problem(HEAD, format!("mappings: topic {topic} has more than one mapping"));
+        }
+    }
+    TimeZone::get(&file.timezone).unwrap_or_else(|_| {
+        findings.problem(HEAD, format!("timezone: {} is not an IANA time zone", file.timezone));
+        TimeZone::UTC
+    })
+}
+
+/// Ids that stand in topics, metric labels and addresses: lower case letters, digits, `-`; unique.
+fn check_names<'a>(field: &str, names: impl Iterator<Item = &'a str>, findings: &mut Findings) {
+    let mut seen = HashSet::new();
+    for name in names {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+            findings.problem(HEAD, format!("{field}: {name:?} must be lower case letters, digits, - or _"));
+        }
+        if !seen.insert(name) {
+            findings.problem(HEAD, format!("{field}: {name} is there twice"));
+        }
+    }
+}
+
+pub(super) fn layers(
+    folder: &Path,
+    file: &CityFile,
+    zone: &TimeZone,
+    findings: &mut Findings,
+) -> Vec<(LayerHead, Vec<Area>)> {
+    let mut layers = Vec::new();
+    for layer in &file.layers {
+        let Some(written) = text(folder, &layer.file, findings) else {
+            continue;
+        };
+        match read_geojson_in(layer, &written, zone) {
+            Ok((head, areas, warnings)) => {
+                findings.warnings.extend(warnings.iter().map(ToString::to_string));
+                layers.push((head, areas));
+            }
+            Err(error) => findings.problems.push(error.to_string()),
+        }
+    }
+    let none_is_main = !layers.iter().any(|(head, _)| head.main);
+    if let (true, Some((head, _))) = (none_is_main, layers.first_mut()) {
+        head.main = true;
+    }
+    layers
+}
+
+pub(super) fn rules(folder: &Path, file: &CityFile, findings: &mut Findings) -> Vec<Rule> {
+    let Some(name) = &file.rules else {
+        return Vec::new();
+    };
+    let entries = match std::fs::read_dir(folder.join(name)) {
+        Ok(entries) => entries,
+        Err(error) => {
+            findings.problem(name, format!("cannot be read: {error}"));
+            return Vec::new();
+        }
+    };
+    let mut files: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|file| file.ends_with(".json"))
+        .collect();
+    files.sort();
+    let mut rules: BTreeMap<String, (String, Rule)> = BTreeMap::new();
+    for file in files {
+        let place = format!("{name}/{file}");
+        let Some(written) = text(folder, &place, findings) else {
+            continue;
+        };
+        match rule::read(written.as_bytes()) {
+            Ok(rule) => {
+                let id = rule.id.clone();
+                if let Some((other, _)) = rules.insert(id.clone(), (place.clone(), rule)) {
+                    findings.problem(place, format!("id: {id} is also the id of {other}"));
+                }
+            }
+            Err(error) => findings.problem(place, error),
+        }
+    }
+    rules.into_values().map(|(_, rule)| rule).collect()
+}
+
+pub(super) fn catalogues(folder: &Path, file: &CityFile, findings: &mut Findings) -> Vec<Catalogue> {
+    let mut catalogues: Vec<Catalogue> = Vec::new();
+    for name in &file.classes {
+        let Some(written) = text(folder, name, findings) else {
+            continue;
+        };
+        let catalogue: Catalogue = match toml::from_str(&written) {
+            Ok(catalogue) => catalogue,
+            Err(error) => {
+                findings.problem(name, error.to_string().trim().replace('\n', " "));
+                continue;
+            }
+        };
+        if catalogues.iter().any(|other| other.version == catalogue.version) {
+            findings.problem(name, format!("version: {} is there twice", catalogue.version));
+        }
+        check_classes(name, &catalogue, findings);
+        catalogues.push(catalogue);
+    }
+    catalogues
+}
+
+fn check_classes(name: &str, catalogue: &Catalogue, findings: &mut Findings) {
+    let mut known = HashMap::new();
+    for (number, class) in catalogue.classes.iter().enumerate() {
+        if class.code.is_empty() {
+            findings.problem(name, format!("classes[{number}].code: is empty"));
+        }
+        if known.insert((class.kind, class.code.as_str()), number).is_some() {
+            findings.problem(name, format!("classes[{number}].code: {} is there twice", class.code));
+        }
+    }
+    for class in &catalogue.classes {
+        let Some(parent) = &class.parent else {
+            continue;
+        };
+        if !known.contains_key(&(class.kind, parent.as_str())) {
+            findings.warning(name, format!("class {}: there is no class {parent} above it", class.code));
+        }
+    }
+}
+
+pub(super) fn mappings(folder: &Path, file: &CityFile, findings: &mut Findings) -> Vec<(MappingFile, String)> {
+    let mut mappings = Vec::new();
+    for mapping in &file.mappings {
+        let Some(written) = text(folder, &mapping.file, findings) else {
+            continue;
+        };
+        if let Err(error) = Mapping::parse(&written, &mapping.file) {
+            findings.problems.push(error.to_string());
+        }
+        mappings.push((mapping.clone(), written));
+    }
+    mappings
+}

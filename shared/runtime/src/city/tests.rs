@@ -1,0 +1,99 @@
+use super::*;
+use std::fs;
+
+const HEAD: &str = r#"
+name = { en = "Testville" }
+timezone = "Asia/Shanghai"
+registry = ["registry.csv"]
+rules = "rules"
+[[layers]]
+id = "grid"
+file = "grid.geojson"
+levels = [{ id = "district" }, { id = "cell" }]
+"#;
+
+const GRID: &str = r#"{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"code":"1","parent":"d"},
+"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1],[0,0]]]}}]}"#;
+
+const RULE: &str = r#"{"id":"hot","version":1,"title":{"en":"Hot"},"severity":"minor","select":{"areas":[{"layer":"grid","code":"d"}]},
+"threshold":{"value":"t","side":"above","level":40}}"#;
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    put(&folder, "city.toml", HEAD);
+    put(&folder, "grid.geojson", GRID);
+    put(
+        &folder,
+        "registry.csv",
+        "id,kind,name,lon,lat,owning,model\ns-1,air,Pole 1,0.5,0.5,City,X1\nv-1,vehicle,,,,,\n",
+    );
+    put(&folder, "rules/hot.json", RULE);
+    folder
+}
+
+fn put(folder: &tempfile::TempDir, name: &str, text: &str) {
+    let path = folder.path().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+#[test]
+fn a_whole_folder_is_read() {
+    let folder = folder();
+    let city = City::load(folder.path()).unwrap();
+    assert!(city.warnings.is_empty(), "{:?}", city.warnings);
+    assert!(city.layers[0].0.main);
+    assert_eq!(city.layers[0].1.len(), 2);
+    assert_eq!(city.rules.len(), 1);
+    let sensor = &city.registry[0];
+    assert_eq!(sensor.position.unwrap().lon, 0.5);
+    assert_eq!(sensor.departments.as_ref().unwrap().owning, "City");
+    assert_eq!(sensor.attributes["model"], "X1");
+    assert_eq!(city.registry[1].position, None);
+}
+
+#[test]
+fn every_problem_is_told_with_its_place() {
+    let folder = folder();
+    put(&folder, "registry.csv", "id,kind,lon,lat\ns-1,air,0.5,here\ns-2,Air,1,1\ns-3,air,1,1\ns-3,air,1,1\n");
+    put(&folder, "rules/bad.json", r#"{"id":"bad"}"#);
+    put(&folder, "rules/twice.json", RULE);
+    put(&folder, "grid.geojson", "{}");
+    let error = City::load(folder.path()).unwrap_err();
+    let expected = [
+        "grid.geojson: is not a GeoJSON",
+        "registry.csv: line 2: lat: \"here\" is not a number",
+        "registry.csv: line 3: kind: must be",
+        "registry.csv: line 5: id: s-3 is also the id of registry.csv: line 4",
+        "rules/bad.json: version: is missing",
+        "rules/twice.json: id: hot is also the id of rules/hot.json",
+    ];
+    for part in expected {
+        assert!(error.problems.iter().any(|problem| problem.starts_with(part)), "{part} in {error}");
+    }
+    assert_eq!(error.problems.len(), expected.len(), "{error}");
+}
+
+#[test]
+fn a_wrong_head_is_one_sentence() {
+    let folder = folder();
+    let check = |text: &str, expected: &str| {
+        put(&folder, "city.toml", text);
+        let error = City::load(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+    };
+    check("nme = 1", "city.toml: line 1: unknown field `nme`");
+    check("name = { en = \"x\" }\ntimezone = \"Mars/Base\"", "city.toml: timezone: Mars/Base is not");
+    check(&HEAD.replace("\"grid\"", "\"Grid 1\""), "layers: \"Grid 1\" must be");
+    check(&HEAD.replace("grid.geojson", "none.geojson"), "none.geojson: cannot be read");
+    let missing = City::load(&folder.path().join("nowhere")).unwrap_err().to_string();
+    assert!(missing.contains("city.toml: cannot be read"), "{missing}");
+}
+
+#[test]
+fn unknown_areas_are_warnings() {
+    let folder = folder();
+    put(&folder, "rules/hot.json", &RULE.replace("\"d\"", "\"elsewhere\""));
+    let city = City::load(folder.path()).unwrap();
+    assert_eq!(city.warnings, ["rule hot: no area grid/elsewhere in this city"]);
+}
