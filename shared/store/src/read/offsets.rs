@@ -35,7 +35,7 @@ struct Holey {
 const BUCKET: u64 = 1 << 16;
 
 const BUCKETS: &str = "SELECT intDiv(offset, 65536) AS bucket, min(offset) AS first, max(offset) AS last, \
-    groupBitmap(toUInt32(offset % 65536)) AS present \
+    toUInt64(groupBitmap(toUInt32(offset % 65536))) AS present \
     FROM archived_offsets WHERE topic_id = {topic:UUID} AND partition = {partition:UInt32} AND offset >= {from:UInt64} \
     GROUP BY bucket ORDER BY bucket";
 
