@@ -49,3 +49,11 @@ pub struct Catalogue {
     /// The classes.
     pub classes: Vec<Class>,
 }
+
+impl Catalogue {
+    /// Whether a class is one of this catalogue's, by version, kind and code.
+    pub fn contains(&self, class: &ClassRef) -> bool {
+        self.version == class.catalogue
+            && self.classes.iter().any(|known| known.kind == class.kind && known.code == class.code)
+    }
+}

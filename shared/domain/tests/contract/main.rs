@@ -1,0 +1,11 @@
+//! The contract, tested from outside: schemas and examples, malformed messages, real input.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
+mod los_angeles;
