@@ -11,5 +11,6 @@
 pub mod binary;
 pub mod http;
 pub mod packs;
+pub mod parts;
 pub mod up;
 pub mod wait;

@@ -1,3 +1,9 @@
 //! End-to-end tests: one binary, one module per promise. `README.md` beside this folder says which test proves what.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::print_stderr, reason = "a test talks to whoever runs it")]
+
+mod bus;
+mod archive;
+mod support;
+mod gateway;
+mod dispatch;

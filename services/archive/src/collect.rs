@@ -15,7 +15,9 @@ use gridwarden_domain::locate::Places;
 use gridwarden_domain::observation::ObservationRef;
 use gridwarden_domain::reject::{Reason, Reject};
 use gridwarden_domain::report::Report;
-use gridwarden_store::rows::{ObservationRow, Observations, RejectRow, Rejects, ReportRow, Reports, Said};
+use gridwarden_store::rows::{
+    MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, ReportRow, Reports, Said,
+};
 use std::collections::BTreeMap;
 
 /// Longest payload kept with a reject: `rejects.v1` takes 2 MiB, and base64 adds a third.
@@ -35,6 +37,7 @@ pub(crate) struct Collector {
     observations: Shelf<Observations>,
     reports: Shelf<Reports>,
     rejects: Shelf<Rejects>,
+    markers: Shelf<Markers>,
     /// The rejects of each day's block, for the topic.
     for_topic: BTreeMap<i64, Vec<Reject>>,
     feeds: Feeds,
@@ -57,6 +60,7 @@ impl Collector {
             observations: Shelf::new(limits),
             reports: Shelf::new(limits),
             rejects: Shelf::new(of_rejects),
+            markers: Shelf::new(limits),
             for_topic: BTreeMap::new(),
             feeds,
             metrics,
@@ -70,15 +74,15 @@ impl Collector {
             payload: record.payload,
             feed: record.header(headers::FEED),
             content_type: record.header(headers::CONTENT_TYPE),
-            end: record.header(headers::END).is_some(),
+            end: record.header(headers::END),
             appended_ms: record.appended_ms,
         };
         let id = RecordId { topic_id: source.meta.id, partition: record.partition, offset: record.offset };
         let origin = Origin { record: id, appended_ms: record.appended_ms };
         match judge(&source.decoder, &self.feeds, &envelope) {
-            Verdict::Marker => {
-                self.metrics.marker.inc();
-                return;
+            Verdict::Marker { feed } => {
+                let row = MarkerRow { record: origin.record, appended_ms: origin.appended_ms, feed };
+                self.markers.push((origin.record, origin.appended_ms), false, &row, moment.now_ms);
             }
             Verdict::Observation { feed, said, late } => self.observation(origin, (feed, late), &said, moment),
             Verdict::Report { feed, said, late } => self.report(origin, (feed, late), &said, moment),
@@ -144,6 +148,9 @@ impl Collector {
         if let Some(filled) = self.reports.take_due(now_ms) {
             return Some(Work::Reports(filled));
         }
+        if let Some(filled) = self.markers.take_due(now_ms) {
+            return Some(Work::Markers(filled));
+        }
         let filled = self.rejects.take_due(now_ms)?;
         let rejects = self.for_topic.remove(&filled.day).unwrap_or_default();
         Some(Work::Rejects(filled, rejects))
@@ -156,6 +163,9 @@ impl Collector {
         }
         if let Some(filled) = self.reports.take_any() {
             return Some(Work::Reports(filled));
+        }
+        if let Some(filled) = self.markers.take_any() {
+            return Some(Work::Markers(filled));
         }
         let filled = self.rejects.take_any()?;
         let rejects = self.for_topic.remove(&filled.day).unwrap_or_default();

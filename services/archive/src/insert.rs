@@ -10,7 +10,7 @@ use gridwarden_bus::{BusError, Producer, rejects};
 use gridwarden_domain::reject::Reject;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::Shutdown;
-use gridwarden_store::rows::{Observations, Rejects, Reports, Table};
+use gridwarden_store::rows::{Markers, Observations, Rejects, Reports, Table};
 use gridwarden_store::{BlockWriter, StoreError};
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
@@ -27,6 +27,7 @@ pub(crate) enum Work {
     Observations(Filled<Observations>),
     Reports(Filled<Reports>),
     Rejects(Filled<Rejects>, Vec<Reject>),
+    Markers(Filled<Markers>),
 }
 
 /// Where blocks go.
@@ -64,6 +65,12 @@ impl Inserter {
         match work {
             Work::Observations(filled) => self.rows("observations", "observations_rows", &filled).await,
             Work::Reports(filled) => self.rows("reports", "reports_rows", &filled).await,
+            Work::Markers(filled) => {
+                self.insert("markers_rows", &filled).await?;
+                self.metrics.marker.inc_by(filled.block.rows() as u64);
+                self.settled(filled.block.rows());
+                Ok(())
+            }
             Work::Rejects(filled, rejects) => {
                 self.to_topic(&rejects).await?;
                 self.insert("rejects_rows", &filled).await?;

@@ -1,6 +1,6 @@
 //! What becomes of a record: an observation, a report, a reject, or a marker. Pure; everything it asks is a parameter.
 //!
-//! `ARC-5` every record becomes exactly one of these, and each leaves exactly one row or is told apart by its header.
+//! `ARC-5` every record becomes exactly one of these, and each leaves exactly one row.
 
 use gridwarden_domain::city::Feed;
 use gridwarden_domain::crs::Crs;
@@ -19,8 +19,8 @@ pub struct Envelope<'a> {
     pub feed: Option<&'a [u8]>,
     /// Header `content-type`.
     pub content_type: Option<&'a [u8]>,
-    /// Whether the header `end` is there.
-    pub end: bool,
+    /// Header `end`.
+    pub end: Option<&'a [u8]>,
     /// Append time, epoch milliseconds.
     pub appended_ms: i64,
 }
@@ -78,14 +78,17 @@ pub enum Verdict<'a> {
     },
     /// A row of rejects.
     Reject(Reason),
-    /// The end of a feed on this partition; holds nothing to archive.
-    Marker,
+    /// The end of a feed on this partition: nothing to archive, but a place in the log that was read.
+    Marker {
+        /// The feed that ends.
+        feed: &'a str,
+    },
 }
 
 /// Decides. `decoder` is the topic's.
 pub fn judge<'a>(decoder: &Decoder, feeds: &Feeds, envelope: &Envelope<'a>) -> Verdict<'a> {
-    if envelope.end && envelope.payload.is_none() {
-        return Verdict::Marker;
+    if let (Some(feed), None) = (envelope.end, envelope.payload) {
+        return Verdict::Marker { feed: std::str::from_utf8(feed).unwrap_or_default() };
     }
     read(decoder, feeds, envelope).unwrap_or_else(Verdict::Reject)
 }
@@ -149,7 +152,7 @@ mod tests {
             Verdict::Observation { late: true, .. } => "late",
             Verdict::Report { .. } => "report",
             Verdict::Reject(reason) => reason.code.as_str(),
-            Verdict::Marker => "marker",
+            Verdict::Marker { .. } => "marker",
         }
     }
 
@@ -171,9 +174,9 @@ mod tests {
     fn a_record_without_value_is_a_marker_only_when_it_says_so() {
         let empty = Envelope { appended_ms: NOW, ..Envelope::default() };
         assert_eq!(verdict(&empty), "empty_payload");
-        assert_eq!(verdict(&Envelope { end: true, ..empty }), "marker");
+        assert_eq!(verdict(&Envelope { end: Some(b"past"), ..empty }), "marker");
         let fresh = observation(NOW);
-        assert_eq!(verdict(&Envelope { end: true, ..of(&fresh) }), "ok");
+        assert_eq!(verdict(&Envelope { end: Some(b"past"), ..of(&fresh) }), "ok");
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! * `ARC-2` rows ahead of the log, or records that are gone, stop it with words ([`plan`]).
 //! * `ARC-3` a block holds one append day and is one part ([`blocks`]).
 //! * `ARC-4` a block's token is a function of exactly its rows ([`blocks`]).
-//! * `ARC-5` every record becomes a row, a reject or a marker, never two of them ([`judge`](mod@judge)).
+//! * `ARC-5` every record becomes one row: an observation, a report, a reject or a marker ([`judge`](mod@judge)).
 //! * `ARC-6` a reject is acknowledged by Kafka before its row is written.
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]
 

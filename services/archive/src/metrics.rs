@@ -60,7 +60,7 @@ impl Metrics {
             late: by("late_total", "Rows archived although older than max_age", "table")?,
             rejected: by("rejected_total", "Records rejected, by reason", "code")?,
             duplicate: one("duplicate_total", "Records read that ClickHouse had already")?,
-            marker: one("marker_total", "Ends of feeds read")?,
+            marker: one("marker_total", "Ends of feeds, once ClickHouse has them")?,
             nowhere: by("nowhere_total", "Rows in no area of any layer", "table")?,
             in_flight: level("in_flight_records", "Records read, not yet acknowledged by ClickHouse")?,
             lag,

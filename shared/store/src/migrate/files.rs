@@ -20,4 +20,5 @@ pub(super) const FILES: &[Migration] = &[
     migration!(5, "alerts", "0005_alerts.sql"),
     migration!(6, "rejects", "0006_rejects.sql"),
     migration!(7, "archived_offsets", "0007_archived_offsets.sql"),
+    migration!(8, "markers", "0008_markers.sql"),
 ];

@@ -11,7 +11,7 @@ mod report;
 
 pub use alert::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState};
 pub use metric::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, entity_version, metric_version};
-pub use observation::{ObservationRow, Observations, RejectRow, Rejects, Said};
+pub use observation::{MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, Said};
 pub use report::{ReportRow, Reports};
 
 use crate::encode::Encoder;

@@ -1,4 +1,4 @@
-//! Rows of `observations` and `rejects`: what `archive` writes.
+//! Rows of `observations`, `rejects` and `markers`: what `archive` writes.
 
 use super::{Areas, day, sealed};
 use crate::encode::Encoder;
@@ -93,6 +93,35 @@ pub(super) fn position(out: &mut Encoder<'_>, position: Option<Position>) {
     out.nullable(position.map(|p| p.lon), Encoder::f64);
     out.nullable(position.map(|p| p.lat), Encoder::f64);
     out.nullable(position.and_then(|p| p.accuracy_m), Encoder::f32);
+}
+
+/// A record that holds nothing to archive: the end of a feed.
+pub struct MarkerRow<'a> {
+    /// Where the record stands.
+    pub record: RecordId,
+    /// Append time, epoch milliseconds. All rows of a block must share its UTC day (`STO-3`).
+    pub appended_ms: i64,
+    /// The feed that ends.
+    pub feed: &'a str,
+}
+
+/// Table `markers_rows`.
+pub struct Markers;
+
+impl sealed::Table for Markers {
+    type Row<'a> = MarkerRow<'a>;
+    const NAME: &'static str = "markers_rows";
+    const COLUMNS: &'static str = "topic_id, partition, offset, appended_at, feed";
+
+    fn partition(row: &MarkerRow<'_>) -> i64 {
+        day(row.appended_ms)
+    }
+
+    fn encode(row: &MarkerRow<'_>, out: &mut Encoder<'_>) {
+        out.record(row.record);
+        out.i64(row.appended_ms);
+        out.str(row.feed);
+    }
 }
 
 /// A message that was not taken.

@@ -1,0 +1,288 @@
+//! What `bus` promises, on a real broker.
+
+use gridwarden_bus::control::ControlReader;
+use gridwarden_bus::topics::{self, ensure, inspect};
+use gridwarden_bus::{
+    Assignment, Batch, BusError, From, KafkaConfig, Message, Offsets, Producer, ProducerOptions, Reader, ReaderOptions,
+    topic_meta,
+};
+use gridwarden_embedded::kafka::KafkaProcess;
+use gridwarden_runtime::clock::now_ms;
+use gridwarden_tests::{parts, wait};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(20);
+
+async fn ready(test: &str) -> KafkaConfig {
+    let kafka = parts::kafka(test);
+    ensure(&kafka, &[]).await.expect("topics");
+    kafka
+}
+
+fn producer(kafka: &KafkaConfig) -> Producer {
+    Producer::new(kafka, &ProducerOptions::named("test")).expect("producer")
+}
+
+fn all_of(topic: &str, partitions: i32, from: From) -> Vec<Assignment> {
+    (0..partitions).map(|partition| Assignment { topic: topic.to_owned(), partition, from }).collect()
+}
+
+fn reader(kafka: &KafkaConfig, assignments: &[Assignment]) -> Reader {
+    let options = ReaderOptions { partition_ends: true, ..ReaderOptions::named("test") };
+    Reader::open(kafka, assignments, &options).expect("reader")
+}
+
+/// Reads until every partition's end was reached.
+fn read_to_the_end(reader: &mut Reader) -> Vec<Batch> {
+    let partitions = reader.positions().len();
+    let mut ended = std::collections::BTreeSet::new();
+    let mut batches = Vec::new();
+    wait::until("the ends of all partitions", SOON, || {
+        let batch = reader.poll(1000, Duration::from_millis(200)).expect("poll");
+        ended.extend(batch.ends().iter().map(|end| (end.topic, end.partition)));
+        batches.push(batch);
+        (ended.len() == partitions).then_some(())
+    });
+    batches
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_are_made_once_and_as_the_table_says() {
+    let kafka = parts::kafka("topics_once");
+    let extra = [topics::mapped("vendor.aq")];
+    assert!(inspect(&kafka, &[]).expect("inspect").iter().all(|finding| finding.fatal), "nothing is there yet");
+    let first = ensure(&kafka, &extra).await.expect("first");
+    assert_eq!(first.created.len(), topics::table().len() + 1);
+    let second = ensure(&kafka, &extra).await.expect("second");
+    assert!(second.created.is_empty() && second.findings.is_empty(), "{second:?}");
+    assert_eq!(inspect(&kafka, &extra).expect("inspect"), []);
+    let more = topics::TopicSpec { partitions: 5, ..topics::mapped("vendor.aq") };
+    let told = inspect(&kafka, &[more]).expect("inspect");
+    assert!(told.len() == 1 && told[0].detail.contains("12 partitions"), "{told:?}");
+
+    let observations = topic_meta(&kafka, topics::OBSERVATIONS).expect("meta");
+    let reports = topic_meta(&kafka, topics::REPORTS).expect("meta");
+    assert!(observations.log_append_time && observations.partitions == 12 && reports.partitions == 6);
+    assert!(observations.id != reports.id && observations.id.0 != 0);
+    assert!(matches!(topic_meta(&kafka, "nothing"), Err(BusError::UnknownTopic { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_come_back_whole_and_in_order() {
+    let kafka = ready("whole_and_in_order").await;
+    let producer = producer(&kafka);
+    let mut deliveries = Vec::new();
+    for number in 0..5000u32 {
+        let (key, payload) = (format!("entity-{}", number % 97), number.to_string());
+        let headers: &[(&str, &[u8])] = if number % 10 == 0 { &[("feed", b"past"), ("simulated", b"")] } else { &[] };
+        let message = Message {
+            topic: topics::OBSERVATIONS,
+            key: Some(key.as_bytes()),
+            payload: Some(payload.as_bytes()),
+            headers,
+            partition: None,
+        };
+        deliveries.push((number, producer.submit(&message).await.expect("queued")));
+    }
+    let mut expected = BTreeMap::new();
+    for (number, delivery) in deliveries {
+        expected.insert(delivery.await.expect("acknowledged"), number);
+    }
+    let empty = producer.send(topics::OBSERVATIONS, Some(b"k"), Some(b""), &[]).await.expect("empty");
+    let none = producer.send(topics::OBSERVATIONS, Some(b"k"), None, &[("end", b"past")]).await.expect("none");
+
+    let mut reader = reader(&kafka, &all_of(topics::OBSERVATIONS, 12, From::Beginning));
+    let batches = read_to_the_end(&mut reader);
+    let mut next = BTreeMap::<i32, i64>::new();
+    let mut seen = 0;
+    for record in batches.iter().flat_map(Batch::records) {
+        let offset = next.entry(record.partition).or_default();
+        assert_eq!((record.topic, record.offset), (0, *offset), "partition {}", record.partition);
+        *offset += 1;
+        assert!((now_ms() - record.appended_ms).abs() < 120_000, "append time {}", record.appended_ms);
+        let place = (record.partition, record.offset);
+        if place == empty {
+            assert_eq!(record.payload, Some(&b""[..]));
+        } else if place == none {
+            assert_eq!((record.payload, record.header("end")), (None, Some(&b"past"[..])));
+        } else {
+            let number = expected[&place];
+            assert_eq!(record.payload, Some(number.to_string().as_bytes()));
+            assert_eq!(record.key, Some(format!("entity-{}", number % 97).as_bytes()));
+            let marked = number % 10 == 0;
+            assert_eq!(record.header("feed"), marked.then_some(&b"past"[..]));
+            assert_eq!(record.header("simulated"), marked.then_some(&b""[..]));
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 5002);
+    let ends = reader.end_offsets().expect("ends");
+    let positions: Vec<i64> = reader.positions().iter().map(|position| position.next.expect("known")).collect();
+    assert_eq!(positions, ends);
+    assert_eq!(ends.iter().sum::<i64>(), 5002);
+
+    // The memory of a batch is its own, also when the reader is gone.
+    drop(reader);
+    assert_eq!(batches.iter().flat_map(Batch::records).filter(|record| record.payload.is_some()).count(), 5001);
+}
+
+/// Kafka's own hash, as Java clients compute it.
+fn murmur2(data: &[u8]) -> u32 {
+    const M: u32 = 0x5bd1_e995;
+    let mut h = 0x9747_b28c ^ data.len() as u32;
+    for chunk in data.chunks(4) {
+        if let Ok(four) = <[u8; 4]>::try_from(chunk) {
+            let mut k = u32::from_le_bytes(four).wrapping_mul(M);
+            k ^= k >> 24;
+            h = h.wrapping_mul(M) ^ k.wrapping_mul(M);
+        } else {
+            for (place, byte) in chunk.iter().enumerate() {
+                h ^= u32::from(*byte) << (8 * place);
+            }
+            h = h.wrapping_mul(M);
+        }
+    }
+    h ^= h >> 13;
+    h = h.wrapping_mul(M);
+    h ^ (h >> 15)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_goes_where_other_clients_put_it() {
+    let kafka = ready("keys").await;
+    let producer = producer(&kafka);
+    for key in ["a", "bus-17", "空气-3", "entity with a longer name", ""] {
+        let sent = producer.send(topics::REPORTS, Some(key.as_bytes()), Some(b"x"), &[]).await.expect("sent");
+        if !key.is_empty() {
+            assert_eq!(sent.0 as u32, (murmur2(key.as_bytes()) & 0x7fff_ffff) % 6, "{key}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_exist_is_refused_with_words() {
+    let kafka = ready("refused").await;
+    let open = |topic: &str, partition| {
+        let wanted = [Assignment { topic: topic.to_owned(), partition, from: From::Beginning }];
+        Reader::open(&kafka, &wanted, &ReaderOptions::named("test")).err().expect("refused").to_string()
+    };
+    assert_eq!(open("nothing", 0), "topic refused.nothing does not exist");
+    let words = open(topics::REPORTS, 6);
+    assert_eq!(words, "topic refused.reports.v1 has 6 partitions, there is no partition 6");
+
+    let beyond = [Assignment { topic: topics::REPORTS.to_owned(), partition: 0, from: From::Offset(1_000_000) }];
+    let mut reader = Reader::open(&kafka, &beyond, &ReaderOptions::named("test")).expect("open");
+    let error = wait::until("the error", SOON, || reader.poll(10, Duration::from_millis(200)).err());
+    assert!(matches!(error, BusError::OffsetGone { partition: 0, .. }) && !error.is_transient(), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_wakes_whoever_waits_and_can_leap() {
+    let kafka = ready("wakes").await;
+    let producer = producer(&kafka);
+    let one = [Assignment { topic: topics::REPORTS.to_owned(), partition: 2, from: From::Beginning }];
+    let mut reader = reader(&kafka, &one);
+    let (sender, woken) = std::sync::mpsc::channel();
+    assert!(reader.on_ready(move || sender.send(()).unwrap_or_default()));
+    drop(read_to_the_end(&mut reader));
+    while woken.try_recv().is_ok() {}
+    for number in 0..2000u32 {
+        let payload = number.to_string();
+        let message = Message {
+            topic: topics::REPORTS,
+            payload: Some(payload.as_bytes()),
+            partition: Some(2),
+            ..Message::default()
+        };
+        producer.submit(&message).await.expect("queued");
+    }
+    tokio::task::spawn_blocking(move || {
+        producer.flush(SOON).expect("flushed");
+        woken.recv_timeout(SOON).expect("woken without polling");
+        let batch = reader.poll(10, SOON).expect("poll");
+        let first = batch.records().next().expect("a record").offset;
+        assert_eq!(first, 0);
+        reader.seek(0, 2, 1990).expect("seek");
+        let mut offsets = Vec::new();
+        wait::until("the last records", SOON, || {
+            let batch = reader.poll(100, Duration::from_millis(200)).expect("poll");
+            offsets.extend(batch.records().map(|record| record.offset));
+            (offsets.last() == Some(&1999)).then_some(())
+        });
+        assert_eq!(offsets, (1990..2000).collect::<Vec<_>>(), "nothing stale after the leap");
+    })
+    .await
+    .expect("thread");
+}
+
+const ENTITY: &str = r#"{"id":"s1","kind":"air","position":{"lon":1.0,"lat":2.0}}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_topics_are_covered_while_idle_and_what_is_wrong_is_skipped() {
+    let kafka = ready("control").await;
+    let producer = producer(&kafka);
+    let control = ControlReader::start(&kafka).expect("control");
+    let asked = now_ms();
+    let later = tokio::task::spawn_blocking(move || {
+        assert!(control.wait_covered(asked, SOON).expect("healthy"), "an idle control topic is covered");
+        control
+    });
+    let control = later.await.expect("thread");
+    producer.send(topics::REGISTRY, Some(b"s1"), Some(b"{"), &[]).await.expect("bad record");
+    producer.send(topics::REGISTRY, Some(b"s1"), Some(ENTITY.as_bytes()), &[]).await.expect("good record");
+    let sent = now_ms();
+    tokio::task::spawn_blocking(move || {
+        assert!(control.wait_covered(sent + 5000, SOON).expect("healthy"));
+        assert_eq!(control.skipped(), 1);
+        let timeline = control.timeline();
+        assert_eq!(timeline.entity_count(), 1);
+        assert!(timeline.entity_at("s1", sent + 5000).is_some(), "in force two seconds later");
+        assert!(timeline.entity_at("s1", asked).is_none(), "not in force before");
+        assert!(!control.covers(now_ms() + 60_000));
+    })
+    .await
+    .expect("thread");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_comes_back_is_enough() {
+    let options = parts::kafka_options("broker_comes_back");
+    let broker = KafkaProcess::start(options.clone()).expect("Kafka starts");
+    let kafka = KafkaConfig::plain(&broker.bootstrap());
+    ensure(&kafka, &[]).await.expect("topics");
+    let producer = producer(&kafka);
+    let mut reader = reader(&kafka, &all_of(topics::REPORTS, 6, From::Beginning));
+    let control = ControlReader::start(&kafka).expect("control");
+    producer.send(topics::REPORTS, Some(b"1"), Some(b"before"), &[]).await.expect("sent");
+    let before = topic_meta(&kafka, topics::REPORTS).expect("meta");
+    // Dropping is SIGKILL.
+    drop(broker);
+    let unanswered = Offsets::open(&kafka).expect("client").ends(&[(topics::REPORTS, 0)]).expect_err("nobody there");
+    assert!(unanswered.is_transient(), "{unanswered}");
+    let waiting = tokio::spawn({
+        let producer = producer.clone();
+        async move { producer.send(topics::REPORTS, Some(b"2"), Some(b"during"), &[]).await }
+    });
+    let broker = KafkaProcess::start(options).expect("Kafka starts again");
+    waiting.await.expect("task").expect("sent once the broker was back");
+    assert_eq!(topic_meta(&kafka, topics::REPORTS).expect("meta"), before);
+    tokio::task::spawn_blocking(move || {
+        let mut seen = Vec::new();
+        wait::until("both records", Duration::from_secs(60), || {
+            let batch = reader.poll(100, Duration::from_millis(200)).expect("poll");
+            seen.extend(batch.records().filter_map(|record| record.payload.map(<[u8]>::to_vec)));
+            (seen.len() >= 2).then_some(())
+        });
+        seen.sort();
+        assert_eq!(seen, [b"before".to_vec(), b"during".to_vec()]);
+        assert!(control.wait_covered(now_ms(), Duration::from_secs(60)).expect("healthy"));
+        // A clean end is quick.
+        let begun = std::time::Instant::now();
+        drop((reader, control, producer));
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        broker.stop().expect("stops");
+    })
+    .await
+    .expect("thread");
+}

@@ -1,0 +1,139 @@
+//! What tests of single services share: a small city, the archive in this process, questions to ClickHouse.
+
+use gridwarden_bus::Producer;
+use gridwarden_bus::topics::{LAYERS, REGISTRY};
+use gridwarden_domain::layer::{Area, LayerHead, LayerRecord, Level, version_of};
+use gridwarden_runtime::shutdown::Shutdown;
+use gridwarden_tests::parts::{Parts, folder};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A city of two cells (`a` west, `b` east, each a degree wide) under `C`, an entity `fixed` in `b`, a feed `past`.
+pub struct City {
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+impl City {
+    /// Writes the part of its folder that is not in Kafka.
+    pub fn make(test: &str) -> Self {
+        let folder = folder(test).join("city");
+        std::fs::create_dir_all(&folder).expect("folder");
+        let text = "name = { en = \"Test\" }\ntimezone = \"UTC\"\n[[feeds]]\nname = \"past\"\nhistorical = true\n";
+        std::fs::write(folder.join("city.toml"), text).expect("city.toml");
+        Self { folder }
+    }
+
+    /// Publishes layer and registry, and waits until they are in force.
+    pub async fn publish(&self, producer: &Producer) {
+        let level = |id: &str| Level { id: id.to_owned(), name: Default::default() };
+        let head = LayerHead {
+            layer: "grid".to_owned(),
+            title: Default::default(),
+            levels: vec![level("city"), level("cell")],
+            main: true,
+        };
+        let areas = vec![area("C", None), area("a", Some(0.0)), area("b", Some(1.0))];
+        let (version, hash) = version_of(&head, &areas);
+        let count = u32::try_from(areas.len()).expect("three");
+        for area in areas {
+            let key = format!("grid/{version}/{}", area.code);
+            let record = LayerRecord::Area { layer: "grid".to_owned(), version: version.clone(), area };
+            layer(producer, &key, &record).await;
+        }
+        let key = format!("grid/{version}");
+        layer(producer, &key, &LayerRecord::Closing { head, version, count, hash }).await;
+        let fixed = br#"{"id":"fixed","kind":"air","position":{"lon":1.5,"lat":0.5}}"#;
+        producer.send(REGISTRY, Some(b"fixed"), Some(fixed), &[]).await.expect("registry");
+        // In force for what is appended two seconds later; there is no event to wait for.
+        tokio::time::sleep(Duration::from_millis(2100)).await;
+    }
+}
+
+fn area(code: &str, west: Option<f64>) -> Area {
+    let square = |w: f64| vec![vec![vec![[w, 0.0], [w + 1.0, 0.0], [w + 1.0, 1.0], [w, 1.0], [w, 0.0]]]];
+    Area {
+        code: code.to_owned(),
+        level: u8::from(west.is_some()),
+        name: Default::default(),
+        parent: west.map(|_| "C".to_owned()),
+        valid_from: None,
+        valid_to: None,
+        polygons: west.map(square),
+    }
+}
+
+async fn layer(producer: &Producer, key: &str, record: &LayerRecord) {
+    let payload = serde_json::to_vec(record).expect("JSON");
+    producer.send(LAYERS, Some(key.as_bytes()), Some(&payload), &[]).await.expect("layer");
+}
+
+/// The archive, running in this process.
+pub struct Archive {
+    shutdown: Shutdown,
+    task: tokio::task::JoinHandle<anyhow::Result<()>>,
+    base: String,
+}
+
+impl Archive {
+    /// Starts it with small blocks.
+    pub async fn start(parts: &Parts, city: &City) -> Self {
+        let mut config = gridwarden_archive::config(None).expect("defaults");
+        config.kafka = parts.kafka.clone();
+        config.clickhouse = parts.clickhouse.clone();
+        config.city.folder = city.folder.clone();
+        config.archive.block_rows = 700;
+        config.archive.block_ms = 200;
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
+        config.http.listen = free;
+        let shutdown = Shutdown::new();
+        let task = tokio::spawn(gridwarden_archive::run(config, shutdown.clone()));
+        Self { shutdown, task, base: format!("http://{free}") }
+    }
+
+    /// Its figures.
+    pub async fn metrics(&self) -> String {
+        self.get("/metrics").await
+    }
+
+    /// What it says of its readiness.
+    pub async fn readiness(&self) -> String {
+        self.get("/readyz").await
+    }
+
+    async fn get(&self, path: &str) -> String {
+        match reqwest::get(format!("{}{path}", self.base)).await {
+            Ok(answer) => answer.text().await.unwrap_or_default(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Ends it; it must end well and in time.
+    pub async fn stop(self) {
+        self.shutdown.trigger("test");
+        let ended = tokio::time::timeout(Duration::from_secs(10), self.task).await.expect("the archive ends within 10 s");
+        ended.expect("task").expect("the archive ends well");
+    }
+}
+
+/// Asks ClickHouse; the answer as text. Panics with its words when it refuses.
+pub async fn query(parts: &Parts, sql: &str) -> String {
+    match ask(parts, sql).await {
+        Ok(text) => text,
+        Err(words) => panic!("{sql}: {words}"),
+    }
+}
+
+/// The number a query answers with; 0 while the table is not there.
+pub async fn count(parts: &Parts, sql: &str) -> u64 {
+    ask(parts, sql).await.ok().and_then(|text| text.trim().parse().ok()).unwrap_or_default()
+}
+
+async fn ask(parts: &Parts, sql: &str) -> Result<String, String> {
+    let url = format!("{}/?database={}", parts.clickhouse.url, parts.clickhouse.database);
+    let answer = reqwest::Client::new().post(url).body(sql.to_owned()).send().await.map_err(|error| error.to_string())?;
+    let ok = answer.status().is_success();
+    let text = answer.text().await.map_err(|error| error.to_string())?;
+    if ok { Ok(text) } else { Err(text) }
+}
