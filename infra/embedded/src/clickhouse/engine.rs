@@ -53,7 +53,11 @@ impl EngineOptions {
             format!("--max_memory_usage={}", share(60)),
             format!("--mark_cache_size={}", share(8)),
             format!("--primary_index_cache_size={}", share(8)),
-            format!("--uncompressed_cache_size={}", 0),
+            "--uncompressed_cache_size=0".to_owned(),
+            // The library takes `1 + 1` for a query, as its command line does; a server does not.
+            "--implicit_select=0".to_owned(),
+            // Times without a zone are UTC, wherever the machine is.
+            "--session_timezone=UTC".to_owned(),
         ]
     }
 }

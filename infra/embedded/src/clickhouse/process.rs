@@ -85,8 +85,7 @@ impl ClickHouseProcess {
         ] {
             args.extend([name.into(), value]);
         }
-        // Times without a zone in queries are UTC, wherever the machine is.
-        let mut env: Vec<(OsString, OsString)> = vec![("TZ".into(), "UTC".into())];
+        let mut env: Vec<(OsString, OsString)> = Vec::new();
         if let Some((user, password)) = &engine.login {
             env.push(("GRIDWARDEN_CLICKHOUSE_USER".into(), user.into()));
             env.push(("GRIDWARDEN_CLICKHOUSE_PASSWORD".into(), password.into()));

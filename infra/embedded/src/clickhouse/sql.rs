@@ -175,6 +175,10 @@ pub(super) enum Statement {
 pub(super) fn statement(sql: &[u8]) -> Result<Statement, Exception> {
     let mut tokens = Tokens::new(sql);
     let Some(first) = tokens.next() else { return Ok(Statement::Nothing) };
+    if first.kind == Kind::Text {
+        // The engine takes a lone, unclosed quote for an empty query and answers as if all were well.
+        return Err(Exception::ours(code::SYNTAX_ERROR, "Syntax error: a statement does not begin with a string"));
+    }
     if first.is("INSERT")
         && let Some(insert) = insert_with_data(sql, &mut tokens)
     {
@@ -187,6 +191,7 @@ pub(super) fn statement(sql: &[u8]) -> Result<Statement, Exception> {
     while let Some(token) = tokens.next() {
         if token.is_sign(b';') {
             return match tokens.all(|token| token.is_sign(b';')) {
+                true if before.is_none() => Ok(Statement::Nothing),
                 true => Ok(without_data(first, format, inserts)),
                 false => Err(Exception::ours(code::SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")),
             };
@@ -268,6 +273,7 @@ mod tests {
         check("WITH 1 AS a SELECT a", select(None));
         check("", Statement::Nothing);
         check("/* nothing */", Statement::Nothing);
+        check(" ; ;", Statement::Nothing);
         let other = |changes_connection| Statement::Other { format: None, changes_connection };
         check("CREATE TABLE t (a Int8) ENGINE = Memory", other(false));
         check("SET x = 1", other(true));
