@@ -241,6 +241,7 @@ pub fn prepare(options: &KafkaOptions) -> Result<ProcessOptions, KafkaError> {
     }
     write(&properties, &settings::server_properties(options.ports, &log))?;
     let mut args = settings::java_options(options.heap_mib);
+    args.extend(dumped_classes(&options.cache));
     args.extend(["-cp".into(), class_path(&lib), "kafka.Kafka".into(), properties.display().to_string()]);
     Ok(ProcessOptions {
         program: java().into(),
@@ -263,6 +264,7 @@ fn format(options: &KafkaOptions, log: &Path) -> Result<(), KafkaError> {
     let properties = options.data.join("format.properties");
     write(&properties, &settings::server_properties(options.ports, &new))?;
     let mut args = vec!["-Xmx128m".to_owned(), "-XX:TieredStopAtLevel=1".to_owned(), "-Xshare:auto".to_owned()];
+    args.extend(dumped_classes(&options.cache));
     args.extend(["-cp".into(), class_path(&jars(&options.cache)), "kafka.tools.StorageTool".into(), "format".into()]);
     args.extend(["-t".into(), settings::cluster_id(), "-c".into(), properties.display().to_string()]);
     let mut tool = Process::start(&ProcessOptions {
@@ -289,6 +291,12 @@ fn format(options: &KafkaOptions, log: &Path) -> Result<(), KafkaError> {
     }
     fs::remove_file(&properties).ok();
     fs::rename(&new, log).map_err(|e| file_error(log, &e))
+}
+
+/// The archive of loaded classes that `fetch-kafka.sh` makes, when it is there; one that does not fit is ignored by Java.
+fn dumped_classes(cache: &Path) -> Option<String> {
+    let classes = cache.join("kafka").join(VERSION).join("classes.jsa");
+    classes.is_file().then(|| format!("-XX:SharedArchiveFile={}", classes.display()))
 }
 
 fn class_path(lib: &Path) -> String {

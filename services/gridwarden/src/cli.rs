@@ -1,7 +1,12 @@
 //! The command line.
 
+use crate::bench::BenchCommand;
+use crate::city_command::CityCommand;
 use crate::doctor::{self, DoctorArgs};
-use crate::role::{Role, RoleArgs};
+use crate::receive::{self, ReceiveArgs};
+use crate::replay::{self, ReplayArgs};
+use crate::role::{self, Role, RoleArgs};
+use crate::simulate::{self, SimulateArgs};
 use crate::up::{self, UpArgs};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -36,6 +41,22 @@ enum Command {
     Dispatch(RoleArgs),
     /// Run the console: API and pages
     Console(RoleArgs),
+    /// Send the messages of a simulated city
+    Simulate(SimulateArgs),
+    /// Play a file to Kafka in the order of event time
+    Replay(ReplayArgs),
+    /// Receive webhooks: verify, print, fail on request
+    Receive(ReceiveArgs),
+    /// Check or publish a city folder
+    City {
+        #[command(subcommand)]
+        command: CityCommand,
+    },
+    /// Measure this machine and this build
+    Bench {
+        #[command(subcommand)]
+        command: BenchCommand,
+    },
     /// Look at this machine, a broker and a ClickHouse, and say what is wrong
     Doctor(DoctorArgs),
     /// The embedded ClickHouse, as `up` starts it
@@ -66,6 +87,11 @@ impl Command {
             Self::Archive(args) => Role::Archive.run(&args).await,
             Self::Dispatch(args) => Role::Dispatch.run(&args).await,
             Self::Console(args) => Role::Console.run(&args).await,
+            Self::Simulate(args) => role::until_signal("simulate", |shutdown| simulate::run(args, shutdown)).await,
+            Self::Replay(args) => role::until_signal("replay", |shutdown| replay::run(args, shutdown)).await,
+            Self::Receive(args) => role::until_signal("receive", |shutdown| receive::run(args, shutdown)).await,
+            Self::City { command } => command.run().await,
+            Self::Bench { command } => command.run().await,
             Self::Doctor(args) => doctor::run(args).await,
             Self::ClickhouseEngine(args) => args.run(),
         }

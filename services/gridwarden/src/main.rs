@@ -4,10 +4,17 @@
 //! A failure is one sentence on stderr and an exit code: 1 for a failure, 64 for a command line that is not understood, 101 for
 //! a bug of ours.
 
+mod bench;
+mod city_check;
+mod city_command;
 mod cli;
 mod doctor;
 mod output;
+mod publish;
+mod receive;
+mod replay;
 mod role;
+mod simulate;
 mod up;
 
 use clap::Parser;

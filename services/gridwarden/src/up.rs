@@ -69,7 +69,8 @@ pub(crate) enum PortChoice {
 
 /// Runs until a signal; everything is down when it returns.
 pub(crate) async fn run(args: UpArgs) -> Result<()> {
-    telemetry::init("up");
+    // Progress is told in sentences; the log is for what goes wrong.
+    telemetry::init_at("up", "warn");
     let shutdown = Shutdown::new();
     on_signals(&shutdown)?;
     remove_ready_file(args.ready_file.as_deref())?;
@@ -109,7 +110,7 @@ async fn start(args: &UpArgs, crew: &mut Crew, shutdown: &Shutdown) -> Result<Op
     gridwarden_embedded::clickhouse::library::locate(&cache)?;
     let ports = Ports::of(&folder, args.ports == PortChoice::Auto)?;
     ports.check_free("")?;
-    let city = contents::city(args, &folder).await?;
+    let city = contents::city(args, &folder, &ports).await?;
     let plan = Plan::new(args, &folder, ports, &city)?;
     folder.turn_logs(&plan.names());
 

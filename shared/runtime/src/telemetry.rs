@@ -12,12 +12,17 @@ const LEVELS: &str = "info,librdkafka=warn,rdkafka=warn,hyper=warn,timely=warn";
 
 /// Starts logging. A second call in one process changes nothing.
 pub fn init(service: &'static str) {
+    init_at(service, LEVELS);
+}
+
+/// The same with other levels when `GRIDWARDEN_LOG` is not set; for programs that talk to a person instead.
+pub fn init_at(service: &'static str, levels: &str) {
     let wanted = std::env::var("GRIDWARDEN_LOG").ok().filter(|text| !text.is_empty());
     let filter = wanted.as_deref().map(EnvFilter::try_new);
     let (filter, bad) = match filter {
         Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (EnvFilter::new(LEVELS), Some(error.to_string())),
-        None => (EnvFilter::new(LEVELS), None),
+        Some(Err(error)) => (EnvFilter::new(levels), Some(error.to_string())),
+        None => (EnvFilter::new(levels), None),
     };
     let json = std::env::var("GRIDWARDEN_LOG_FORMAT").is_ok_and(|format| format == "json");
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -26,7 +31,7 @@ pub fn init(service: &'static str) {
         tracing::debug!(service, version = VERSION, "logging");
     }
     if let Some(error) = bad {
-        tracing::warn!(error, "GRIDWARDEN_LOG is not understood, using info");
+        tracing::warn!(error, "GRIDWARDEN_LOG is not understood");
     }
 }
 

@@ -105,8 +105,7 @@ impl<'a> Plan<'a> {
         let sections = match role {
             Role::Gateway => "http kafka city auth",
             Role::Stream | Role::Archive => "http kafka clickhouse city",
-            Role::Dispatch => "http kafka clickhouse city auth",
-            Role::Console => "http clickhouse city auth",
+            Role::Dispatch | Role::Console => "http kafka clickhouse city auth",
         };
         let mut settings: Vec<(OsString, OsString)> = Vec::new();
         let mut set = |key: &str, value: &Path| settings.push((format!("GRIDWARDEN_{key}").into(), value.into()));
@@ -135,7 +134,7 @@ impl<'a> Plan<'a> {
         if self.receiver && let Some(receiver) = &city.receiver {
             let listen = self.ports.address("receive").to_string();
             let mut args: Vec<OsString> = vec!["receive".into(), "--listen".into(), listen.into()];
-            args.extend(["--secret".into(), receiver.clone().into()]);
+            args.extend(["--secret".into(), format!("file:{}", receiver.display()).into()]);
             add("receive", args);
         }
         if let Some(rate) = self.simulator {
