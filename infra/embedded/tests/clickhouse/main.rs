@@ -8,4 +8,5 @@ mod client;
 mod engine;
 mod http;
 mod life;
+mod rows;
 mod store;
