@@ -143,7 +143,8 @@ mod tests {
     use super::*;
 
     fn names() -> Names {
-        let classes = r#"{"version":"v","classes":[{"kind":"event","code":"0203","name":{"en":"Graffiti","zh":"涂鸦"}}]}"#;
+        let classes =
+            r#"{"version":"v","classes":[{"kind":"event","code":"0203","name":{"en":"Graffiti","zh":"涂鸦"}}]}"#;
         Names::new(&[serde_json::from_str(classes).expect("catalogue")]).expect("our document")
     }
 

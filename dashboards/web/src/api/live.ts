@@ -17,6 +17,8 @@ export interface LiveHandlers {
   freshness(freshness: Freshness): void;
   /** something was missed (slow viewer, console started again): fetch everything anew */
   gap(): void;
+  /** alerts changed that the stream does not tell one by one: fetch the list */
+  alertsGap(): void;
   /** the layers have another version */
   layers(): void;
   /** a sign of life, with the console's clock */
@@ -72,6 +74,7 @@ export class Live {
     this.on('kpi', (kpi: Kpi) => this.handlers.kpi(kpi));
     this.on('freshness', (freshness: Freshness) => this.handlers.freshness(freshness));
     this.on('gap', () => this.handlers.gap());
+    this.on('alerts_gap', () => this.handlers.alertsGap());
     this.on('layers', () => this.handlers.layers());
   }
 

@@ -106,6 +106,7 @@ export function useCity(start: Start): CityHand {
       alerts: (alerts) => tell({ type: 'alerts', alerts, fresh: false }),
       kpi: (kpi) => tell({ type: 'kpi', kpi }),
       freshness: (freshness) => tell({ type: 'freshness', freshness }),
+      alertsGap: loadAlerts,
       gap: everything,
       layers: loadLayers,
       heard: (server) => tell({ type: 'heard', at: Date.now(), server }),

@@ -127,9 +127,10 @@ impl Atlas {
     /// Whether it shows exactly these layer versions.
     pub fn shows(&self, set: &LayerSet) -> bool {
         self.sheets.len() == set.layers.len()
-            && set.layers.iter().all(|layer| {
-                self.sheet(&layer.head.layer).is_some_and(|sheet| sheet.layer.version == layer.version)
-            })
+            && set
+                .layers
+                .iter()
+                .all(|layer| self.sheet(&layer.head.layer).is_some_and(|sheet| sheet.layer.version == layer.version))
     }
 
     /// A layer by id.
@@ -174,9 +175,14 @@ pub(crate) mod tests {
     /// A city of one district with two cells side by side; only the cells have outlines.
     pub(crate) fn small_city() -> Atlas {
         let level = |id: &str| Level { id: id.into(), name: Text::default() };
-        let head =
-            LayerHead { layer: "grid".into(), title: Text::default(), levels: vec![level("city"), level("cell")], main: true };
-        let areas = vec![area("c", 0, None, None), area("1", 1, Some("c"), Some(121.0)), area("2", 1, Some("c"), Some(121.01))];
+        let head = LayerHead {
+            layer: "grid".into(),
+            title: Text::default(),
+            levels: vec![level("city"), level("cell")],
+            main: true,
+        };
+        let areas =
+            vec![area("c", 0, None, None), area("1", 1, Some("c"), Some(121.0)), area("2", 1, Some("c"), Some(121.01))];
         let layer = Layer::build(head, "v1".into(), areas).expect("layer");
         Atlas::build(&LayerSet::new(vec![Arc::new(layer)]), &Atlas::default())
     }

@@ -135,7 +135,8 @@ mod tests {
     fn ids(bytes: &[u8], layer: &str) -> Vec<u64> {
         let reader = MvtReaderRef::new(bytes).expect("tile");
         let layers = reader.layers().filter(|found| found.name() == layer);
-        let mut ids: Vec<u64> = layers.flat_map(|found| found.features().filter_map(|f| f.id()).collect::<Vec<_>>()).collect();
+        let mut ids: Vec<u64> =
+            layers.flat_map(|found| found.features().filter_map(|f| f.id()).collect::<Vec<_>>()).collect();
         ids.sort_unstable();
         ids
     }
