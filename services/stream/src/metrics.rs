@@ -44,6 +44,8 @@ pub(crate) struct Metrics {
     pub(crate) watermark_lag: IntGauge,
     /// Records between a worker's position and the end of its partitions.
     pub(crate) behind: IntGaugeVec,
+    /// Since when the partitions are read, epoch ms.
+    pub(crate) reading_since: IntGauge,
     /// Time from a record's append until its alert was acknowledged.
     pub(crate) alert_seconds: Histogram,
 }
@@ -72,6 +74,7 @@ impl Metrics {
             entities: made.gauges("entities", "Entities remembered", &["worker"])?,
             watermark_lag: made.gauge("watermark_lag_ms", "Wall clock less the live watermark")?,
             behind: made.gauges("behind_records", "Records not read yet", &["worker"])?,
+            reading_since: made.gauge("reading_since_ms", "Since when the partitions are read, epoch ms")?,
             alert_seconds: made.seconds("alert_seconds", "From a record's append to its alert's acknowledgement")?,
         })
     }

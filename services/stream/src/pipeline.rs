@@ -169,6 +169,7 @@ fn read<'scope>(scope: Scope<'scope, Tick>, plan: Plan, source: Option<Source>) 
             // Only now, so that what was read goes out under the tick it was read in.
             let tick = plan.tick(now);
             if tick > held.time() {
+                reading.settle();
                 held.downgrade(tick);
             }
             match next {

@@ -11,12 +11,13 @@ use crate::{
 use anyhow::{Context, Result};
 use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
 use gridwarden_store::{
-    Block, BlockWriter,
+    Block, BlockWriter, ClickHouseConfig, migrate,
     rows::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, Table, entity_version, metric_version},
 };
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Chunks between a worker and its writer.
@@ -79,6 +80,8 @@ pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) writer: BlockWriter,
     pub(crate) shutdown: Shutdown,
+    /// True once the tables are there.
+    pub(crate) tables: watch::Receiver<bool>,
     /// Tells blocks of this process and this writer from all others.
     pub(crate) name: String,
 }
@@ -86,6 +89,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Writes windows until the shutdown.
     pub(crate) async fn windows(self, mut chunks: Receiver<Vec<Row>>) -> Result<()> {
+        self.wait_for_tables().await;
         let mut names = Vec::new();
         let mut number = 0u64;
         while let Some(mut rows) = self.gather(&mut chunks).await {
@@ -101,6 +105,7 @@ impl Writer {
 
     /// Writes entities until the shutdown.
     pub(crate) async fn entities(self, mut chunks: Receiver<Vec<EntityRow>>) -> Result<()> {
+        self.wait_for_tables().await;
         let mut number = 0u64;
         while let Some(rows) = self.gather(&mut chunks).await {
             number += 1;
@@ -108,6 +113,15 @@ impl Writer {
             self.insert(&block, number).await?;
         }
         Ok(())
+    }
+
+    async fn wait_for_tables(&self) {
+        let mut tables = self.tables.clone();
+        tokio::select! {
+            // The sender is gone only when the process ends.
+            there = tables.wait_for(|there| *there) => drop(there),
+            () = self.shutdown.wait() => {}
+        }
     }
 
     /// Waits for a chunk and takes what comes with it; none at the end.
@@ -202,7 +216,7 @@ impl Writer {
                 let values: Vec<(&str, gridwarden_domain::value::Fixed)> =
                     values.iter().map(|(name, value)| (&**name, *value)).collect();
                 block.push(&EntityLatestRow {
-                    source: &row.source,
+                    source: row.source.as_str(),
                     kind: &names.kind_name(row.kind),
                     version: entity_version(row.time, row.at.offset()),
                     time_ms: row.time,
@@ -215,6 +229,31 @@ impl Writer {
             }
         });
         block
+    }
+}
+
+/// Makes the tables as soon as ClickHouse is there, and tells the writers.
+pub(crate) async fn make_tables(
+    clickhouse: ClickHouseConfig,
+    tell: watch::Sender<bool>,
+    shutdown: Shutdown,
+) -> Result<()> {
+    loop {
+        let attempt = tokio::select! {
+            attempt = migrate(&clickhouse) => attempt,
+            () = shutdown.wait() => return Ok(()),
+        };
+        match attempt {
+            Ok(_) => {
+                tell.send_replace(true);
+                return Ok(());
+            }
+            Err(error) if error.retry().can_help() => {
+                tracing::warn!(%error, "ClickHouse is not there; rules and alerts go on, windows wait");
+                shutdown.sleep(Duration::from_secs(1)).await;
+            }
+            Err(error) => return Err(error).context("the tables cannot be made"),
+        }
     }
 }
 

@@ -97,6 +97,9 @@ impl Source {
         };
         let numbers = reader.as_ref().map_or_else(Vec::new, |reader| numbers(reader.topics(), &context.shared));
         let now = Instant::now();
+        if context.shared.metrics.reading_since.get() == 0 {
+            context.shared.metrics.reading_since.set(now_ms());
+        }
         Ok(Self {
             intake: Intake::new(&context.shared, &parts, context.config.most_entities),
             outbox: Outbox::default(),
@@ -189,18 +192,22 @@ impl Source {
         self.context.shared.progress.get(self.worker).is_some_and(|progress| progress.past.load(Ordering::Relaxed))
     }
 
-    /// Hands out sums, then marks, then counts.
+    /// Hands out sums, then marks.
     pub(crate) fn turn(&mut self, now: Instant, partial: impl FnMut(Partial), mark: impl FnMut(Mark)) {
         self.turned = now;
         self.note_ends();
         self.intake.drain_partials(partial);
         self.intake.marks(self.workers, mark);
-        self.intake.settle(&self.context.shared, &self.label);
         if let Some(progress) = self.context.shared.progress.get(self.worker) {
             let old = now_ms() - self.newest > self.context.config.past_ms;
             progress.past.store(self.behind > 0 && old, Ordering::Relaxed);
         }
         self.write_entities(now);
+    }
+
+    /// Adds the counts to the process's.
+    pub(crate) fn settle(&mut self) {
+        self.intake.settle(&self.context.shared, &self.label);
     }
 
     fn note_ends(&mut self) {

@@ -10,7 +10,7 @@ use crate::{
     prepare::{self, Prepared},
     rules::{Books, Limits},
     shared::{Lore, Progress, Shared},
-    sink::{Sink, Writer, run_name},
+    sink::{Sink, Writer, make_tables, run_name},
     source::SourceContext,
     wake::Wakers,
 };
@@ -79,7 +79,10 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
 
     let store = StoreMetrics::new(registry).context("metrics")?;
     let writer = BlockWriter::new(&config.clickhouse, WriterOptions::default(), store);
+    let (tell, tables) = tokio::sync::watch::channel(false);
+    tasks.spawn("tables", make_tables(config.clickhouse.clone(), tell, shutdown.clone()));
     let write = |name: String| Writer {
+        tables: tables.clone(),
         shared: Arc::clone(&shared),
         writer: writer.clone(),
         shutdown: shutdown.clone(),

@@ -66,7 +66,7 @@ impl Mind {
             let Some(entity) = self.entities.get_mut(timer.entity) else { continue };
             let world = &way.shared.world;
             let identity = |at: crate::windows::At| world.identity(at.part(), at.offset());
-            rules.fire(timer, &entity.source, &identity, &mut entity.rules, &mut self.changes);
+            rules.fire(timer, entity.source.as_str(), &identity, &mut entity.rules, &mut self.changes);
             for change in self.changes.drain(..) {
                 let alert = alert(way, &change, entity, entity.position);
                 way.out.alerts.push(alert);
@@ -107,7 +107,7 @@ fn alert(way: &Way<'_>, change: &Change, entity: &Entity, position: Option<Posit
         kind: rule.condition.kind().to_owned(),
         severity: rule.severity,
         title: rule.title.clone(),
-        subject: Subject::Entity(entity.source.to_string()),
+        subject: Subject::Entity(entity.source.as_str().to_owned()),
         time: change.time,
         raised_at: change.alert.raised_at,
         appended_at: way.record.appended,

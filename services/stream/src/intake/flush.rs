@@ -54,7 +54,7 @@ impl Intake {
             let Some(entity) = self.mind.entities.get_mut(number) else { continue };
             entity.dirty = false;
             rows.push(EntityRow {
-                source: std::sync::Arc::clone(&entity.source),
+                source: entity.source.clone(),
                 kind: entity.kind,
                 feed: entity.feed,
                 time: entity.time,

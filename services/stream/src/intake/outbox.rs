@@ -1,12 +1,12 @@
 //! What follows from records: deltas for windows, alerts, rows, counts.
 
 use crate::{
+    intern::Id,
     metrics::Metrics,
     windows::{At, Delta},
 };
 use gridwarden_domain::{alert::Alert, observation::Position, reject::Reason, value::Fixed};
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// What a batch of records led to.
 #[derive(Default)]
@@ -21,7 +21,7 @@ pub(crate) struct Outbox {
 #[derive(Clone, Debug)]
 pub(crate) struct EntityRow {
     /// Entity id.
-    pub(crate) source: Arc<str>,
+    pub(crate) source: Id,
     /// Kind.
     pub(crate) kind: u16,
     /// Feed.

@@ -5,12 +5,27 @@ use gridwarden_domain::{observation::Position, value::Fixed};
 use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
+
+/// An entity id, kept where the entity is: comparing it costs no leap in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Id(SmallVec<[u8; 40]>);
+
+impl Id {
+    fn new(text: &str) -> Self {
+        Self(SmallVec::from_slice(text.as_bytes()))
+    }
+
+    /// The text it was made from.
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
 
 /// What is known of an entity.
 pub(crate) struct Entity {
     /// Entity id.
-    pub(crate) source: Arc<str>,
+    pub(crate) source: Id,
     /// Kind.
     pub(crate) kind: u16,
     /// The partition its records stand in.
@@ -58,7 +73,8 @@ impl Entities {
         let list = &self.list;
         let same = |(known, number): &(u32, u32)| {
             *known == tag
-                && list.get(*number as usize).is_some_and(|entity| entity.kind == kind && *entity.source == *source)
+                && list.get(*number as usize)
+                    .is_some_and(|entity| entity.kind == kind && entity.source.0.as_slice() == source.as_bytes())
         };
         match self.table.find(hash, same) {
             Some((_, number)) => Some((*number, false)),
@@ -76,7 +92,7 @@ impl Entities {
         let (hasher, list) = (&self.hasher, &self.list);
         let rehash = |(_, number): &(u32, u32)| {
             list.get(*number as usize).map_or(0, |entity| {
-                hasher.hash_one(&*entity.source) ^ u64::from(entity.kind).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                hasher.hash_one(entity.source.as_str()) ^ u64::from(entity.kind).wrapping_mul(0x9e37_79b9_7f4a_7c15)
             })
         };
         self.table.insert_unique(hash, ((hash >> 32) as u32, number), rehash);
@@ -103,7 +119,7 @@ impl Entities {
 impl Entity {
     fn new(source: &str, kind: u16, part: u16) -> Self {
         Self {
-            source: source.into(),
+            source: Id::new(source),
             kind,
             part,
             dirty: false,

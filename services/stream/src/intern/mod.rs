@@ -9,6 +9,6 @@ mod kinds;
 mod metrics;
 
 pub(crate) use areas::{AreaName, View, Views};
-pub(crate) use entities::{Entities, Entity, Whereabouts};
+pub(crate) use entities::{Entities, Entity, Id, Whereabouts};
 pub(crate) use kinds::Kinds;
 pub(crate) use metrics::MetricNames;

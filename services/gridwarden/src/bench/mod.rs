@@ -1,0 +1,62 @@
+//! `gridwarden bench`: measures this machine and this build. Every figure is a ratio in one run or comes with its proof: a wrong
+//! answer fails the run.
+
+mod geo;
+mod place;
+mod stream;
+
+use anyhow::Result;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+/// What can be measured.
+#[derive(Subcommand, Debug)]
+pub(crate) enum BenchCommand {
+    /// The area index against an R-tree of polygons
+    Geo(geo::GeoArgs),
+    /// The stream against a consumer that only counts
+    Stream(stream::StreamArgs),
+}
+
+impl BenchCommand {
+    /// Measures and prints.
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Geo(args) => geo::run(args).await,
+            Self::Stream(args) => stream::run(args).await,
+        }
+    }
+}
+
+/// What every result carries.
+fn common(config: &Value) -> Value {
+    json!({
+        "machine": machine(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "commit": commit(),
+        "config": config,
+    })
+}
+
+fn machine() -> Value {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total_kib: u64 = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0);
+    json!({"cores": cores, "memory_mib": total_kib / 1024})
+}
+
+/// The commit of the working tree one stands in, if there is one.
+fn commit() -> Option<String> {
+    let output = std::process::Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The middle one of some figures.
+fn median(mut figures: Vec<f64>) -> Option<f64> {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied()
+}

@@ -1,0 +1,68 @@
+//! A broker and an engine of the benchmark's own, in a folder that is gone afterwards.
+
+use anyhow::{Context, Result};
+use gridwarden_bus::KafkaConfig;
+use gridwarden_embedded::clickhouse::{ClickHouseOptions, ClickHouseProcess, EngineOptions, library};
+use gridwarden_embedded::kafka::{KafkaOptions, KafkaPorts, KafkaProcess};
+use gridwarden_store::ClickHouseConfig;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// Where a benchmark runs.
+pub(super) struct Place {
+    folder: TempDir,
+    kafka: KafkaProcess,
+    clickhouse: ClickHouseProcess,
+}
+
+impl Place {
+    /// Starts both. Blocks.
+    pub(super) fn open() -> Result<Self> {
+        let folder = TempDir::with_prefix("gridwarden-bench-").context("no temporary folder")?;
+        let cache = crate::up::plan::cache()?;
+        let kafka = KafkaProcess::start(KafkaOptions::under(folder.path(), &cache, KafkaPorts::free()?))?;
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let engine = EngineOptions::new(folder.path().join("clickhouse"), library::locate(&cache)?, listen);
+        let program = std::env::current_exe().context("where this program is")?;
+        let clickhouse = ClickHouseProcess::start(&ClickHouseOptions {
+            engine,
+            program: vec![program.into(), "clickhouse-engine".into()],
+            log: folder.path().join("clickhouse.log"),
+            pid_file: None,
+        })?;
+        Ok(Self { folder, kafka, clickhouse })
+    }
+
+    /// A folder or file in the place.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// How Kafka is reached.
+    pub(super) fn kafka(&self) -> KafkaConfig {
+        KafkaConfig::plain(&self.kafka.bootstrap())
+    }
+
+    /// How ClickHouse is reached, with a database of this name.
+    pub(super) fn clickhouse(&self, database: &str) -> ClickHouseConfig {
+        ClickHouseConfig {
+            url: self.clickhouse.url(),
+            database: database.to_owned(),
+            user: String::new(),
+            password: String::new(),
+        }
+    }
+
+    /// Ends both. Blocks.
+    pub(super) fn close(self) -> Result<()> {
+        self.kafka.stop()?;
+        self.clickhouse.stop()?;
+        Ok(())
+    }
+}
+
+/// A port nobody listens on just now.
+pub(super) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

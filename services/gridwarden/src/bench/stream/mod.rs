@@ -1,0 +1,112 @@
+//! `gridwarden bench stream`: what the stream takes in a second, beside one consumer thread that only counts, on the same topic
+//! with the same settings. The input is fixed (seed 1), so that figures of different days compare.
+
+mod child;
+mod entity;
+mod input;
+mod insert;
+mod measure;
+mod oracle;
+mod produce;
+mod ruleset;
+mod stages;
+mod verify;
+
+use super::{common, median, place::Place};
+use crate::output::{answer, progress};
+use anyhow::{Context, Result};
+use measure::Taken;
+use serde_json::{Value, json};
+
+/// Arguments.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct StreamArgs {
+    /// Events to send
+    #[arg(long, default_value_t = 3_000_000)]
+    events: u64,
+    /// Worker threads of the stream
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Measure this many times; the figures are medians
+    #[arg(long, default_value_t = 5)]
+    repeat: usize,
+    /// Cells of the city
+    #[arg(long, default_value_t = 50_000)]
+    cells: u32,
+}
+
+/// Runs the benchmark.
+pub(crate) async fn run(args: StreamArgs) -> Result<()> {
+    let place = tokio::task::spawn_blocking(Place::open).await??;
+    let measured = measured(&args, &place).await;
+    tokio::task::spawn_blocking(move || place.close()).await??;
+    let result = measured?;
+    if args.json {
+        answer(&serde_json::to_string(&result)?);
+    } else {
+        answer(&serde_json::to_string_pretty(&result)?);
+    }
+    Ok(())
+}
+
+async fn measured(args: &StreamArgs, place: &Place) -> Result<Value> {
+    progress(&format!("making a city of {} cells", args.cells));
+    let town = input::Town::make(args.cells, &place.path("city")).await?;
+    produce::prepare(&town, &place.kafka()).await?;
+    progress(&format!("sending {} events at the pace of the city, 100,000 a second", args.events));
+    let truth = produce::send(&town, args.events, place.kafka()).await?;
+    progress(&format!("expecting {} transitions of alerts", truth.transitions()));
+
+    let mut raw = Vec::new();
+    let mut taken: Vec<Taken> = Vec::new();
+    for round in 0..args.repeat.max(1) {
+        raw.push(measure::raw(place.kafka(), args.events).await?);
+        let database = format!("bench_{round}");
+        let run = child::Run { place, database: &database, workers: args.workers, events: args.events };
+        let one = measure::stream(&run).await?;
+        verify::all(&place.clickhouse(&database), &place.kafka(), &truth).await.context("the results are wrong")?;
+        progress(&format!(
+            "round {}: raw {:.0}/s, stream {:.0}/s (all rows in ClickHouse after {:.1} s)",
+            round + 1,
+            raw.last().copied().unwrap_or_default(),
+            one.per_s,
+            one.complete_s,
+        ));
+        taken.push(one);
+    }
+    let insert = insert::rows_per_s(&place.clickhouse("bench_insert")).await?;
+    let stages = stages::measure(&town)?;
+    report(args, &raw, &taken, (insert, stages))
+}
+
+fn report(args: &StreamArgs, raw: &[f64], taken: &[Taken], rest: (f64, Value)) -> Result<Value> {
+    let of = |figure: fn(&Taken) -> f64| median(taken.iter().map(figure).collect()).context("nothing was measured");
+    let ratios = raw.iter().zip(taken).map(|(raw, taken)| taken.per_s / raw).collect();
+    let (insert, stages) = rest;
+    let config = json!({"events": args.events, "workers": args.workers, "cells": args.cells, "repeat": args.repeat});
+    let mut result = common(&config);
+    let figures = json!({
+        "raw_msgs_per_s": median(raw.to_vec()).map(f64::round),
+        "workers": args.workers,
+        "pipeline_msgs_per_s": of(|taken| taken.per_s)?.round(),
+        "pipeline_complete_msgs_per_s": of(|taken| taken.complete_per_s)?.round(),
+        "pipeline_archive_msgs_per_s": null,
+        "ratio": median(ratios),
+        "ratio_archive": null,
+        "preencoded_insert_rows_per_s": insert.round(),
+        "protobuf_over_json": null,
+        "cpu_ns_per_event": of(|taken| taken.cpu_ns_per_event)?.round(),
+        "stages_ns": stages,
+        "rss_mib": of(|taken| taken.rss_mib)?.round(),
+        "bytes_per_entity": null,
+        "window_rows": of(|taken| taken.window_rows)?.round(),
+        "alerts": of(|taken| taken.alerts)?.round(),
+    });
+    if let (Some(all), Some(figures)) = (result.as_object_mut(), figures.as_object()) {
+        all.extend(figures.clone());
+    }
+    Ok(result)
+}

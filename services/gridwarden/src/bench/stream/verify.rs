@@ -1,0 +1,107 @@
+//! The results against the truth: no figure without a proof that the work was done.
+
+use super::oracle::Truth;
+use anyhow::{Result, ensure};
+use gridwarden_bus::{Assignment, From, KafkaConfig, Reader, ReaderOptions, topic_meta, topics};
+use gridwarden_domain::alert::{Alert, Transition};
+use gridwarden_store::ClickHouseConfig;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Windows of every level and length, and alerts.
+pub(super) async fn all(clickhouse: &ClickHouseConfig, kafka: &KafkaConfig, truth: &Truth) -> Result<()> {
+    sums(clickhouse, truth).await?;
+    windows(clickhouse, truth).await?;
+    alerts(kafka.clone(), truth).await
+}
+
+#[derive(Deserialize)]
+struct SumRow {
+    level: String,
+    window_s: u32,
+    metric: String,
+    count: u64,
+    /// Hundredths.
+    sum: i64,
+}
+
+async fn sums(clickhouse: &ClickHouseConfig, truth: &Truth) -> Result<()> {
+    let rows: Vec<SumRow> = query(
+        clickhouse,
+        "SELECT level, window_s, metric, sum(count) AS count, toInt64(sum(sum) * 100) AS sum
+         FROM area_metrics GROUP BY level, window_s, metric",
+    )
+    .await?;
+    let expected = truth.levels * 2 * truth.sums.len();
+    ensure!(rows.len() == expected, "{} sums by level, length and metric, expected {expected}", rows.len());
+    for row in rows {
+        let (count, sum) = truth.sums.get(&row.metric).copied().unwrap_or_default();
+        ensure!(
+            (row.count, i128::from(row.sum)) == (count, sum),
+            "{} at level {} in windows of {} s: count {} and sum {}, the truth is {count} and {sum}",
+            row.metric,
+            row.level,
+            row.window_s,
+            row.count,
+            row.sum,
+        );
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct WindowRow {
+    start: i64,
+    count: u64,
+}
+
+async fn windows(clickhouse: &ClickHouseConfig, truth: &Truth) -> Result<()> {
+    let rows: Vec<WindowRow> = query(
+        clickhouse,
+        "SELECT toInt64(toUnixTimestamp(window_start)) AS start, sum(count) AS count FROM area_metrics
+         WHERE level = 'city' AND window_s = 10 AND position(metric, '.') = 0 GROUP BY start",
+    )
+    .await?;
+    let found: BTreeMap<i64, u64> = rows.into_iter().map(|row| (row.start, row.count)).collect();
+    ensure!(found == truth.windows, "events by window: {found:?}, the truth is {:?}", truth.windows);
+    Ok(())
+}
+
+async fn alerts(kafka: KafkaConfig, truth: &Truth) -> Result<()> {
+    let found = tokio::task::spawn_blocking(move || count_alerts(&kafka)).await??;
+    for (key, count) in &truth.alerts {
+        let there = found.get(key).copied().unwrap_or(0);
+        ensure!(there == *count, "rule {}, raised {}: {there} transitions, the truth is {count}", key.0, key.1);
+    }
+    let (all, expected) = (found.values().sum::<u64>(), truth.transitions());
+    ensure!(all == expected, "{all} transitions of alerts, the truth is {expected}");
+    Ok(())
+}
+
+fn count_alerts(kafka: &KafkaConfig) -> Result<BTreeMap<(String, bool), u64>> {
+    let partitions = topic_meta(kafka, topics::ALERTS)?.partitions;
+    let assignments: Vec<Assignment> = (0..partitions)
+        .map(|partition| Assignment { topic: topics::ALERTS.to_owned(), partition, from: From::Beginning })
+        .collect();
+    let mut reader = Reader::open(kafka, &assignments, &ReaderOptions::named("gridwarden-bench-alerts"))?;
+    let mut left: i64 = reader.end_offsets()?.iter().sum();
+    let mut found = BTreeMap::new();
+    while left > 0 {
+        for record in reader.poll(10_000, Duration::from_secs(10))?.records() {
+            let alert: Alert = serde_json::from_slice(record.payload.unwrap_or_default())?;
+            *found.entry((alert.rule, alert.transition == Transition::Raised)).or_default() += 1;
+            left -= 1;
+        }
+    }
+    Ok(found)
+}
+
+async fn query<T: serde::de::DeserializeOwned>(clickhouse: &ClickHouseConfig, sql: &str) -> Result<Vec<T>> {
+    let body = format!("{sql} FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 0");
+    let url = format!("{}/?database={}", clickhouse.url, clickhouse.database);
+    let answer = reqwest::Client::new().post(url).body(body).send().await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    ensure!(status.is_success(), "ClickHouse: {text}");
+    text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
