@@ -108,15 +108,30 @@ struct EngineArgs {
     #[arg(long)]
     listen: SocketAddr,
     /// The cache that holds libchdb.so
+    #[arg(long, required_unless_present = "library")]
+    cache: Option<PathBuf>,
+    /// libchdb.so itself
     #[arg(long)]
-    cache: PathBuf,
+    library: Option<PathBuf>,
+    /// Memory it may take
+    #[arg(long)]
+    memory_bytes: Option<u64>,
+    /// File that gets its address once it answers
+    #[arg(long)]
+    address_file: Option<PathBuf>,
 }
 
 impl EngineArgs {
     fn run(self) -> Result<()> {
         telemetry::init("clickhouse");
-        let library = clickhouse::library::locate(&self.cache)?;
-        clickhouse::run_engine(&clickhouse::EngineOptions::new(self.data, library, self.listen))
+        let library = match (self.library, self.cache) {
+            (Some(library), _) => library,
+            (None, cache) => clickhouse::library::locate(&cache.unwrap_or_default())?,
+        };
+        let mut options = clickhouse::EngineOptions::new(self.data, library, self.listen);
+        options.memory_bytes = self.memory_bytes.unwrap_or(options.memory_bytes);
+        options.address_file = self.address_file;
+        clickhouse::run_engine(&options)
     }
 }
 

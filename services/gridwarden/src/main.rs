@@ -5,6 +5,7 @@
 //! a bug of ours.
 
 mod bench;
+mod bench_geo;
 mod city_check;
 mod city_command;
 mod cli;
