@@ -3,7 +3,7 @@
 
 use super::{
     Aggregate, MINUTE_MS, PANE_MS, PANES, WIDTH, Windows,
-    minute::{Entry, Key, Shard},
+    minute::{Entry, Key, MINUTE, Shard},
     store::{ALL, Minute},
 };
 
@@ -104,8 +104,12 @@ fn step(start: i64, minute: &mut Minute, mode: Mode, out: &mut Vec<Row>) {
                 rows(key, &shard.minute(entry), (start, MINUTE_S, false), out);
             }
         }
+        let minute_written = minute_closed || mode == Mode::Live;
         for key in shard.take_dirty() {
-            shard.keep_dirty(key, owed);
+            let touched = shard.entry(key).is_some_and(|entry| entry.dirty() & owed != 0);
+            let later = if touched && !minute_written { MINUTE } else { 0 };
+            let written = if minute_closed || touched && minute_written { owed | MINUTE } else { owed };
+            shard.keep_dirty(key, written, later);
         }
     }
     minute.cursor += 1;
@@ -126,9 +130,13 @@ fn changed(start: i64, minute: &mut Minute, index: usize, what: (u8, Mode), out:
         for pane in (0..PANES).filter(|pane| panes & (1 << pane) != 0) {
             pane_rows(shard, key, &entry, pane, (start, closed & (1 << pane) != 0), out);
         }
-        if panes != 0 && (minute_closed || mode == Mode::Live) {
+        let minute_due = panes != 0 || entry.dirty() & MINUTE != 0;
+        let minute_written = minute_due && (minute_closed || mode == Mode::Live);
+        if minute_written {
             rows(key, &shard.minute(&entry), (start, MINUTE_S, minute_closed), out);
         }
-        shard.keep_dirty(key, panes);
+        let written = if minute_written { panes | MINUTE } else { panes };
+        let later = if minute_due && !minute_written { MINUTE } else { 0 };
+        shard.keep_dirty(key, written, later);
     }
 }

@@ -44,9 +44,12 @@ impl Span {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Entry {
     blocks: [Span; PANES],
-    /// Panes changed since they were last emitted, one bit each.
+    /// Panes changed since they were last emitted, one bit each, and [`MINUTE`].
     dirty: u8,
 }
+
+/// The bit of a key whose panes were emitted without the minute they belong to.
+pub(crate) const MINUTE: u8 = 1 << PANES;
 
 /// One shard of one minute.
 #[derive(Default)]
@@ -106,10 +109,10 @@ impl Shard {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Clears the dirty bits in `clean`; whether others remain, in which case the key is listed again.
-    pub(crate) fn keep_dirty(&mut self, key: Key, clean: u8) {
+    /// Clears the dirty bits in `clean` and sets those in `more`; when any remain, the key is listed again.
+    pub(crate) fn keep_dirty(&mut self, key: Key, clean: u8, more: u8) {
         let Some(entry) = self.entries.get_mut(&key) else { return };
-        entry.dirty &= !clean;
+        entry.dirty = entry.dirty & !clean | more;
         if entry.dirty != 0 {
             self.dirty.push(key);
         }
@@ -129,7 +132,7 @@ impl Shard {
 }
 
 impl Entry {
-    /// Panes changed since they were last emitted.
+    /// What changed since it was last emitted.
     pub(crate) fn dirty(&self) -> u8 {
         self.dirty
     }

@@ -233,6 +233,9 @@ fn in_catch_up_a_window_is_written_when_it_is_closed_and_again_when_something_co
     assert!(windows.apply(&event(1, 6_000, 8).delta()));
     assert!(windows.emit_changed(Mode::CatchUp, 10, &mut out));
     assert_eq!(out.iter().map(|row| row.aggregate.count).collect::<Vec<_>>(), [2, 2]);
+    out.clear();
+    assert!(windows.emit_changed(Mode::Live, 10, &mut out));
+    assert_eq!(out.iter().map(|row| row.window_s).collect::<Vec<_>>(), [60, 60], "the open minute, once it is live");
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub(super) struct Oracle {
     truth: Truth,
     rules: Vec<(Rule, Option<Ground>)>,
     sums: [[Sum; 3]; KINDS.len()],
+    /// Outline of the whole city: an event outside is in no window.
+    outline: Option<Ground>,
     open: HashMap<(u32, u32), bool>,
     inside: HashMap<(u32, u32), bool>,
 }
@@ -50,17 +52,29 @@ impl Oracle {
         let rules = town.rules.iter().map(|rule| (rule.clone(), ground(rule, town))).collect();
         let levels = town.city.layers.first().map_or(0, |(head, _)| head.levels.len());
         let truth = Truth { levels, ..Truth::default() };
-        Self { truth, rules, sums: Default::default(), open: HashMap::new(), inside: HashMap::new() }
+        let root = town.areas().iter().find(|area| area.level == 0);
+        let outline = root.map(|area| enclosed(area.polygons.iter().flatten().flatten().cloned().collect()));
+        Self { truth, rules, sums: Default::default(), outline, open: HashMap::new(), inside: HashMap::new() }
     }
 
     /// The next event.
     pub(super) fn see(&mut self, event: &Event) {
         self.truth.events += 1;
+        if self.outline.as_ref().is_none_or(|outline| contains(outline, event.position())) {
+            self.count(event);
+        }
+        self.weigh(event);
+    }
+
+    fn count(&mut self, event: &Event) {
         *self.truth.windows.entry(event.time.div_euclid(10_000) * 10).or_default() += 1;
         let [counted, first, second] = &mut self.sums[event.kind()];
         *counted = (counted.0 + 1, counted.1 + 100);
         *first = (first.0 + 1, first.1 + i128::from(event.values[0]));
         *second = (second.0 + 1, second.1 + i128::from(event.values[1]));
+    }
+
+    fn weigh(&mut self, event: &Event) {
         for (number, (rule, ground)) in (0u32..).zip(&self.rules) {
             let kind = &KINDS[event.kind()];
             if !rule.select.kinds.iter().any(|name| name == kind.name) {
@@ -118,11 +132,15 @@ fn ground(rule: &Rule, town: &Town) -> Option<Ground> {
         }
         Shape::Circle { .. } => return None,
     };
+    Some(enclosed(rings))
+}
+
+fn enclosed(rings: Vec<Vec<[f64; 2]>>) -> Ground {
     let mut bounds = [f64::MAX, f64::MAX, f64::MIN, f64::MIN];
     for [lon, lat] in rings.iter().flatten() {
         bounds = [bounds[0].min(*lon), bounds[1].min(*lat), bounds[2].max(*lon), bounds[3].max(*lat)];
     }
-    Some(Ground { rings, bounds })
+    Ground { rings, bounds }
 }
 
 /// Even–odd, edge by edge.
