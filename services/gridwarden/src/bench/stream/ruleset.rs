@@ -52,9 +52,12 @@ fn threshold(number: u32, side: Side) -> Rule {
         (Side::Below, "noise") => (kind.values[1], 29.0 - step * 0.5, 5.0),
         (Side::Below, _) => (kind.values[1], 0.5 - step * 0.01, 20.0),
     };
+    // Levels as people write them: the sums above are off by a hair, and values lie exactly on levels.
+    let level = (level * 100.0).round() / 100.0;
+    let back = (back * 100.0).round() / 100.0;
     let side_name = if side == Side::Above { "above" } else { "below" };
     let threshold =
-        Threshold { value: value.to_owned(), side, level, clear: Some(level + back), hold_s: 0 };
+        Threshold { value: value.to_owned(), side, level, clear: Some(((level + back) * 100.0).round() / 100.0), hold_s: 0 };
     rule(format!("{side_name}-{number:02}"), kind.name, Condition::Threshold(threshold))
 }
 
