@@ -93,7 +93,10 @@ export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
 
   const onArea = useCallback(
     (id: number | null) => {
-      if (id === null || layer === undefined) return setChosen(null);
+      if (id === null || layer === undefined) {
+        setChosen(null);
+        return;
+      }
       void names.byId(layer.id, id).then((area) => {
         if (area !== null) setChosen({ what: 'area', layer: area.layer, code: area.code });
       });

@@ -41,7 +41,7 @@ export function takeTokenFromAddress(): string | null {
 async function problemOf(answer: Response): Promise<ApiError> {
   const kind = answer.headers.get('content-type') ?? '';
   const body: unknown = kind.includes('json') ? await answer.json().catch(() => null) : null;
-  return new ApiError(answer.status, (body ?? { status: answer.status }) as ProblemDocument);
+  return new ApiError(answer.status, body ?? { status: answer.status });
 }
 
 /** Exchanges the token for a session cookie. */

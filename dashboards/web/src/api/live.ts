@@ -78,6 +78,7 @@ export class Live {
     this.on('layers', () => this.handlers.layers());
   }
 
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- says what the event holds
   private on<T>(name: string, take: (data: T) => void): void {
     this.source?.addEventListener(name, (event: MessageEvent<string>) => take(JSON.parse(event.data) as T));
   }

@@ -28,7 +28,7 @@ describe('dictionaries', () => {
     const root = path.join(import.meta.dirname, '..');
     for (const file of sources(root)) {
       const text = readFileSync(file, 'utf8');
-      const bare = [...text.matchAll(/>\s*([A-Z\u4e00-\u9fff][A-Za-z\u4e00-\u9fff ]{2,})\s*</g)].map(
+      const bare = [...text.matchAll(/(?<!=)>\s*([A-Z\u4e00-\u9fff][A-Za-z\u4e00-\u9fff ]{2,})\s*<\//g)].map(
         (found) => found[1],
       );
       expect(bare, file).toEqual([]);

@@ -14,10 +14,10 @@ export function fill(template: string, words: Record<string, string> = {}): stri
 
 export interface Speech {
   lang: Lang;
-  switchLang(): void;
-  t(key: Key, words?: Record<string, string>): string;
+  switchLang: () => void;
+  t: (key: Key, words?: Record<string, string>) => string;
   /** text that came with the data */
-  tx(text: Text | null | undefined, fallback?: string): string;
+  tx: (text: Text | null | undefined, fallback?: string) => string;
 }
 
 const SpeechContext = createContext<Speech | null>(null);

@@ -14,7 +14,10 @@ export class EntityLayer {
     this.worker = new Worker(new URL('./entity-worker.ts', import.meta.url), { type: 'module' });
     this.worker.onmessage = (event: MessageEvent<FromWorker>) => {
       const answer = event.data;
-      if (answer.type === 'failed') return onFailed();
+      if (answer.type === 'failed') {
+        onFailed();
+        return;
+      }
       this.waiting.get(answer.ask)?.(answer);
       this.waiting.delete(answer.ask);
     };

@@ -44,15 +44,24 @@ function shader(context: WebGL2RenderingContext, type: number, text: string): We
 function start(canvas: OffscreenCanvas): void {
   gl = canvas.getContext('webgl2', { alpha: true, premultipliedAlpha: true, antialias: false });
   program = gl?.createProgram() ?? null;
-  if (gl === null || program === null) return tell({ type: 'failed' });
+  if (gl === null || program === null) {
+    tell({ type: 'failed' });
+    return;
+  }
   const vertex = shader(gl, gl.VERTEX_SHADER, VERTEX);
   const fragment = shader(gl, gl.FRAGMENT_SHADER, FRAGMENT);
-  if (vertex === null || fragment === null) return tell({ type: 'failed' });
+  if (vertex === null || fragment === null) {
+    tell({ type: 'failed' });
+    return;
+  }
   gl.attachShader(program, vertex);
   gl.attachShader(program, fragment);
   ['a_from', 'a_to', 'a_kind'].forEach((name, i) => gl?.bindAttribLocation(program as WebGLProgram, i, name));
   gl.linkProgram(program);
-  if (gl.getProgramParameter(program, gl.LINK_STATUS) !== true) return tell({ type: 'failed' });
+  if (gl.getProgramParameter(program, gl.LINK_STATUS) !== true) {
+    tell({ type: 'failed' });
+    return;
+  }
   for (const name of ['u_t', 'u_centre', 'u_scale', 'u_size', 'u_colour', 'u_square', 'u_rim', 'u_chosen']) {
     places.set(name, gl.getUniformLocation(program, name));
   }
@@ -229,15 +238,23 @@ function where(id: number, ask: number): void {
 self.onmessage = (event: MessageEvent<ToWorker>) => {
   const message = event.data;
   switch (message.type) {
-    case 'canvas':
-      return start(message.canvas);
+    case 'canvas': {
+      start(message.canvas);
+      return;
+    }
     case 'snapshot':
       count = 0;
       slot.clear();
-      return take(message);
+      {
+        take(message);
+        return;
+      }
     case 'moves':
       settle();
-      return take(message);
+      {
+        take(message);
+        return;
+      }
     case 'camera':
       camera = message;
       break;
@@ -248,10 +265,14 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
     case 'select':
       selected = message.id;
       break;
-    case 'pick':
-      return tell({ type: 'picked', id: pick(message.x, message.y), ask: message.ask });
-    case 'where':
-      return where(message.id, message.ask);
+    case 'pick': {
+      tell({ type: 'picked', id: pick(message.x, message.y), ask: message.ask });
+      return;
+    }
+    case 'where': {
+      where(message.id, message.ask);
+      return;
+    }
   }
   wake();
 };

@@ -74,7 +74,10 @@ export function MapView(props: MapViewProps) {
       hover: (point, over) => {
         seq += 1;
         const own = seq;
-        if (point === null) return setHover(null);
+        if (point === null) {
+          setHover(null);
+          return;
+        }
         void drawn.pick(point.x, point.y).then((id) => {
           if (own !== seq) return;
           const found = id === null ? null : (drawn.store.find(id) ?? null);

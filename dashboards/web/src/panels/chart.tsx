@@ -2,14 +2,14 @@
 // the content security policy allows no style attributes.
 import { LineChart } from 'echarts/charts';
 import { AriaComponent, GridComponent, TooltipComponent } from 'echarts/components';
-import { init, use, type ECharts } from 'echarts/core';
+import { init, use as register, type ECharts } from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
 import { useEffect, useRef } from 'react';
 import type { SeriesPoint } from '../api/types';
 import { clock, number, type Lang } from '../pure/format';
 import type { Ground } from '../pure/scale';
 
-use([LineChart, GridComponent, TooltipComponent, AriaComponent, CanvasRenderer]);
+register([LineChart, GridComponent, TooltipComponent, AriaComponent, CanvasRenderer]);
 
 const INKS = {
   light: {

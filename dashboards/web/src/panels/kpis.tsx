@@ -30,7 +30,7 @@ function Tile({ id, name, about, value, tone, children }: TileProps) {
 
 function OpenAlerts({ kpi }: { kpi: Kpi | null }) {
   const { t, lang } = useSpeech();
-  const total = kpi === null ? null : SEVERITIES.reduce((sum, one) => sum + (kpi.open_alerts[one] ?? 0), 0);
+  const total = kpi === null ? null : SEVERITIES.reduce((sum, one) => sum + kpi.open_alerts[one], 0);
   return (
     <Tile
       id="alerts"
@@ -43,7 +43,7 @@ function OpenAlerts({ kpi }: { kpi: Kpi | null }) {
           <span key={severity} className="tile-part" title={t(`severity.${severity}`)}>
             <SeverityMark severity={severity} />
             <span className="hidden">{t(`severity.${severity}`)}</span>
-            <span className="num">{kpi === null ? '–' : count(kpi.open_alerts[severity] ?? 0, lang)}</span>
+            <span className="num">{kpi === null ? '–' : count(kpi.open_alerts[severity], lang)}</span>
           </span>
         ))}
       </span>

@@ -24,7 +24,7 @@ describe('format', () => {
 
   it('counts in full up to a million', () => {
     expect(count(61234, 'en')).toBe('61,234');
-    expect(count(12_345_678, 'en')).toBe('12.3M');
+    expect(count(12_345_678, 'en')).toBe('12.3m');
     expect(count(12_345_678, 'zh')).toBe('1234.6万');
   });
 

@@ -41,8 +41,8 @@ function remember(choice: Watched): void {
 
 export interface CityHand {
   model: Model;
-  choose(change: Partial<Watched>): void;
-  attach(sink: EntitySink | null): void;
+  choose: (change: Partial<Watched>) => void;
+  attach: (sink: EntitySink | null) => void;
 }
 
 export function useCity(start: Start): CityHand {
