@@ -5,7 +5,13 @@
 //! * `TST-1` a test waits for a condition with a deadline, never for an amount of time.
 //! * `TST-2` a process a test started is ended with it, also when the test panics.
 //! * `TST-3` real input that is not there is skipped loudly, and fails when `CI=true`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test says what broke by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what broke by panicking"
+)]
 #![allow(clippy::print_stderr, reason = "a test talks to whoever runs it")]
 
 pub mod binary;

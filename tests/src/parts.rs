@@ -39,9 +39,8 @@ pub fn kafka(test: &str) -> KafkaConfig {
 pub fn clickhouse(test: &str) -> ClickHouseConfig {
     static ENGINE: Mutex<Option<ClickHouseProcess>> = Mutex::new(None);
     let mut engine = ENGINE.lock().unwrap_or_else(PoisonError::into_inner);
-    let engine = engine.get_or_insert_with(|| {
-        ClickHouseProcess::start(&clickhouse_options("clickhouse")).expect("ClickHouse starts")
-    });
+    let engine = engine
+        .get_or_insert_with(|| ClickHouseProcess::start(&clickhouse_options("clickhouse")).expect("ClickHouse starts"));
     config_of(&engine.url(), test)
 }
 

@@ -146,7 +146,11 @@ async fn rejects_are_in_their_topic_and_in_clickhouse_with_reason_and_origin() {
     good(&producer, 0, 10).await;
     until_rows(&parts, "observations", 11).await;
     archive.stop().await;
-    assert_eq!(count(&parts, "SELECT count() FROM rejects_rows").await, cases.len() as u64, "once, also after a restart");
+    assert_eq!(
+        count(&parts, "SELECT count() FROM rejects_rows").await,
+        cases.len() as u64,
+        "once, also after a restart"
+    );
     assert_eq!(count(&parts, "SELECT count() FROM markers_rows WHERE feed = 'past'").await, 1);
 
     let topic_id = topic_meta(&parts.kafka, OBSERVATIONS).expect("meta").id;

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::print_stderr, reason = "a test talks to whoever runs it")]
 
-mod bus;
 mod archive;
-mod support;
-mod gateway;
+mod bus;
 mod dispatch;
+mod gateway;
+mod stream;
+mod support;
+mod up;

@@ -27,7 +27,8 @@ impl Stream {
         config.city.folder = city.folder.clone();
         config.stream.workers = 2;
         config.stream.write_ms = 200;
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
+        let free =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
         config.http.listen = free;
         let shutdown = Shutdown::new();
         let task = tokio::spawn(gridwarden_stream::run(config, shutdown.clone()));
@@ -134,8 +135,12 @@ async fn windows_alerts_and_latest_states_come_of_events_and_stay_the_same_after
     until_count(&parts, &format!("{total} AND level = 'cell'"), 307).await;
     let minutes = "SELECT sum(count) FROM area_metrics WHERE metric = 'air.t' AND window_s = 60 AND level = 'city'";
     until_count(&parts, minutes, 307).await;
-    until_count(&parts, "SELECT toUInt64(sum(sum)) FROM area_metrics WHERE metric = 'air.t' AND window_s = 10 AND code = 'b'", 
-        (0..300u64).filter(|number| number % 2 == 1).map(|number| number % 60).sum::<u64>() + 2).await;
+    until_count(
+        &parts,
+        "SELECT toUInt64(sum(sum)) FROM area_metrics WHERE metric = 'air.t' AND window_s = 10 AND code = 'b'",
+        (0..300u64).filter(|number| number % 2 == 1).map(|number| number % 60).sum::<u64>() + 2,
+    )
+    .await;
     until_count(&parts, "SELECT sum(count) FROM area_metrics WHERE metric = 'reports.01' AND window_s = 10", 2).await;
     until_count(&parts, "SELECT count() FROM entity_latest", 22).await;
     let mover = "SELECT area_codes[1], value_names[1] FROM entity_latest WHERE source = 'mover'";

@@ -85,7 +85,8 @@ impl Archive {
         config.city.folder = city.folder.clone();
         config.archive.block_rows = 700;
         config.archive.block_ms = 200;
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
+        let free =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
         config.http.listen = free;
         let shutdown = Shutdown::new();
         let task = tokio::spawn(gridwarden_archive::run(config, shutdown.clone()));
@@ -112,7 +113,8 @@ impl Archive {
     /// Ends it; it must end well and in time.
     pub async fn stop(self) {
         self.shutdown.trigger("test");
-        let ended = tokio::time::timeout(Duration::from_secs(10), self.task).await.expect("the archive ends within 10 s");
+        let ended =
+            tokio::time::timeout(Duration::from_secs(10), self.task).await.expect("the archive ends within 10 s");
         ended.expect("task").expect("the archive ends well");
     }
 }
@@ -132,7 +134,8 @@ pub async fn count(parts: &Parts, sql: &str) -> u64 {
 
 async fn ask(parts: &Parts, sql: &str) -> Result<String, String> {
     let url = format!("{}/?database={}", parts.clickhouse.url, parts.clickhouse.database);
-    let answer = reqwest::Client::new().post(url).body(sql.to_owned()).send().await.map_err(|error| error.to_string())?;
+    let answer =
+        reqwest::Client::new().post(url).body(sql.to_owned()).send().await.map_err(|error| error.to_string())?;
     let ok = answer.status().is_success();
     let text = answer.text().await.map_err(|error| error.to_string())?;
     if ok { Ok(text) } else { Err(text) }

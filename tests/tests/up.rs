@@ -134,17 +134,23 @@ fn a_used_port_is_a_sentence() {
 
 #[test]
 fn a_missing_java_is_a_sentence() {
-    let output = refused(|_| {}, |command, folder| {
-        command.env("PATH", folder).env_remove("JAVA_HOME").args(["--ports", "auto"]);
-    });
+    let output = refused(
+        |_| {},
+        |command, folder| {
+            command.env("PATH", folder).env_remove("JAVA_HOME").args(["--ports", "auto"]);
+        },
+    );
     assert_refused(&output, &["Java is missing", "Java 17", "openjdk-17-jre-headless"]);
 }
 
 #[test]
 fn an_empty_cache_names_the_command_that_fills_it() {
-    let output = refused(|_| {}, |command, folder| {
-        command.env("GRIDWARDEN_CACHE", folder).args(["--ports", "auto"]);
-    });
+    let output = refused(
+        |_| {},
+        |command, folder| {
+            command.env("GRIDWARDEN_CACHE", folder).args(["--ports", "auto"]);
+        },
+    );
     assert_refused(&output, &["Kafka's jars are missing in", "make build"]);
 }
 
@@ -155,9 +161,12 @@ fn a_bad_city_folder_is_a_sentence() {
         command.arg("--city").arg(folder).args(["--ports", "auto"]);
     });
     assert_refused(&output, &["city folder", "city.toml"]);
-    let output = refused(|_| {}, |command, folder| {
-        command.arg("--city").arg(folder.join("nowhere")).args(["--ports", "auto"]);
-    });
+    let output = refused(
+        |_| {},
+        |command, folder| {
+            command.arg("--city").arg(folder.join("nowhere")).args(["--ports", "auto"]);
+        },
+    );
     assert_refused(&output, &["city folder", "nowhere"]);
 }
 

@@ -2,5 +2,5 @@
 //! 127.0.0.1 only. It refuses to know what is stored in them: topics and tables belong to `bus` and `store`.
 
 pub mod clickhouse;
-pub mod process;
 pub mod kafka;
+pub mod process;

@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn an_arrow_back_is_named() {
-        let bad = package("shared/domain", json!([{"name": "gridwarden-bus", "path": "/house/shared/bus", "kind": null}]));
+        let bad =
+            package("shared/domain", json!([{"name": "gridwarden-bus", "path": "/house/shared/bus", "kind": null}]));
         assert_eq!(faults_in(Path::new("/house"), &bad), ["shared/domain must not depend on shared/bus"]);
     }
 

@@ -125,6 +125,8 @@ impl Courier {
 
     fn settle(&mut self, finished: Finished) {
         match finished.verdict {
+            // Attempts that were under way when another one was answered 410.
+            Some(Verdict::Again(_)) if self.status.is_gone() => self.skipped(Skip::Gone, 1),
             Some(Verdict::Again(at)) => self.queue.again(Job { due_ms: at, ..finished.job }),
             Some(Verdict::Gone) => {
                 tracing::warn!(endpoint = self.target.id, "endpoint answered 410 and is disabled");

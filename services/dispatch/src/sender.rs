@@ -139,3 +139,6 @@ fn words(error: &reqwest::Error) -> String {
     let innermost = causes(error).last().map_or_else(|| "no answer".to_owned(), ToString::to_string);
     printable(innermost.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,7 +124,11 @@ type Tree = RTree<GeomWithData<Outline, u32>>;
 
 fn tree(areas: &[Rings]) -> Tree {
     let line = |ring: &Vec<[f64; 2]>| -> LineString<f64> {
-        ring.iter().map(|p| -> Coord<f64> { coord! { x: p[0], y: p[1] } }).collect()
+        ring.iter()
+            .map(|p| -> Coord<f64> {
+                coord! { x: p[0], y: p[1] }
+            })
+            .collect()
     };
     let outlines = (0u32..).zip(areas).filter_map(|(number, rings)| {
         let mut lines = rings.iter().map(line);

@@ -137,7 +137,10 @@ layers = [{ id = "grid", file = "grid.geojson", levels = [{ id = "region" }, { i
         assert!(text.contains("city       测试市, Asia/Shanghai"), "{text}");
         assert!(text.contains("layer      grid (main): 1 region, 1 council; 1 outlines"), "{text}");
         assert!(text.contains("registry   none"), "{text}");
-        assert!(text.contains("warning: grid.geojson: feature 1 (code 1): geometry: the outline crosses itself"), "{text}");
+        assert!(
+            text.contains("warning: grid.geojson: feature 1 (code 1): geometry: the outline crosses itself"),
+            "{text}"
+        );
         assert!(text.ends_with("can be used: 1 warning\n"), "{text}");
     }
 

@@ -1,8 +1,6 @@
 //! What the binary says to people: the only place that prints. Answers go to stdout, progress and failures to stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
-use std::io::IsTerminal;
-
 /// A line of progress.
 pub(crate) fn progress(line: &str) {
     eprintln!("gridwarden: {line}");
@@ -35,11 +33,6 @@ fn sentence(error: &anyhow::Error) -> String {
 pub(crate) fn usage(error: &clap::Error) {
     // Nobody is left to tell when even this cannot be written.
     error.print().ok();
-}
-
-/// Whether a person watches.
-pub(crate) fn is_watched() -> bool {
-    std::io::stderr().is_terminal()
 }
 
 /// A panic in any thread is a bug: it ends the process with a line, not with a stack trace and half of its threads.

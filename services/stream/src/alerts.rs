@@ -60,7 +60,8 @@ impl Known {
         let assignments: Vec<Assignment> = (0..meta.partitions)
             .map(|partition| Assignment { topic: topics::ALERTS.to_owned(), partition, from: From::Beginning })
             .collect();
-        let options = ReaderOptions { partition_ends: true, queue_mib: 32, ..ReaderOptions::named("gridwarden-alerts") };
+        let options =
+            ReaderOptions { partition_ends: true, queue_mib: 32, ..ReaderOptions::named("gridwarden-alerts") };
         let mut reader = Reader::open(kafka, &assignments, &options)?;
         let ends = reader.end_offsets()?;
         let mut known = Self::default();
@@ -157,7 +158,8 @@ impl Announcer {
 
     async fn submit(&self, alert: Alert) -> Result<Sent> {
         let payload = serde_json::to_vec(&alert).context("an alert cannot be written")?;
-        let simulated: &[(&str, &[u8])] = if alert.simulated { &[(gridwarden_bus::headers::SIMULATED, b"1")] } else { &[] };
+        let simulated: &[(&str, &[u8])] =
+            if alert.simulated { &[(gridwarden_bus::headers::SIMULATED, b"1")] } else { &[] };
         loop {
             let message = Message {
                 topic: topics::ALERTS,

@@ -50,7 +50,12 @@ pub(crate) struct Asker {
 
 impl Asker {
     /// For all partitions of the world.
-    pub(crate) fn new(kafka: &KafkaConfig, world: &World, metas: &[gridwarden_bus::TopicMeta], shutdown: &Shutdown) -> Self {
+    pub(crate) fn new(
+        kafka: &KafkaConfig,
+        world: &World,
+        metas: &[gridwarden_bus::TopicMeta],
+        shutdown: &Shutdown,
+    ) -> Self {
         let topics = world.topics.iter().map(|topic| topic.name.clone()).zip(metas.iter().copied()).collect();
         let (board, shutdown) = (EndsBoard::default(), shutdown.clone());
         Self { kafka: kafka.clone(), topics, parts: world.parts.clone(), board, shutdown }

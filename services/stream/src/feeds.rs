@@ -24,11 +24,8 @@ impl Feeds {
     /// Number 0 is the live feed without a name; a name the city does not know is read as that one.
     pub(crate) fn of(city: &CityFile) -> Self {
         let nameless = Feed { name: String::new(), crs: Crs::default(), historical: false };
-        let named = city.feeds.iter().map(|feed| Feed {
-            name: feed.name.clone(),
-            crs: feed.crs,
-            historical: feed.historical,
-        });
+        let named =
+            city.feeds.iter().map(|feed| Feed { name: feed.name.clone(), crs: feed.crs, historical: feed.historical });
         Self(std::iter::once(nameless).chain(named).take(usize::from(u16::MAX)).collect())
     }
 

@@ -61,7 +61,8 @@ impl Metrics {
             markers: made.counter("records_marker_total", "Records without content: ends of feeds")?,
             rejected: made.counters("records_rejected_total", "Records not taken", &["code"])?,
             nowhere: made.counters("records_nowhere_total", "Accepted records in no area", &["target"])?,
-            misrouted: made.counter("records_misrouted_total", "Records of entities seen on another partition before")?,
+            misrouted: made
+                .counter("records_misrouted_total", "Records of entities seen on another partition before")?,
             too_late_for_windows: made.counter("records_too_late_for_windows_total", "Left to a recompute")?,
             too_late_for_rules: made.counter("records_too_late_for_rules_total", "The broker's clock stepped back")?,
             beyond_limits: made.counters("beyond_limits_total", "Names beyond what is remembered", &["what"])?,

@@ -10,8 +10,8 @@
 
 use crate::{
     owner::Owner,
-    source::{Next, Source, SourceContext},
     sink::RowSink,
+    source::{Next, Source, SourceContext},
     wake::Wakers,
     windows::{Delta, Mark, Partial},
 };

@@ -3,11 +3,7 @@
 //! Channels are short. A worker that finds no room keeps its windows and entities dirty, where what comes next adds up; so
 //! ClickHouse may be away for as long as it likes.
 
-use crate::{
-    intake::EntityRow,
-    shared::Shared,
-    windows::Row,
-};
+use crate::{intake::EntityRow, shared::Shared, windows::Row};
 use anyhow::{Context, Result};
 use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
 use gridwarden_store::{

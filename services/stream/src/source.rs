@@ -225,11 +225,7 @@ impl Source {
     }
 
     fn write_entities(&mut self, now: Instant) {
-        let every = if self.is_past() {
-            PAST_ENTITIES
-        } else {
-            Duration::from_millis(self.context.config.write_ms)
-        };
+        let every = if self.is_past() { PAST_ENTITIES } else { Duration::from_millis(self.context.config.write_ms) };
         if now.duration_since(self.wrote_entities) < every {
             return;
         }

@@ -110,7 +110,8 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         entities,
         shutdown: shutdown.clone(),
     };
-    let plan = Plan { context, rows, wakers: wakers.clone(), begun: Instant::now(), failure: Arc::new(Mutex::new(None)) };
+    let plan =
+        Plan { context, rows, wakers: wakers.clone(), begun: Instant::now(), failure: Arc::new(Mutex::new(None)) };
     tasks.thread("timely", move || pipeline::run(&plan, workers))?;
     tasks.thread("ends", move || asker.run())?;
     let ending = shutdown.clone();

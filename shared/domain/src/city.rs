@@ -52,10 +52,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            lateness_s: 10,
-            max_age_days: 7,
-        }
+        Self { lateness_s: 10, max_age_days: 7 }
     }
 }
 

@@ -25,9 +25,7 @@ impl Serialize for TopicId {
 impl<'de> Deserialize<'de> for TopicId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        u128::from_str_radix(&text, 16)
-            .map(TopicId)
-            .map_err(serde::de::Error::custom)
+        u128::from_str_radix(&text, 16).map(TopicId).map_err(serde::de::Error::custom)
     }
 }
 

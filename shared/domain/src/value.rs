@@ -9,9 +9,7 @@ pub const SCALE: i64 = 1_000_000;
 pub const MAX_UNITS: f64 = 1e12;
 
 /// A measured number in millionths of its unit.
-#[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Fixed(pub i64);
 
 impl Fixed {
@@ -19,11 +17,7 @@ impl Fixed {
     #[inline]
     pub fn from_f64(value: f64) -> Option<Self> {
         // NaN fails this comparison as well.
-        if value.abs() <= MAX_UNITS {
-            Some(Self((value * SCALE as f64).round() as i64))
-        } else {
-            None
-        }
+        if value.abs() <= MAX_UNITS { Some(Self((value * SCALE as f64).round() as i64)) } else { None }
     }
 
     /// The value in units.

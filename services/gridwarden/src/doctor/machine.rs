@@ -81,7 +81,9 @@ fn disk(data: &Path) -> Finding {
 
 fn memory() -> Finding {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let available = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     match available {
         Some(kib) => amount("memory", kib / 1024, MEMORY, "available", "all parts together want about 3 GiB"),
         None => Finding::new(State::Warn, "memory", "the system does not say how much is available"),

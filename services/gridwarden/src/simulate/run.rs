@@ -54,7 +54,10 @@ pub(crate) async fn run(args: SimulateArgs, shutdown: Shutdown) -> Result<()> {
     }
     let city = City::load(&args.city).with_context(|| format!("city folder {}", args.city.display()))?;
     if !city.file.simulated {
-        bail!("{}: city.toml does not say simulated = true; made-up data is not sent to a real city", args.city.display());
+        bail!(
+            "{}: city.toml does not say simulated = true; made-up data is not sent to a real city",
+            args.city.display()
+        );
     }
     let stage = stage(&args.city, city)?;
     let tempo = Tempo {

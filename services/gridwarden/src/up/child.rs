@@ -63,7 +63,6 @@ pub(super) struct Record {
 /// A child and the task that looks after it.
 #[derive(Debug)]
 pub(super) struct Child {
-    pub(super) name: &'static str,
     record: Arc<Mutex<Record>>,
     stop: Arc<Switch>,
     task: JoinHandle<()>,
@@ -89,7 +88,7 @@ impl Child {
         let stop = Arc::<Switch>::default();
         let keeper = Keeper { name, command, record: record.clone(), stop: stop.clone(), ending: shutdown.clone() };
         let task = tokio::spawn(keeper.keep());
-        Self { name, record, stop, task }
+        Self { record, stop, task }
     }
 
     /// What happened so far.

@@ -118,8 +118,11 @@ mod tests {
     fn a_city_is_made_once_and_can_be_read() {
         let place = tempfile::tempdir().expect("folder");
         let folder = place.path().join("city");
-        let options =
-            CityOptions { cells: 100, endpoint: Some(("http://127.0.0.1:1/".into(), format!("file:{SECRET_FILE}"))), ..CityOptions::default() };
+        let options = CityOptions {
+            cells: 100,
+            endpoint: Some(("http://127.0.0.1:1/".into(), format!("file:{SECRET_FILE}"))),
+            ..CityOptions::default()
+        };
         made(folder.clone(), &options).expect("made");
         let city = City::load(&folder).expect("readable");
         assert!(city.file.simulated && !city.registry.is_empty());

@@ -9,8 +9,11 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Stopping: what writes first, then what stores. Together well under ten seconds.
-const SERVICE_LIMIT: Duration = Duration::from_millis(5_000);
-const ENGINE_LIMIT: Duration = Duration::from_millis(3_500);
+const SERVICE_LIMIT: Duration = Duration::from_millis(4_500);
+const ENGINE_LIMIT: Duration = Duration::from_millis(3_000);
+
+/// What a kill after the limit may take.
+const MARGIN: Duration = Duration::from_millis(500);
 
 /// A child to be.
 #[derive(Clone, Debug)]
@@ -72,8 +75,10 @@ impl Crew {
     }
 }
 
+/// What is in the middle of being prepared may not answer in time; it dies with us (`UP-1`).
 async fn stop_all(children: Vec<(Child, Post)>, limit: Duration) {
-    let stops: Vec<_> = children.into_iter().map(|(child, _)| tokio::spawn(child.stop(limit))).collect();
+    let stop = |child: Child| tokio::spawn(tokio::time::timeout(limit + MARGIN, child.stop(limit)));
+    let stops: Vec<_> = children.into_iter().map(|(child, _)| stop(child)).collect();
     for stop in stops {
         stop.await.ok();
     }

@@ -1,6 +1,7 @@
 //! The data folder of `up`: made, locked, swept of what a killed `up` left behind.
 //!
-//! `DIR/{lock, ports.json, token, city/, kafka/, clickhouse/, run/<child>.pid, log/<child>.log}`
+//! `DIR/{lock, ports.json, token, city/, kafka/, clickhouse/, run/<child>.pid, log/<child>.log, config/<role>.toml}`; the
+//! last are the operator's: settings of a role that lie over its defaults.
 
 use anyhow::{Context, Result, bail};
 use gridwarden_embedded::process::PidFile;
@@ -112,13 +113,17 @@ pub(super) fn write_whole(path: &Path, text: &str) -> Result<()> {
 fn check_room(root: &Path) -> Result<()> {
     let room = rustix::fs::statvfs(root).with_context(|| format!("cannot ask for room in {}", root.display()))?;
     let free = room.f_bavail.saturating_mul(room.f_frsize) / (1024 * 1024);
-    if free < LEAST_FREE_MIB {
-        bail!(
-            "the disk is full: {free} MiB are free in {}, at least {LEAST_FREE_MIB} MiB are needed",
-            root.display()
-        );
+    match full(free, root) {
+        Some(sentence) => bail!(sentence),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+fn full(free_mib: u64, root: &Path) -> Option<String> {
+    let root = root.display();
+    (free_mib < LEAST_FREE_MIB).then(|| {
+        format!("the disk is full: {free_mib} MiB are free in {root}, at least {LEAST_FREE_MIB} MiB are needed")
+    })
 }
 
 fn lock(root: &Path) -> Result<File> {
@@ -150,6 +155,13 @@ mod tests {
         assert_eq!((token.len(), folder.token().expect("token")), (48, token.clone()));
         drop(folder);
         assert_eq!(Folder::open(&root).expect("free again").token().expect("token"), token);
+    }
+
+    #[test]
+    fn a_full_disk_is_a_sentence() {
+        let said = full(3, Path::new("/d")).expect("full");
+        assert_eq!(said, "the disk is full: 3 MiB are free in /d, at least 256 MiB are needed");
+        assert_eq!(full(LEAST_FREE_MIB, Path::new("/d")), None);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Which child gets which command line and settings. Settings travel by environment, so that `ps` shows none of them.
 
+use super::UpArgs;
 use super::child::Command;
 use super::contents::CityHome;
 use super::crew::Post;
 use super::folder::Folder;
 use super::ports::Ports;
-use super::UpArgs;
 use crate::role::Role;
 use anyhow::{Context, Result};
 use gridwarden_bus::KafkaConfig;
@@ -131,7 +131,9 @@ impl<'a> Plan<'a> {
             let command = self.program(name, args, Vec::new());
             posts.push(Post { name, command, patience: ROLE_PATIENCE, engine: false });
         };
-        if self.receiver && let Some(receiver) = &city.receiver {
+        if self.receiver
+            && let Some(receiver) = &city.receiver
+        {
             let listen = self.ports.address("receive").to_string();
             let mut args: Vec<OsString> = vec!["receive".into(), "--listen".into(), listen.into()];
             args.extend(["--secret".into(), format!("file:{}", receiver.display()).into()]);

@@ -67,7 +67,8 @@ async fn until_ok(name: &str, url: &str) -> Result<()> {
 fn problems(text: &str) -> String {
     let status: Option<serde_json::Value> = serde_json::from_str(text).ok();
     let problems = status.as_ref().and_then(|status| status.get("problems")?.as_object());
-    let words: Vec<_> = problems.into_iter().flatten().filter_map(|(part, why)| Some(format!("{part}: {}", why.as_str()?))).collect();
+    let words: Vec<_> =
+        problems.into_iter().flatten().filter_map(|(part, why)| Some(format!("{part}: {}", why.as_str()?))).collect();
     if words.is_empty() { "it is not ready".to_owned() } else { words.join(", ") }
 }
 

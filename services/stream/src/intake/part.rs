@@ -1,12 +1,6 @@
 //! A partition on its way through its log: its clock, what is in force at its append times.
 
-use crate::{
-    intern::View,
-    rules::PartRules,
-    shared::Shared,
-    watermark::PartClock,
-    windows::LIVE,
-};
+use crate::{intern::View, rules::PartRules, shared::Shared, watermark::PartClock, windows::LIVE};
 use smallvec::SmallVec;
 use std::sync::Arc;
 

@@ -71,7 +71,8 @@ fn shared() -> Shared {
 fn timeline(rule_from: i64) -> Arc<Timeline> {
     let mut fold = Fold::new();
     let head: LayerHead =
-        serde_json::from_str(r#"{"layer":"grid","levels":[{"id":"district"},{"id":"cell"}],"main":true}"#).expect("head");
+        serde_json::from_str(r#"{"layer":"grid","levels":[{"id":"district"},{"id":"cell"}],"main":true}"#)
+            .expect("head");
     let areas: Vec<Area> = serde_json::from_str(
         r#"[{"code":"d","level":0},
             {"code":"a","level":1,"parent":"d","polygons":[[[[0,0],[1,0],[1,1],[0,1],[0,0]]]]},

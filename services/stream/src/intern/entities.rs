@@ -73,7 +73,8 @@ impl Entities {
         let list = &self.list;
         let same = |(known, number): &(u32, u32)| {
             *known == tag
-                && list.get(*number as usize)
+                && list
+                    .get(*number as usize)
                     .is_some_and(|entity| entity.kind == kind && entity.source.0.as_slice() == source.as_bytes())
         };
         match self.table.find(hash, same) {

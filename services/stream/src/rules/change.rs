@@ -1,11 +1,6 @@
 //! What rules say: an alert was raised or cleared.
 
-use gridwarden_domain::{
-    alert::Transition,
-    identity::RecordId,
-    rule::Rule,
-    value::Fixed,
-};
+use gridwarden_domain::{alert::Transition, identity::RecordId, rule::Rule, value::Fixed};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 

@@ -106,7 +106,13 @@ impl PartRules {
 
     /// Looks at a record: what it raises and clears is appended to `out`.
     #[inline]
-    pub(crate) fn look(&mut self, seen: &Seen<'_>, names: &MetricNames, state: &mut EntityRules, out: &mut Vec<Change>) {
+    pub(crate) fn look(
+        &mut self,
+        seen: &Seen<'_>,
+        names: &MetricNames,
+        state: &mut EntityRules,
+        out: &mut Vec<Change>,
+    ) {
         self.look_at_values(seen, names, state, out);
         if self.book.uses_areas && seen.position.is_some() && !state.held.is_empty() {
             end_outside_areas(&self.book, seen, state, out);

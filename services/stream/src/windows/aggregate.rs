@@ -49,15 +49,8 @@ pub(crate) struct Aggregate {
 
 impl Aggregate {
     /// Of no values.
-    pub(crate) const EMPTY: Self = Self {
-        sum: 0,
-        count: 0,
-        min: i64::MAX,
-        max: i64::MIN,
-        last: 0,
-        last_time: i64::MIN,
-        last_at: At(0),
-    };
+    pub(crate) const EMPTY: Self =
+        Self { sum: 0, count: 0, min: i64::MAX, max: i64::MIN, last: 0, last_time: i64::MIN, last_at: At(0) };
 
     /// Adds one value.
     #[inline]

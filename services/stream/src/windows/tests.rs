@@ -82,7 +82,8 @@ fn naive(events: &[Event]) -> Table {
     for event in events {
         let delta = event.delta();
         for area in std::iter::successors(Some(event.area), |area| parent(*area)) {
-            for (column, value) in delta.values.iter().enumerate().filter(|(column, _)| delta.mask & (1 << column) != 0) {
+            for (column, value) in delta.values.iter().enumerate().filter(|(column, _)| delta.mask & (1 << column) != 0)
+            {
                 for length in [10, 60] {
                     let start = event.time.div_euclid(length * 1000) * length * 1000;
                     let metric = u32::from(event.group) * 4 + column as u32;

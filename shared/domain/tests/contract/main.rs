@@ -9,3 +9,4 @@
 )]
 
 mod los_angeles;
+mod malformed;

@@ -20,9 +20,24 @@ pub(super) struct Kind {
 
 /// The three kinds; an entity's kind is its number modulo three.
 pub(super) const KINDS: [Kind; 3] = [
-    Kind { name: "vehicle", values: ["speed", "heading"], usual: [(0, 6_000), (0, 35_999)], rare: [(8_000, 14_000), (0, 35_999)] },
-    Kind { name: "air", values: ["pm25", "no2"], usual: [(1_000, 7_500), (500, 6_000)], rare: [(15_000, 50_000), (0, 100)] },
-    Kind { name: "noise", values: ["laeq", "lamax"], usual: [(3_500, 6_500), (5_000, 8_000)], rare: [(8_000, 11_000), (1_000, 3_000)] },
+    Kind {
+        name: "vehicle",
+        values: ["speed", "heading"],
+        usual: [(0, 6_000), (0, 35_999)],
+        rare: [(8_000, 14_000), (0, 35_999)],
+    },
+    Kind {
+        name: "air",
+        values: ["pm25", "no2"],
+        usual: [(1_000, 7_500), (500, 6_000)],
+        rare: [(15_000, 50_000), (0, 100)],
+    },
+    Kind {
+        name: "noise",
+        values: ["laeq", "lamax"],
+        usual: [(3_500, 6_500), (5_000, 8_000)],
+        rare: [(8_000, 11_000), (1_000, 3_000)],
+    },
 ];
 
 /// One value in so many is a rare one.
@@ -93,7 +108,8 @@ pub(super) fn write(event: &Event, order: Order, out: &mut String) {
     let name = kind.name;
     let source = Source { kind: name, number: event.entity };
     let (lon, lat) = (Fraction(event.lon, 6), Fraction(event.lat, 6));
-    let [(v0, n0), (v1, n1)] = [(Fraction(event.values[0], 2), kind.values[0]), (Fraction(event.values[1], 2), kind.values[1])];
+    let [(v0, n0), (v1, n1)] =
+        [(Fraction(event.values[0], 2), kind.values[0]), (Fraction(event.values[1], 2), kind.values[1])];
     let (number, time) = (event.number, event.time);
     let values = format_args!("\"values\":{{\"{n0}\":{v0},\"{n1}\":{v1}}}").to_string();
     // Writing to a String cannot fail.
@@ -147,7 +163,14 @@ mod tests {
 
     #[test]
     fn messages_have_the_size_that_was_promised_and_are_read_alike() {
-        let event = Event { number: 2_999_999, entity: 123_457, time: 1_763_940_000_000, lon: 121_473_701, lat: 31_030_416, values: [4_321, 27_150] };
+        let event = Event {
+            number: 2_999_999,
+            entity: 123_457,
+            time: 1_763_940_000_000,
+            lon: 121_473_701,
+            lat: 31_030_416,
+            values: [4_321, 27_150],
+        };
         let mut texts = Vec::new();
         for order in [Order::Usual, Order::Other, Order::Unknown] {
             let mut text = String::new();

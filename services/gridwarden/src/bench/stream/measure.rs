@@ -3,8 +3,8 @@
 use super::child::Run;
 use anyhow::{Context, Result, ensure};
 use gridwarden_bus::{Assignment, From, KafkaConfig, Reader, ReaderOptions, topic_meta, topics};
-use gridwarden_store::{ClickHouseConfig, migrate};
 use gridwarden_runtime::clock::now_ms;
+use gridwarden_store::{ClickHouseConfig, migrate};
 use std::time::{Duration, Instant};
 
 /// Records asked for at once, as by the stream's workers.

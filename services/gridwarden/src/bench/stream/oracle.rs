@@ -90,7 +90,8 @@ impl Oracle {
                         Side::Below => value < level,
                     };
                     let open = self.open.get(&key).copied().unwrap_or(false);
-                    let offends = beyond(if open { threshold.clear.unwrap_or(threshold.level) } else { threshold.level });
+                    let offends =
+                        beyond(if open { threshold.clear.unwrap_or(threshold.level) } else { threshold.level });
                     (open != offends).then_some(offends)
                 }
                 (Condition::Fence(fence), Some(ground)) => {

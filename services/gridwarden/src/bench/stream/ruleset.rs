@@ -44,7 +44,7 @@ fn rule(id: String, kind: &str, condition: Condition) -> Rule {
 fn threshold(number: u32, side: Side) -> Rule {
     let kind = &KINDS[number as usize % KINDS.len()];
     let step = f64::from(number);
-    let (value, level, back) = match (side, kind.name) {
+    let (value, level, back): (_, f64, f64) = match (side, kind.name) {
         (Side::Above, "air") => (kind.values[0], 120.0 + step * 5.0, -20.0),
         (Side::Above, "noise") => (kind.values[0], 80.0 + step * 0.5, -5.0),
         (Side::Above, _) => (kind.values[0], 80.0 + step, -10.0),
@@ -54,10 +54,14 @@ fn threshold(number: u32, side: Side) -> Rule {
     };
     // Levels as people write them: the sums above are off by a hair, and values lie exactly on levels.
     let level = (level * 100.0).round() / 100.0;
-    let back = (back * 100.0).round() / 100.0;
     let side_name = if side == Side::Above { "above" } else { "below" };
-    let threshold =
-        Threshold { value: value.to_owned(), side, level, clear: Some(((level + back) * 100.0).round() / 100.0), hold_s: 0 };
+    let threshold = Threshold {
+        value: value.to_owned(),
+        side,
+        level,
+        clear: Some(((level + back) * 100.0).round() / 100.0),
+        hold_s: 0,
+    };
     rule(format!("{side_name}-{number:02}"), kind.name, Condition::Threshold(threshold))
 }
 

@@ -71,7 +71,8 @@ fn group(places: &[Point], size: f64, rng: &mut ChaCha8Rng) -> (Vec<u32>, Vec<Po
             centres.push([at(column, 0, rng), at(row, 1, rng)]);
         }
     }
-    let nearest = |place: &Point| nearest_centre(&centres, columns as usize, [low[0] - 0.5, low[1] - 0.5], step, *place);
+    let nearest =
+        |place: &Point| nearest_centre(&centres, columns as usize, [low[0] - 0.5, low[1] - 0.5], step, *place);
     let raw: Vec<usize> = places.iter().map(nearest).collect();
     renumber(places, &raw)
 }
@@ -131,10 +132,26 @@ pub(super) fn areas(ground: &Ground, tree: &Tree) -> Vec<Area> {
     let pick = |codes: &[String], index: u32| codes.get(index as usize).cloned().unwrap_or_default();
 
     let above = |_: u32| CITY.to_owned();
-    areas.extend(level(ground, &tree.district, counts.districts, 1, &|n| pick(&districts, n), Some(&above), ("District", "区")));
+    areas.extend(level(
+        ground,
+        &tree.district,
+        counts.districts,
+        1,
+        &|n| pick(&districts, n),
+        Some(&above),
+        ("District", "区"),
+    ));
     let street_parents = parents(&tree.street, &tree.district, counts.streets);
     let above = |n: u32| pick(&districts, street_parents.get(n as usize).copied().unwrap_or_default());
-    areas.extend(level(ground, &tree.street, counts.streets, 2, &|n| pick(&streets, n), Some(&above), ("Street", "街道")));
+    areas.extend(level(
+        ground,
+        &tree.street,
+        counts.streets,
+        2,
+        &|n| pick(&streets, n),
+        Some(&above),
+        ("Street", "街道"),
+    ));
     let community_parents = parents(&tree.community, &tree.street, counts.communities);
     let above = |n: u32| pick(&streets, community_parents.get(n as usize).copied().unwrap_or_default());
     areas.extend(level(

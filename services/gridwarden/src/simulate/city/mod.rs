@@ -12,13 +12,13 @@ mod people;
 mod rules;
 mod write;
 
-use ground::Ground;
 use gridwarden_domain::city::{CityFile, Endpoint, LayerFields, LayerFile, Limits};
 use gridwarden_domain::class::Catalogue;
 use gridwarden_domain::entity::Entity;
 use gridwarden_domain::layer::{Area, LayerHead, Level};
 use gridwarden_domain::rule::Rule;
 use gridwarden_domain::text::Text;
+use ground::Ground;
 
 /// A point in degrees, [lon, lat].
 pub(crate) type Point = [f64; 2];
@@ -70,7 +70,8 @@ fn text(en: impl Into<String>, zh: impl Into<String>) -> Text {
 pub(crate) fn generate(options: &CityOptions) -> GeneratedCity {
     let ground = Ground::new(options.seed, options.cells.clamp(16, MOST_CELLS), options.cell_m.clamp(10.0, 10_000.0));
     let tree = divide::tree(&ground, options.seed);
-    let grid = (head("grid", text("Unit grid (simulated)", "单元网格（模拟）"), TREE, true), divide::areas(&ground, &tree));
+    let grid =
+        (head("grid", text("Unit grid (simulated)", "单元网格（模拟）"), TREE, true), divide::areas(&ground, &tree));
     let duty = (
         head("duty", text("Duty grids (simulated)", "责任网格（模拟）"), DUTY, false),
         divide::duty_areas(&ground, &tree),

@@ -24,11 +24,35 @@ fn fence(shape: Shape, on: Crossing) -> Condition {
 /// Rules for a city with these entities and areas.
 pub(super) fn rules(ground: &Ground, registry: &[Entity], areas: &[Area]) -> Vec<Rule> {
     let mut rules = vec![
-        rule("air-pm25-high", text("Fine dust is high", "细颗粒物超标"), Severity::Major, "air", above("pm25", 150.0, 110.0, 10)),
-        rule("noise-high", text("Noise is high", "噪声超标"), Severity::Minor, "noise", above("laeq_db", 82.0, 76.0, 10)),
-        rule("water-high", text("Road under water", "道路积水"), Severity::Critical, "water", above("level_m", 2.4, 2.0, 0)),
+        rule(
+            "air-pm25-high",
+            text("Fine dust is high", "细颗粒物超标"),
+            Severity::Major,
+            "air",
+            above("pm25", 150.0, 110.0, 10),
+        ),
+        rule(
+            "noise-high",
+            text("Noise is high", "噪声超标"),
+            Severity::Minor,
+            "noise",
+            above("laeq_db", 82.0, 76.0, 10),
+        ),
+        rule(
+            "water-high",
+            text("Road under water", "道路积水"),
+            Severity::Critical,
+            "water",
+            above("level_m", 2.4, 2.0, 0),
+        ),
         rule("bin-full", text("Bin is full", "垃圾桶满溢"), Severity::Warning, "bin", above("fill_pct", 96.0, 70.0, 0)),
-        rule("vehicle-fast", text("Vehicle is too fast", "车辆超速"), Severity::Minor, "vehicle", above("speed_kmh", 80.0, 70.0, 0)),
+        rule(
+            "vehicle-fast",
+            text("Vehicle is too fast", "车辆超速"),
+            Severity::Minor,
+            "vehicle",
+            above("speed_kmh", 80.0, 70.0, 0),
+        ),
     ];
     let works = ground.middle((ground.columns / 2, ground.rows / 2));
     rules.push(rule(

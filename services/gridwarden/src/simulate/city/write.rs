@@ -21,9 +21,7 @@ pub(crate) fn write(city: &GeneratedCity, folder: &Path) -> Result<()> {
         let path = folder.join("layers").join(format!("{}.geojson", head.layer));
         features(&path, areas.iter().map(|area| feature(head, area)))?;
     }
-    let street = |line: &Vec<Point>| {
-        json!({"type": "Feature", "properties": {}, "geometry": {"type": "LineString", "coordinates": line}})
-    };
+    let street = |line: &Vec<Point>| json!({"type": "Feature", "properties": {}, "geometry": {"type": "LineString", "coordinates": line}});
     features(&folder.join("streets.geojson"), city.streets.iter().map(street))?;
     lines(&folder.join("registry/entities.ndjson"), &city.registry)?;
     for rule in &city.rules {

@@ -1,8 +1,8 @@
 //! Incidents: something goes wrong somewhere for a while, sensors near it notice, people near it report it.
 
+use super::Point;
 use super::sensors::Kind;
 use super::streets::{METRES_PER_DEGREE, metres};
-use super::Point;
 use gridwarden_domain::class::ClassRef;
 use gridwarden_domain::observation::Position;
 use gridwarden_domain::report::{Channel, Report};

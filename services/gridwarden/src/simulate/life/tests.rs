@@ -90,8 +90,10 @@ fn incidents_are_measured_and_reported() {
     };
     let any = beyond("air", "pm25", 150.0) || beyond("noise", "laeq_db", 80.0) || beyond("water", "level_m", 2.5);
     assert!(any, "no incident was measured");
-    let witnessed =
-        said.iter().filter(|m| matches!(m, Message::Report(r) if !r.description.starts_with("seen on a round"))).count();
+    let witnessed = said
+        .iter()
+        .filter(|m| matches!(m, Message::Report(r) if !r.description.starts_with("seen on a round")))
+        .count();
     assert!(witnessed > 0, "no incident was reported");
 }
 

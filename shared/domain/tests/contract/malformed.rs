@@ -1,0 +1,111 @@
+//! Every kind of malformed message, each with the reason it must be given.
+
+use gridwarden_domain::{
+    decode::{self, Decoder, MAX_MESSAGE},
+    reject::{Code, Reason},
+};
+use serde::Deserialize;
+
+/// Path of the corpus.
+pub const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/malformed/cases.jsonl");
+
+/// One malformed message.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    pub name: String,
+    pub target: String,
+    #[serde(default)]
+    pub payload: String,
+    #[serde(default)]
+    pub base64: Option<String>,
+    #[serde(default)]
+    pub content_type: Option<String>,
+    pub code: Code,
+    pub field: String,
+    #[serde(default)]
+    pub detail: Option<String>,
+    pub schema: bool,
+}
+
+impl Case {
+    pub fn bytes(&self) -> Vec<u8> {
+        self.base64.as_ref().map_or_else(|| self.payload.clone().into_bytes(), |text| from_base64(text))
+    }
+
+    pub fn read(&self) -> Result<(), Reason> {
+        decode::content_type(self.content_type.as_deref().map(str::as_bytes))?;
+        match self.target.as_str() {
+            "observation" => Decoder::observations().observation(&self.bytes()).map(|_| ()),
+            "report" => Decoder::reports().report(&self.bytes()).map(|_| ()),
+            other => panic!("unknown target {other}"),
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let text = std::fs::read_to_string(CASES).expect("corpus");
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+fn from_base64(text: &str) -> Vec<u8> {
+    let digit =
+        |byte: u8| b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|&b| b == byte);
+    let bits: Vec<u32> =
+        text.bytes().filter(|&b| b != b'=').map(|b| u32::try_from(digit(b).expect("base64")).unwrap()).collect();
+    bits.chunks(4)
+        .flat_map(|four| {
+            let word = four.iter().chain(&[0; 4]).take(4).fold(0, |word, digit| word << 6 | digit);
+            word.to_be_bytes()[1..four.len()].to_vec()
+        })
+        .collect()
+}
+
+fn check(case: &Case) {
+    let name = &case.name;
+    let reason = case.read().map_or_else(|reason| reason, |()| panic!("{name}: was read"));
+    assert_eq!((reason.code, reason.field.as_str()), (case.code, case.field.as_str()), "{name}: {reason}");
+    if let Some(detail) = &case.detail {
+        assert!(reason.detail.contains(detail.as_str()), "{name}: {reason}");
+    }
+    assert!(
+        !reason.detail.is_empty() && reason.detail.len() <= 300 && !reason.detail.contains(char::is_control),
+        "{name}"
+    );
+}
+
+#[test]
+fn every_malformed_message_is_given_its_reason() {
+    let cases = cases();
+    assert!(cases.len() > 150);
+    cases.iter().for_each(check);
+}
+
+#[test]
+fn every_code_but_those_of_time_and_size_is_in_the_corpus() {
+    let cases = cases();
+    for code in [
+        Code::EmptyPayload,
+        Code::NotUtf8,
+        Code::Malformed,
+        Code::MissingField,
+        Code::WrongType,
+        Code::InvalidValue,
+        Code::InvalidPosition,
+        Code::InvalidTime,
+        Code::UnsupportedCrs,
+        Code::UnsupportedEncoding,
+    ] {
+        assert!(cases.iter().any(|case| case.code == code), "{code:?}");
+    }
+}
+
+#[test]
+fn a_message_may_be_a_mebibyte_and_no_more() {
+    let mut message = br#"{"source":"s","kind":"k","time":1}"#.to_vec();
+    message.resize(MAX_MESSAGE, b' ');
+    assert!(Decoder::observations().observation(&message).is_ok());
+    message.push(b' ');
+    assert_eq!(Decoder::observations().observation(&message).expect_err("too large").code, Code::TooLarge);
+    assert_eq!(Decoder::reports().report(&message).expect_err("too large").code, Code::TooLarge);
+}
