@@ -41,7 +41,7 @@ impl Fence {
     #[inline]
     pub fn contains(&self, position: [f64; 2]) -> bool {
         let [west, south, east, north] = self.bounds;
-        let [lon, lat] = position;
+        let [lon, lat] = [ring::one_name(position[0]), position[1]];
         match &self.kind {
             Kind::Circle { centre, radius_m } => {
                 let turned = west < -180.0 || east > 180.0;

@@ -17,7 +17,10 @@ mod grid;
 mod records;
 mod size;
 
-use crate::{BuildError, ring::Edge};
+use crate::{
+    BuildError,
+    ring::{Edge, one_name},
+};
 use grid::Grid;
 
 /// What an index may cost.
@@ -78,6 +81,7 @@ impl AreaIndex {
     /// Reports every area that contains the point, in rising order. Does not allocate.
     #[inline]
     pub fn locate(&self, lon: f64, lat: f64, mut hit: impl FnMut(u32)) {
+        let lon = one_name(lon);
         let square = self.grid.square(lon, lat);
         let Some(code) = square.and_then(|square| self.squares.get(square)).copied() else {
             return;

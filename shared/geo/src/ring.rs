@@ -7,6 +7,9 @@
 //! the answer for a point moved by an infinitely small step to the east and a far smaller one to the north, so areas that
 //! share a border share no point and leave none out. Which side of an edge a point lies on is decided exactly
 //! (adaptive precision), never by rounding.
+//!
+//! **The date line.** An outline lies on the plane of degrees; one that passes the date line is cut there into two rings
+//! (RFC 7946, 3.1.9). A point on longitude 180 is the same as on −180 and is taken as that, so the cut leaves none out.
 
 mod label;
 mod validity;
@@ -72,8 +75,15 @@ pub(crate) fn edges(ring: &[[f64; 2]]) -> impl Iterator<Item = Edge> {
     ring.iter().zip(next).filter_map(|(a, b)| Edge::new(*a, *b))
 }
 
+/// The longitude a point is looked up under: the date line has two names.
+#[inline]
+pub(crate) fn one_name(lon: f64) -> f64 {
+    if lon == 180.0 { -180.0 } else { lon }
+}
+
 /// Whether `point` lies inside `rings`, even–odd over all of them, with the convention above.
-pub fn contains(rings: &[Vec<[f64; 2]>], point: [f64; 2]) -> bool {
+pub fn contains(rings: &[Vec<[f64; 2]>], [lon, lat]: [f64; 2]) -> bool {
+    let point = [one_name(lon), lat];
     let crossings = rings.iter().flat_map(|ring| edges(ring)).filter(|edge| edge.crossed_from(point)).count();
     crossings % 2 == 1
 }

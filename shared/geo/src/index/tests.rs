@@ -1,6 +1,7 @@
 use super::*;
 use crate::ring;
-use geo::{Contains, Coord, LineString, Polygon, coord};
+use geo::coordinate_position::{CoordPos, CoordinatePosition};
+use geo::{Contains, Coord, LineString, MultiPolygon, Polygon, coord};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -97,6 +98,74 @@ proptest! {
             }
         }
     }
+}
+
+/// Polygons of one area, each on a place of its own, so that even–odd and the union of them are the same: a star around
+/// the place, with a hole or without.
+fn a_multipolygon() -> impl Strategy<Value = Vec<Rings>> {
+    let star = (0.3..1.0f64, prop::collection::vec(0.5..1.0f64, 5..14), any::<bool>());
+    prop::collection::btree_map((0..4u32, 0..4u32), star, 1..5).prop_map(|stars| {
+        let ring = |[x, y]: [f64; 2], reach: f64, radii: &[f64]| -> Vec<[f64; 2]> {
+            let corner = |(at, r): (usize, &f64)| {
+                let angle = std::f64::consts::TAU * at as f64 / radii.len() as f64;
+                [x + reach * r * angle.cos(), y + reach * r * angle.sin()]
+            };
+            radii.iter().enumerate().map(corner).collect()
+        };
+        let polygon = |((column, row), (size, radii, hole)): ((u32, u32), (f64, Vec<f64>, bool))| {
+            let middle = [121.05 + f64::from(column) * 0.1, 31.05 + f64::from(row) * 0.1];
+            let outline = ring(middle, size * 0.049, &radii);
+            let inner = ring(middle, size * 0.049 * 0.3, &[1.0; 4]);
+            if hole { vec![outline, inner] } else { vec![outline] }
+        };
+        stars.into_iter().map(polygon).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Multipolygons with holes that overlap those of other areas, against `geo`: no difference, anywhere but on a border,
+    /// where `geo` gives a point to nobody.
+    #[test]
+    fn multipolygons_agree_with_geo(
+        areas in prop::collection::vec(a_multipolygon(), 1..8),
+        points in prop::collection::vec([121.0..121.4f64, 31.0..31.4f64], 60),
+        squares in prop::sample::select(vec![64usize, 1000, 20_000]),
+    ) {
+        let flat: Vec<Rings> = areas.iter().map(|polygons| polygons.iter().flatten().cloned().collect()).collect();
+        let index = at_fineness(&flat, squares);
+        let theirs: Vec<MultiPolygon<f64>> =
+            areas.iter().map(|polygons| MultiPolygon::new(polygons.iter().map(polygon).collect())).collect();
+        let corners: Vec<[f64; 2]> = flat.iter().flatten().flatten().copied().collect();
+        for [lon, lat] in corners.into_iter().chain(points) {
+            let ours = found(&index, lon, lat);
+            for (number, area) in (0u32..).zip(&theirs) {
+                match area.coordinate_position(&coord! { x: lon, y: lat }) {
+                    CoordPos::OnBoundary => {}
+                    position => prop_assert_eq!(ours.contains(&number), position == CoordPos::Inside, "area {} at {}, {}", number, lon, lat),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_date_line_belongs_to_one_side() {
+    let east = vec![[179.0, -1.0], [180.0, -1.0], [180.0, 1.0], [179.0, 1.0]];
+    let west = vec![[-180.0, -1.0], [-179.0, -1.0], [-179.0, 1.0], [-180.0, 1.0]];
+    let areas = vec![vec![east.clone(), west.clone()], vec![east], vec![west]];
+    let index = AreaIndex::build(&areas, &IndexOptions::default()).unwrap();
+    for lon in [180.0, -180.0, 180f64.next_down(), (-180f64).next_up()] {
+        let expected: &[u32] = if lon > 0.0 && lon < 180.0 { &[0, 1] } else { &[0, 2] };
+        assert_eq!(found(&index, lon, 0.5), expected, "at {lon}");
+        for (number, rings) in (0u32..).zip(&areas) {
+            assert_eq!(ring::contains(rings, [lon, 0.5]), expected.contains(&number));
+            assert_eq!(crate::fence::Fence::polygon(rings.clone()).contains([lon, 0.5]), expected.contains(&number));
+        }
+    }
+    assert!(found(&index, 178.9, 0.0).is_empty() && found(&index, -178.9, 0.0).is_empty());
+    assert!(found(&index, 0.0, 0.0).is_empty(), "nothing lies between the two parts");
 }
 
 #[test]

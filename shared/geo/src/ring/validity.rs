@@ -17,6 +17,9 @@ pub enum Flaw {
     /// A ring runs along itself.
     #[error("the outline runs along itself near {0:.6}, {1:.6}")]
     Overlap(f64, f64),
+    /// An edge goes more than half around the Earth: most likely it was meant to go the other way, over the date line.
+    #[error("an edge goes from longitude {0:.6} to {1:.6}; cut the outline where it passes the date line")]
+    Wide(f64, f64),
 }
 
 struct Segment {
@@ -30,6 +33,9 @@ struct Segment {
 pub fn flaw(rings: &[Vec<[f64; 2]>]) -> Option<Flaw> {
     if !rings.iter().any(|ring| edges(ring).count() >= 3) {
         return Some(Flaw::Empty);
+    }
+    if let Some(edge) = rings.iter().flat_map(|ring| edges(ring)).find(is_wide) {
+        return Some(Flaw::Wide(edge.low[0], edge.high[0]));
     }
     let mut segments: Vec<Segment> = Vec::new();
     for (number, ring) in rings.iter().enumerate() {
@@ -53,6 +59,12 @@ pub fn flaw(rings: &[Vec<[f64; 2]>]) -> Option<Flaw> {
         }
     }
     None
+}
+
+/// Wider than half the Earth, but not around all of it as the borders of a map of the world are.
+fn is_wide(edge: &Edge) -> bool {
+    let width = (edge.high[0] - edge.low[0]).abs();
+    width > 180.0 && width < 360.0
 }
 
 fn conflict(one: &Segment, other: &Segment) -> Option<Flaw> {
@@ -110,6 +122,17 @@ mod tests {
     fn a_spike_runs_along_itself() {
         let ring = vec![[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [3.0, 1.0], [2.0, 1.0], [0.0, 2.0]];
         assert!(matches!(flaw(&[ring]), Some(Flaw::Overlap(..))));
+    }
+
+    #[test]
+    fn an_outline_over_the_date_line_must_be_cut() {
+        let across = vec![[179.0, 0.0], [-179.0, 0.0], [-179.0, 1.0], [179.0, 1.0]];
+        assert_eq!(flaw(&[across]), Some(Flaw::Wide(-179.0, 179.0)));
+        let east = vec![[179.0, 0.0], [180.0, 0.0], [180.0, 1.0], [179.0, 1.0]];
+        let west = vec![[-180.0, 0.0], [-179.0, 0.0], [-179.0, 1.0], [-180.0, 1.0]];
+        assert_eq!(flaw(&[east, west]), None);
+        let world = vec![[-180.0, -90.0], [180.0, -90.0], [180.0, 90.0], [-180.0, 90.0]];
+        assert_eq!(flaw(&[world]), None);
     }
 
     #[test]
