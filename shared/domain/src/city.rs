@@ -3,6 +3,18 @@
 use crate::{crs::Crs, layer::Level, rule::Severity, text::Text};
 use serde::{Deserialize, Serialize};
 
+/// The contract's topics. A mapping reads others: what stands in these needs none.
+pub const OWN_TOPICS: [&str; 8] = [
+    "observations.v1",
+    "reports.v1",
+    "registry.v1",
+    "rules.v1",
+    "layers.v1",
+    "alerts.v1",
+    "deliveries.v1",
+    "rejects.v1",
+];
+
 /// `city.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -62,6 +62,10 @@ impl Entity {
         {
             return Err(("position", "is not a position in degrees"));
         }
+        let accuracy = self.position.and_then(|position| position.accuracy_m);
+        if accuracy.is_some_and(|metres| !(metres >= 0.0 && metres.is_finite())) {
+            return Err(("position.accuracy_m", "must be 0 or more metres, and finite"));
+        }
         Ok(())
     }
 }

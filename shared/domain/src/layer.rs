@@ -6,7 +6,7 @@
 mod reading;
 mod version;
 
-pub use reading::{LayerError, Warning, read_geojson, read_geojson_in};
+pub use reading::{LayerError, ReadLayer, Warning, read_geojson};
 pub use version::version_of;
 
 use crate::text::Text;

@@ -4,7 +4,7 @@ use crate::{
     alert::AreaRef,
     layer::{Area, LayerHead},
 };
-use gridwarden_geo::{AreaIndex, BuildError, IndexOptions};
+use gridwarden_geo::{AreaIndex, IndexOptions};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::sync::{Arc, OnceLock};
@@ -36,10 +36,16 @@ pub enum PlaceError {
         /// The code it names as its parent.
         parent: String,
     },
-    /// More than the index can hold.
-    #[error("{0}")]
-    TooMany(String),
+    /// More than the raster can be built over.
+    #[error("{points} points; a layer may have at most {MAX_POINTS}")]
+    TooMany {
+        /// Points of all outlines.
+        points: usize,
+    },
 }
+
+/// Most points of a layer's outlines. So few always fit into the raster, whatever they look like.
+pub const MAX_POINTS: usize = 8_000_000;
 
 /// One version of a layer, ready to place positions in.
 pub struct Layer {
@@ -60,6 +66,10 @@ pub struct Layer {
 impl Layer {
     /// Checks and links the areas. The raster is built when first asked for, or by [`Layer::prepare`].
     pub fn build(head: LayerHead, version: String, areas: Vec<Area>) -> Result<Self, PlaceError> {
+        let points = areas.iter().flat_map(|area| area.polygons.iter().flatten().flatten()).map(Vec::len).sum();
+        if points > MAX_POINTS {
+            return Err(PlaceError::TooMany { points });
+        }
         let mut by_code: HashMap<String, SmallVec<[u32; 1]>, _> =
             HashMap::with_capacity_and_hasher(areas.len(), foldhash::fast::RandomState::default());
         for (number, area) in (0u32..).zip(&areas) {
@@ -90,7 +100,7 @@ impl Layer {
     fn index(&self) -> &AreaIndex {
         self.index.get_or_init(|| {
             let outlines: Vec<Vec<Vec<[f64; 2]>>> = self.leaves.iter().map(|number| self.outline(*number)).collect();
-            // `build` has checked every outline, so this only fails for more areas than fit into memory at all.
+            // Cannot fail: `build` has checked every position and that there are not too many (both are tested).
             AreaIndex::build(&outlines, &IndexOptions::default()).unwrap_or_default()
         })
     }
@@ -177,12 +187,6 @@ fn parent_of(
     }
     let missing = || PlaceError::Parent { code: area.code.clone(), parent: code.clone() };
     above.map(Some).ok_or_else(missing)
-}
-
-impl From<BuildError> for PlaceError {
-    fn from(error: BuildError) -> Self {
-        Self::TooMany(error.to_string())
-    }
 }
 
 /// An area of a layer set: layer by its place in [`LayerSet::layers`], area by its place in [`Layer::areas`].

@@ -80,8 +80,12 @@ impl Fold {
             }
             LayerRecord::Closing { head, version, count, hash } => {
                 let layer = self.close(head, &version, count, &hash)?;
-                self.current.insert(layer.head.layer.clone(), Arc::new(layer));
-                self.layers_change(append_ms);
+                let name = layer.head.layer.clone();
+                // What says the same again changes nothing: no new set, no raster built anew.
+                if self.current.get(&name).is_none_or(|current| current.version != layer.version) {
+                    self.current.insert(name, Arc::new(layer));
+                    self.layers_change(append_ms);
+                }
                 Ok(())
             }
         }
@@ -171,15 +175,8 @@ fn text<'a>(bytes: &'a [u8], field: &str) -> Result<&'a str, Reason> {
     }
 }
 
-/// Characters of a detail: 300 bytes hold as many of any script but the rarest.
-const MAX_DETAIL: usize = 100;
-
 fn reason(code: Code, field: &str, detail: &str) -> Reason {
-    Reason {
-        code,
-        field: field.chars().take(100).collect(),
-        detail: detail.chars().take(MAX_DETAIL).collect::<String>(),
-    }
+    Reason::new(code, field, detail)
 }
 
 /// sonic-rs draws the place of the error on further lines; a reason is one line.

@@ -97,6 +97,13 @@ fn a_layer_sent_again_after_a_crash_is_taken() {
         fold.layer(b"k", Some(record), 1).unwrap();
     }
     assert_eq!(fold.timeline().layers_at(2001).layers.len(), 1);
+    // Once more, whole: nothing changes, and nothing is built anew.
+    let before = Arc::clone(fold.timeline().layers_at(2001));
+    for record in &all {
+        fold.layer(b"k", Some(record), 20).unwrap();
+    }
+    assert_eq!(fold.timeline().next_change_after(2001), None);
+    assert!(Arc::ptr_eq(&before, fold.timeline().layers_at(9999)));
     fold.layer(b"grid", None, 50).unwrap();
     assert_eq!(fold.timeline().layers_at(2001).layers.len(), 1);
     assert!(fold.timeline().layers_at(2050).layers.is_empty());
@@ -159,6 +166,13 @@ fn entities_come_change_and_go() {
     assert_eq!(early.entity_at("s-1", 9999).unwrap().kind, "air");
     let wrong = fold.registry(b"s-2", Some(entity("air").as_bytes()), 300).unwrap_err();
     assert_eq!(wrong.field, "id");
-    let far = r#"{"id":"s-1","kind":"air","position":{"lon":221.5,"lat":31.2}}"#;
-    assert_eq!(fold.registry(b"s-1", Some(far.as_bytes()), 300).unwrap_err().field, "position");
+    for (position, field) in [
+        (r#"{"lon":221.5,"lat":31.2}"#, "position"),
+        (r#"{"lon":121.5,"lat":31.2,"accuracy_m":-1}"#, "position.accuracy_m"),
+    ] {
+        let odd = format!(r#"{{"id":"s-1","kind":"air","position":{position}}}"#);
+        assert_eq!(fold.registry(b"s-1", Some(odd.as_bytes()), 300).unwrap_err().field, field);
+    }
+    let control = fold.registry(b"s-1", Some(br#"{"id":"s-1","a\tb":1}"#), 300).unwrap_err();
+    assert!(!control.detail.contains(char::is_control), "{control}");
 }

@@ -1,4 +1,5 @@
 //! Reading a layer from GeoJSON. Errors and warnings name file, feature and field; only what cannot be read is an error.
+//! Every feature is looked at, so that a person mends a file once.
 
 mod feature;
 mod geometry;
@@ -82,18 +83,56 @@ struct Collection<'a> {
     crs: Option<LazyValue<'a>>,
 }
 
-/// [`read_geojson_in`] with dates (as opposed to moments) taken in UTC.
-pub fn read_geojson(file: &LayerFile, text: &str) -> Result<(LayerHead, Vec<Area>, Vec<Warning>), LayerError> {
-    read_geojson_in(file, text, &TimeZone::UTC)
-}
+/// Errors told of one file; one of another kind would repeat itself for every feature.
+const MAX_ERRORS: usize = 20;
+
+/// Head, areas and what is odd about them.
+pub type ReadLayer = (LayerHead, Vec<Area>, Vec<Warning>);
 
 /// Reads a FeatureCollection as `file` says. Areas come ordered by level, code and begin of validity, among them parents
 /// that no feature describes but some feature names. A validity given as a date begins or ends at midnight in `zone`.
-pub fn read_geojson_in(
-    file: &LayerFile,
-    text: &str,
-    zone: &TimeZone,
-) -> Result<(LayerHead, Vec<Area>, Vec<Warning>), LayerError> {
+pub fn read_geojson(file: &LayerFile, text: &str, zone: &TimeZone) -> Result<ReadLayer, Vec<LayerError>> {
+    let collection = collection(file, text).map_err(|error| vec![error])?;
+    let reader = feature::Reader { file, zone };
+    let mut warnings = Vec::new();
+    let mut errors = Vec::new();
+    let mut areas = Vec::with_capacity(collection.features.len());
+    for (number, raw) in collection.features.iter().enumerate() {
+        let (name, outcome) = reader.read(number + 1, raw.as_raw_str());
+        match outcome {
+            Ok((area, odd)) => {
+                warnings.extend(odd.into_iter().map(|problem| warning(file, &name, problem)));
+                areas.push((name, area));
+            }
+            Err(problem) => errors.push(error(file, name, problem)),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(first(file, errors));
+    }
+    let (areas, odd) = linking::link(file, areas).map_err(|(name, problem)| vec![error(file, name, problem)])?;
+    warnings.extend(odd.into_iter().map(|problem| warning(file, "", problem)));
+    let head =
+        LayerHead { layer: file.id.clone(), title: file.title.clone(), levels: file.levels.clone(), main: file.main };
+    Ok((head, areas, warnings))
+}
+
+fn error(file: &LayerFile, feature: String, problem: Problem) -> LayerError {
+    LayerError { file: file.file.clone(), feature, field: problem.field, detail: problem.detail }
+}
+
+/// The first errors, and how many more there are.
+fn first(file: &LayerFile, mut errors: Vec<LayerError>) -> Vec<LayerError> {
+    let more = errors.len().saturating_sub(MAX_ERRORS);
+    errors.truncate(MAX_ERRORS);
+    if more > 0 {
+        let problem = Problem::new("features", format!("{more} more cannot be read"));
+        errors.push(error(file, String::new(), problem));
+    }
+    errors
+}
+
+fn collection<'a>(file: &LayerFile, text: &'a str) -> Result<Collection<'a>, LayerError> {
     let whole = |field: &str, detail: String| LayerError {
         file: file.file.clone(),
         feature: String::new(),
@@ -107,31 +146,7 @@ pub fn read_geojson_in(
         return Err(whole("type", format!("is {}, not FeatureCollection", collection.kind)));
     }
     check_crs(collection.crs.as_ref()).map_err(|detail| whole("crs", detail))?;
-
-    let mut warnings = Vec::new();
-    let mut areas = Vec::with_capacity(collection.features.len());
-    for (number, raw) in collection.features.iter().enumerate() {
-        let reader = feature::Reader { file, zone };
-        let (name, outcome) = reader.read(number + 1, raw.as_raw_str());
-        let (area, odd) = outcome.map_err(|problem| LayerError {
-            file: file.file.clone(),
-            feature: name.clone(),
-            field: problem.field,
-            detail: problem.detail,
-        })?;
-        warnings.extend(odd.into_iter().map(|problem| warning(file, &name, problem)));
-        areas.push((name, area));
-    }
-    let (areas, odd) = linking::link(file, areas).map_err(|(name, problem)| LayerError {
-        file: file.file.clone(),
-        feature: name,
-        field: problem.field,
-        detail: problem.detail,
-    })?;
-    warnings.extend(odd.into_iter().map(|problem| warning(file, "", problem)));
-    let head =
-        LayerHead { layer: file.id.clone(), title: file.title.clone(), levels: file.levels.clone(), main: file.main };
-    Ok((head, areas, warnings))
+    Ok(collection)
 }
 
 fn warning(file: &LayerFile, feature: &str, problem: Problem) -> Warning {
@@ -156,15 +171,26 @@ fn check_levels(file: &LayerFile) -> Result<(), String> {
 
 /// GeoJSON is WGS-84 (RFC 7946). Older files may name a system; another one is refused, never guessed.
 fn check_crs(crs: Option<&LazyValue<'_>>) -> Result<(), String> {
-    const KNOWN: [&str; 4] = ["CRS84", "EPSG::4326", "EPSG:4326", "EPSG::4490"];
-    let Some(raw) = crs.map(LazyValue::as_raw_str) else {
+    const KNOWN: [&str; 4] = [":CRS84", "EPSG::4326", "EPSG:4326", "EPSG::4490"];
+    let Some(raw) = crs.map(LazyValue::as_raw_str).filter(|raw| raw.trim() != "null") else {
         return Ok(());
     };
-    if raw.trim() == "null" || KNOWN.iter().any(|name| raw.contains(name)) {
+    let named: Option<NamedCrs> = sonic_rs::from_str(raw).ok();
+    if named.is_some_and(|crs| KNOWN.iter().any(|known| crs.properties.name.ends_with(known))) {
         return Ok(());
     }
     let named: String = raw.chars().take(80).collect();
     Err(format!("{named} is not read; give WGS-84 or CGCS2000 degrees"))
+}
+
+#[derive(Deserialize)]
+struct NamedCrs {
+    properties: CrsName,
+}
+
+#[derive(Deserialize)]
+struct CrsName {
+    name: String,
 }
 
 /// The first line of a parser's message: what follows draws the place.

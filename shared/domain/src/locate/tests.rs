@@ -98,5 +98,23 @@ fn a_parent_must_stand_above() {
     assert_eq!(error.to_string(), "area 1: 2 is not an area of a level above");
     let mut wide = area("1", 1, None, 0.0, ALWAYS);
     wide.polygons = Some(vec![vec![vec![[0.0, f64::NAN]]]]);
-    assert!(Layer::build(head, "v".into(), vec![wide]).is_err());
+    assert!(Layer::build(head.clone(), "v".into(), vec![wide]).is_err());
+    let mut huge = area("1", 1, None, 0.0, ALWAYS);
+    huge.polygons = Some(vec![vec![vec![[0.0, 0.0]; MAX_POINTS + 1]]]);
+    let error = Layer::build(head, "v".into(), vec![huge]).err().unwrap();
+    assert_eq!(error, PlaceError::TooMany { points: MAX_POINTS + 1 });
+}
+
+/// The date line in a layer: an area cut there, as GeoJSON asks, is whole.
+#[test]
+fn an_area_over_the_date_line_is_one_area() {
+    let mut fiji = area("fj", 1, None, 0.0, ALWAYS);
+    let half = |west: f64, east: f64| vec![vec![[west, -17.0], [east, -17.0], [east, -16.0], [west, -16.0]]];
+    fiji.polygons = Some(vec![half(179.0, 180.0), half(-180.0, -179.0)]);
+    let set = LayerSet::new(vec![layer("islands", true, vec![fiji])]);
+    let mut places = Places::new();
+    for (lon, inside) in [(179.5, 1), (180.0, 1), (-180.0, 1), (-179.5, 1), (178.5, 0), (-178.5, 0), (0.0, 0)] {
+        set.locate(lon, -16.5, 0, &mut places);
+        assert_eq!(places.len(), inside, "{lon}");
+    }
 }

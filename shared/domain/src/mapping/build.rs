@@ -26,7 +26,7 @@ impl Mapping {
             source: self.required("source", input)?,
             kind: self.required("kind", input)?,
             time: self.time(input)?,
-            position: self.position(input)?,
+            position: self.position("position", input)?,
             crs: self.crs_of(input)?,
             values: self.values(input)?,
             attributes: self.attributes(input)?,
@@ -43,7 +43,7 @@ impl Mapping {
                 code: self.required("class.code", input)?,
             },
             time: self.time(input)?,
-            position: self.position(input)?,
+            position: self.position("position", input)?,
             crs: self.crs_of(input)?,
             area: self.text("area", input)?,
             description: self.text("description", input)?.unwrap_or_default(),
@@ -82,13 +82,14 @@ impl Mapping {
     }
 
     /// A position when both coordinates are there, none when both are missing.
-    fn position(&self, input: Input<'_>) -> Result<Option<Position>, Reason> {
-        match (self.number("position.lon", input)?, self.number("position.lat", input)?) {
+    fn position(&self, place: &str, input: Input<'_>) -> Result<Option<Position>, Reason> {
+        let [lon, lat, accuracy_m] = ["lon", "lat", "accuracy_m"].map(|name| format!("{place}.{name}"));
+        match (self.number(&lon, input)?, self.number(&lat, input)?) {
             (None, None) => Ok(None),
-            (Some(_), None) => Err(self.naming(check::missing("position.lat"))),
-            (None, Some(_)) => Err(self.naming(check::missing("position.lon"))),
+            (Some(_), None) => Err(self.naming(check::missing(&lat))),
+            (None, Some(_)) => Err(self.naming(check::missing(&lon))),
             (Some(lon), Some(lat)) => {
-                let accuracy_m = self.number("position.accuracy_m", input)?.map(|metres| metres as f32);
+                let accuracy_m = self.number(&accuracy_m, input)?.map(|metres| metres as f32);
                 Ok(Some(Position { lon, lat, accuracy_m }))
             }
         }
@@ -133,7 +134,7 @@ impl Mapping {
         let confidence = self.number("video.confidence", input)?;
         Ok(Some(VideoEvidence {
             camera,
-            target: None,
+            target: self.position("video.target", input)?,
             confidence: confidence.ok_or_else(|| self.naming(check::missing("video.confidence")))?,
             algorithm: self.required("video.algorithm", input)?,
             track: self.text("video.track", input)?,

@@ -5,11 +5,12 @@ use super::{
     field::{Field, Piece, Shape, Source},
     path::Path,
     unit::{Scale, conversion},
-    when::TimeFormat,
+    when::{ClockChange, TimeFormat},
 };
 use crate::{
     crs::Crs,
-    decode::{channel_of, class_kind_of},
+    decode::{channel_of, check, class_kind_of},
+    reject::Reason,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -25,7 +26,11 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) columns: Vec<String>,
     #[serde(default)]
+    pub(super) delimiter: Option<char>,
+    #[serde(default)]
     pub(super) zone: Option<String>,
+    #[serde(default)]
+    pub(super) clock_change: ClockChange,
     #[serde(default)]
     pub(super) crs: Option<Crs>,
     pub(super) fields: toml::Table,
@@ -44,6 +49,7 @@ struct Written {
     required: bool,
     time: Option<String>,
     zone: Option<String>,
+    clock_change: Option<ClockChange>,
     multiply: Option<f64>,
     add: Option<f64>,
     unit: Option<String>,
@@ -87,6 +93,9 @@ fn known(target: Target) -> &'static [(&'static str, Kind, bool)] {
             ("reporter_ref", Text, false),
             ("external_id", Text, false),
             ("video.camera", Text, false),
+            ("video.target.lon", Number, false),
+            ("video.target.lat", Number, false),
+            ("video.target.accuracy_m", Number, false),
             ("video.confidence", Number, false),
             ("video.algorithm", Text, false),
             ("video.track", Text, false),
@@ -103,17 +112,10 @@ enum Kind {
 
 /// Compiles the fields of a document; the error is its place and a sentence.
 pub(super) fn compile(document: &Document) -> Result<BTreeMap<String, Field>, (String, String)> {
+    check_rows(document).map_err(|(place, detail)| (place.to_owned(), detail))?;
     let mut fields = BTreeMap::new();
     for (name, value) in &document.fields {
-        let group = matches!(name.as_str(), "position" | "class" | "video" | "values" | "attributes");
-        match value {
-            toml::Value::Table(entries) if group => {
-                for (entry, value) in entries {
-                    add(document, &mut fields, format!("{name}.{entry}"), value)?;
-                }
-            }
-            _ => add(document, &mut fields, name.clone(), value)?,
-        }
+        add_all(document, &mut fields, name.clone(), value)?;
     }
     for (name, _, required) in known(document.target) {
         match fields.get_mut(*name) {
@@ -122,14 +124,56 @@ pub(super) fn compile(document: &Document) -> Result<BTreeMap<String, Field>, (S
             None => {}
         }
     }
-    if fields.contains_key("position.lon") != fields.contains_key("position.lat") {
-        return Err(("fields.position".to_owned(), "`lon` and `lat` go together".to_owned()));
+    go_together(&fields)?;
+    Ok(fields)
+}
+
+/// What only rows have.
+fn check_rows(document: &Document) -> Result<(), Fault> {
+    match document.delimiter {
+        Some(c) if !c.is_ascii() || matches!(c, '"' | '\r' | '\n') => {
+            return Err(("delimiter", "must be one ASCII character, and no quote".to_owned()));
+        }
+        _ => {}
     }
-    let video = ["video.camera", "video.confidence", "video.algorithm"].map(|name| fields.contains_key(name));
-    if video.contains(&true) && video.contains(&false) {
+    if document.format == Format::Json && document.delimiter.is_some() {
+        return Err(("delimiter", "only fits format = \"csv\"".to_owned()));
+    }
+    if document.format == Format::Json && !document.columns.is_empty() {
+        return Err(("columns", "only fit format = \"csv\"".to_owned()));
+    }
+    Ok(())
+}
+
+fn go_together(fields: &BTreeMap<String, Field>) -> Result<(), (String, String)> {
+    for place in ["position", "video.target"] {
+        let has = |name: &str| fields.contains_key(&format!("{place}.{name}"));
+        if has("lon") != has("lat") || (has("accuracy_m") && !has("lon")) {
+            return Err((format!("fields.{place}"), "`lon` and `lat` go together".to_owned()));
+        }
+    }
+    let video = ["camera", "confidence", "algorithm"].map(|name| fields.contains_key(&format!("video.{name}")));
+    let any = fields.keys().any(|name| name.starts_with("video."));
+    if any && video.contains(&false) {
         return Err(("fields.video".to_owned(), "`camera`, `confidence` and `algorithm` go together".to_owned()));
     }
-    Ok(fields)
+    Ok(())
+}
+
+/// Adds a field, or every field of a group.
+fn add_all(
+    document: &Document,
+    fields: &mut BTreeMap<String, Field>,
+    name: String,
+    value: &toml::Value,
+) -> Result<(), (String, String)> {
+    let group = matches!(name.as_str(), "position" | "class" | "video" | "video.target" | "values" | "attributes");
+    match value {
+        toml::Value::Table(entries) if group => {
+            entries.iter().try_for_each(|(entry, value)| add_all(document, fields, format!("{name}.{entry}"), value))
+        }
+        _ => add(document, fields, name, value),
+    }
 }
 
 fn add(
@@ -148,6 +192,9 @@ fn add(
         }
         _ => return Err((place, "is neither a path nor a table".to_owned())),
     };
+    if let Some((_, entry)) = name.split_once('.').filter(|(group, _)| matches!(*group, "values" | "attributes")) {
+        check::name(&name, entry).map_err(|reason| (place.clone(), reason.detail))?;
+    }
     let under = |(part, detail): (&str, String)| {
         (if part.is_empty() { place.clone() } else { format!("{place}.{part}") }, detail)
     };
@@ -198,11 +245,17 @@ fn field(document: &Document, name: &str, kind: Kind, written: &Written) -> Resu
 
 /// Whether a text the mapping itself supplies fits its field.
 fn allowed(name: &str, shape: &Shape, text: &str) -> Result<(), String> {
-    let fits = match (name, shape) {
-        ("channel", _) => channel_of(text).is_some(),
-        ("class.kind", _) => class_kind_of(text).is_some(),
-        ("crs", _) => Crs::parse(text).is_some(),
-        (_, shape) => return shape.check(text),
+    let said = |result: Result<(), Reason>| result.map_err(|reason| reason.detail);
+    let fits = match name {
+        "channel" => channel_of(text).is_some(),
+        "class.kind" => class_kind_of(text).is_some(),
+        "crs" => Crs::parse(text).is_some(),
+        "kind" => return said(check::kind(text)),
+        "class.catalogue" | "class.code" => return said(check::line(name, text, check::MAX_NAME)),
+        "description" => return said(check::longest(name, text, check::MAX_DESCRIPTION)),
+        _ if name.starts_with("attributes.") => return said(check::longest(name, text, check::MAX_ATTRIBUTE)),
+        _ if matches!(shape, Shape::Text) => return said(check::line(name, text, check::MAX_ID)),
+        _ => return shape.check(text),
     };
     if fits { Ok(()) } else { Err(format!("`{text}` is not a {name}")) }
 }
@@ -249,18 +302,19 @@ fn plain(value: &toml::Value) -> Result<String, String> {
 
 fn shape(document: &Document, kind: Kind, written: &Written) -> Result<Shape, Fault> {
     let scaled = written.multiply.is_some() || written.add.is_some();
-    let timed = written.time.is_some() || written.zone.is_some();
+    let timed = written.time.is_some() || written.zone.is_some() || written.clock_change.is_some();
     if kind != Kind::Number && (scaled || written.unit.is_some()) {
         return Err(("", "`multiply`, `add` and `unit` only fit numbers".to_owned()));
     }
     if kind != Kind::Time && timed {
-        return Err(("", "`time` and `zone` only fit `time`".to_owned()));
+        return Err(("", "`time`, `zone` and `clock_change` only fit `time`".to_owned()));
     }
     match kind {
         Kind::Text => Ok(Shape::Text),
         Kind::Time => {
             let zone = written.zone.as_deref().or(document.zone.as_deref());
-            TimeFormat::new(written.time.as_deref().unwrap_or("rfc3339"), zone).map(Shape::Time)
+            let clock_change = written.clock_change.unwrap_or(document.clock_change);
+            TimeFormat::new(written.time.as_deref().unwrap_or("rfc3339"), zone, clock_change).map(Shape::Time)
         }
         Kind::Number => match &written.unit {
             Some(_) if scaled => Err(("unit", "and `multiply` or `add` exclude each other".to_owned())),

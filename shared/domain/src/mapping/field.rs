@@ -87,7 +87,7 @@ impl Field {
         Reason::new(code, ours, format!("{from}{detail}"))
     }
 
-    fn found<'a>(&'a self, input: Input<'a>) -> Result<Option<Cow<'a, str>>, &'static str> {
+    fn found<'a>(&'a self, input: Input<'a>) -> Result<Option<Cow<'a, str>>, String> {
         match &self.source {
             Source::Constant(text) => Ok(Some(Cow::Borrowed(text))),
             Source::Paths(paths) => {
@@ -116,9 +116,7 @@ impl Field {
 
     /// Its text after table and default; `ours` is the contract's name.
     pub(super) fn text<'a>(&'a self, ours: &str, input: Input<'a>) -> Result<Option<Cow<'a, str>>, Reason> {
-        let found = self.found(input);
-        let found =
-            found.map_err(|sort| self.reason(Code::WrongType, ours, &format!("is {sort}, not a plain value")))?;
+        let found = self.found(input).map_err(|why| self.reason(Code::WrongType, ours, &why))?;
         let Some(found) = found else {
             let default = self.default.as_deref().map(Cow::Borrowed);
             if default.is_none() && self.required {

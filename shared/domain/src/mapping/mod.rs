@@ -4,7 +4,9 @@
 //! ```toml
 //! target = "reports"                 # or "observations"
 //! format = "csv"                     # or "json"
+//! # delimiter = ";"                  # of CSV; a comma when missing
 //! zone = "America/Los_Angeles"       # of local times, unless a field says otherwise
+//! # clock_change = "reject"          # refuses local times the clocks skipped or showed twice; else see `MAP-1`
 //! [fields]
 //! id = "srnumber"                    # a column; in JSON a path such as `device.readings[0].id`
 //! time = { from = "createddate", time = "%m/%d/%y %H:%M" }   # or rfc3339, epoch_s, epoch_ms
@@ -15,9 +17,10 @@
 //! # and for numbers unit = "m/s to km/h", or multiply and add
 //! ```
 //!
-//! Texts are trimmed; an empty one, null and a missing one are the same: nothing. A reason names our field as `field` and
-//! the integrator's in its sentence. `MAP-1` (local times) stands in `when`. What a mapping makes is held to the same
-//! limits as any message.
+//! Texts are trimmed; an empty one, null and a missing one are the same: nothing. What stands where something else should
+//! (a list for a number, a text on the way to a field, a key that stands twice) is refused. A reason names our field as
+//! `field` and the integrator's in its sentence. `MAP-1`: a local time the clocks show twice is the first of the two, one
+//! they skip is as much later as they were moved. What a mapping makes is held to the same limits as any message.
 
 mod build;
 mod document;
@@ -97,6 +100,7 @@ pub struct Mapping {
     format: Format,
     file: Option<String>,
     columns: csv::StringRecord,
+    delimiter: u8,
     crs: Option<Crs>,
     fields: BTreeMap<String, Field>,
 }
@@ -133,6 +137,7 @@ impl Mapping {
             format: document.format,
             file: document.file,
             columns: document.columns.into(),
+            delimiter: document.delimiter.and_then(|c| u8::try_from(c).ok()).unwrap_or(b','),
             crs: document.crs,
             fields,
         };
@@ -167,12 +172,35 @@ impl Mapping {
         self.crs.unwrap_or_default()
     }
 
-    /// Whether a CSV header holds every column the mapping looks at.
+    /// The same mapping for a sender whose positions are in another system where the mapping says nothing.
+    #[must_use]
+    pub fn with_default_crs(mut self, crs: Crs) -> Self {
+        self.crs = Some(self.crs.unwrap_or(crs));
+        self
+    }
+
+    /// What stands between the cells of a row.
+    pub fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    /// Whether messages of a topic can be read: rows have no header there, so the mapping must name their columns.
+    pub fn check_for_topic(&self) -> Result<(), MappingError> {
+        if self.format == Format::Json || !self.columns.is_empty() {
+            return Ok(());
+        }
+        let detail = "are needed to read the rows of a topic, which have no header".to_owned();
+        Err(MappingError { name: self.name.clone(), place: "columns".to_owned(), detail })
+    }
+
+    /// Whether a CSV header holds every column the mapping looks at, once.
     pub fn check_header(&self, header: &csv::StringRecord) -> Result<(), MappingError> {
         for (ours, field) in &self.fields {
             for path in field.paths() {
-                if !header.iter().any(|name| name == path.text()) {
-                    let detail = format!("there is no column `{}`", path.text());
+                let found = header.iter().filter(|name| *name == path.text()).count();
+                if found != 1 {
+                    let many = if found == 0 { "is no" } else { "is more than one" };
+                    let detail = format!("there {many} column `{}`", path.text());
                     return Err(MappingError { name: self.name.clone(), place: format!("fields.{ours}"), detail });
                 }
             }
@@ -215,7 +243,9 @@ impl Mapping {
         if self.columns.is_empty() {
             return Err(format!("mapping {} names no `columns`, so a message of one row cannot be read", self.name));
         }
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let mut builder = csv::ReaderBuilder::new();
+        builder.has_headers(false).flexible(true).delimiter(self.delimiter);
+        let mut reader = builder.from_reader(text.as_bytes());
         let mut rows = reader.records();
         let row = rows.next().and_then(Result::ok).ok_or("not a CSV row")?;
         if rows.next().is_some() {

@@ -70,19 +70,30 @@ impl Path {
     }
 
     /// The text found there, trimmed; `None` when there is nothing, null or an empty text. Numbers keep their digits.
-    /// An object or a list is an error: what it is.
-    pub(super) fn find<'a>(&self, input: Input<'a>) -> Result<Option<Cow<'a, str>>, &'static str> {
+    /// Whatever else stands there, or on the way there, is an error: what it is.
+    pub(super) fn find<'a>(&self, input: Input<'a>) -> Result<Option<Cow<'a, str>>, String> {
         let found = match input {
             Input::Csv(row) => row.get(&self.text).map(Cow::Borrowed),
-            Input::Json(root) => match self.steps.iter().try_fold(root, |node, step| step.of(node)) {
+            Input::Json(root) => match self.reach(root)? {
                 None | Some(Node::Null) => None,
                 Some(Node::Text(text)) => Some(Cow::Borrowed(text.as_ref())),
                 Some(Node::Number(digits)) => Some(Cow::Borrowed(*digits)),
                 Some(Node::Bool(yes)) => Some(Cow::Borrowed(if *yes { "true" } else { "false" })),
-                Some(other) => return Err(other.sort()),
+                Some(other) => return Err(format!("is {}, not a plain value", other.sort())),
             },
         };
         Ok(found.map(trimmed).filter(|text| !text.is_empty()))
+    }
+
+    fn reach<'a>(&self, root: &'a Node<'a>) -> Result<Option<&'a Node<'a>>, String> {
+        let mut node = root;
+        for step in &self.steps {
+            match step.of(node)? {
+                Some(next) => node = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(node))
     }
 }
 
@@ -94,13 +105,21 @@ fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 impl Step {
-    fn of<'a>(&self, node: &'a Node<'a>) -> Option<&'a Node<'a>> {
+    /// One step down; `None` where nothing is, or where null or an empty text stands for what is not there.
+    fn of<'a>(&self, node: &'a Node<'a>) -> Result<Option<&'a Node<'a>>, String> {
         match (self, node) {
             (Self::Key(key), Node::Object(entries)) => {
-                entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
+                let mut found = entries.iter().filter(|(name, _)| name == key).map(|(_, node)| node);
+                match (found.next(), found.next()) {
+                    (_, Some(_)) => Err(format!("`{key}` stands twice")),
+                    (found, None) => Ok(found),
+                }
             }
-            (Self::Index(index), Node::List(items)) => items.get(*index),
-            _ => None,
+            (Self::Index(index), Node::List(items)) => Ok(items.get(*index)),
+            (_, Node::Null) => Ok(None),
+            (_, Node::Text(text)) if text.trim().is_empty() => Ok(None),
+            (Self::Key(key), other) => Err(format!("`{key}` is looked for in {}", other.sort())),
+            (Self::Index(index), other) => Err(format!("`[{index}]` is looked for in {}", other.sort())),
         }
     }
 }
@@ -111,17 +130,28 @@ mod tests {
 
     #[test]
     fn paths_reach_into_json() {
-        let root = crate::json::parse(r#"{"a":{"b":[{"c":" x "},7.50]},"d.e":true,"n":null,"s":""}"#).expect("JSON");
+        let text =
+            r#"{"a":{"b":[{"c":" x "},7.50]},"d.e":true,"n":null,"s":"","t":1,"u":{"v":1,"v":2},"t2":{"w":1},"t2":{}}"#;
+        let root = crate::json::parse(text).expect("JSON");
         let at = |text: &str| {
             Path::json(text).expect("path").find(Input::Json(&root)).map(|found| found.map(Cow::into_owned))
         };
         assert_eq!(at("a.b[0].c"), Ok(Some("x".to_owned())));
         assert_eq!(at("a.b[1]"), Ok(Some("7.50".to_owned())));
         assert_eq!(at("\"d.e\""), Ok(Some("true".to_owned())));
-        for missing in ["n", "s", "a.b[2]", "a.c", "d.e", "a.b[0].c.x", "a[0]"] {
+        for missing in ["n", "s", "a.b[2]", "a.c", "d.e", "n.x", "n[0]", "s.x", "x.y[3].z"] {
             assert_eq!(at(missing), Ok(None), "{missing}");
         }
-        assert_eq!(at("a.b"), Err("a list"));
+        for (odd, said) in [
+            ("a.b", "is a list, not a plain value"),
+            ("a.b[0].c.x", "`x` is looked for in a text"),
+            ("a[0]", "`[0]` is looked for in an object"),
+            ("t.x", "`x` is looked for in a number"),
+            ("u.v", "`v` stands twice"),
+            ("t2.w", "`t2` stands twice"),
+        ] {
+            assert_eq!(at(odd), Err(said.to_owned()), "{odd}");
+        }
     }
 
     #[test]

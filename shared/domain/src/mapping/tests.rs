@@ -74,6 +74,22 @@ fn reasons_name_both_fields() {
     assert_eq!(said(half), expect(Code::MissingField, "position.lat", "from `dev.pos[1]`: is required"));
     let far = r#"{"ts":"2026-11-23 18:00:00","dev":{"id":7,"pos":[121.5,95]}}"#;
     assert_eq!(said(far), expect(Code::InvalidPosition, "position.lat", "from `dev.pos[1]`: 95 lies outside ±90"));
+    assert_eq!(
+        said(r#"{"ts":"2026-11-23 18:00:00","dev":"lamp 7"}"#),
+        expect(Code::WrongType, "source", "from `dev.id`: `id` is looked for in a text")
+    );
+    assert_eq!(
+        said(r#"{"ts":"2026-11-23 18:00:00","dev":{"id":7,"id":8}}"#),
+        expect(Code::WrongType, "source", "from `dev.id`: `id` stands twice")
+    );
+    assert_eq!(
+        said(&with(r#""d":{"PM2_5":1e400}"#)),
+        expect(Code::WrongType, "values.pm25", "from `d.PM2_5`: `1e400` is not a number")
+    );
+    assert_eq!(
+        said(&with(r#""d":{"PM2_5":1e11}"#)),
+        expect(Code::InvalidValue, "values.pm25", "from `d.PM2_5`: 100000000000000 is beyond ±1000000000000")
+    );
     assert_eq!(reason("[1]").code, Code::WrongType);
     assert_eq!(reason("{").code, Code::Malformed);
 }
@@ -100,6 +116,57 @@ fn a_mapped_topic_of_rows_becomes_reports() {
     assert_eq!(detail(b"17,1577865900,x"), "has 3 cells; the mapping names 5 columns");
     assert_eq!(detail(b"1,1,x,,\n2,1,x,,"), "holds more than one row");
     assert_eq!(detail(b"1,1,x,200,1"), "from `lon`: 200 lies outside ±180");
+    assert_eq!(decoder.report(b"1,1,\xff,1,1").expect_err("rejected").code, Code::NotUtf8);
+    assert_eq!(
+        decoder.observation(b"1,1,x,1,1").expect_err("rejected").detail,
+        "this topic holds reports, not observations"
+    );
+    let semicolons = ROWS.replace("format = \"csv\"", "format = \"csv\"\ndelimiter = \";\"");
+    let decoder = Decoder::mapped(Mapping::parse(&semicolons, "rows.toml").expect("mapping"));
+    assert_eq!(decoder.report(b"17;1;noise, loud;;").expect("mapped").class.code, "noise, loud");
+}
+
+/// The engine is one: a file played by `replay` and the same messages in a topic become the same, or fail the same.
+#[test]
+fn files_and_topics_are_read_alike() {
+    let mapping = Mapping::parse(SENSOR, "sensor.toml").expect("mapping");
+    let decoder = Decoder::mapped(mapping.clone());
+    for message in [
+        r#"{"ts":"2026-11-23 18:00:00","seq":1,"dev":{"id":7,"pos":["121.5",31.25]},"d":{"PM2_5":0.035,"tempF":212,"st":0}}"#,
+        r#"{"ts":"2026-11-23 18:00:00","dev":{"id":7},"d":{"PM2_5":[]}}"#,
+        r#"{"ts":"yesterday","dev":{"id":7}}"#,
+        r#"{"ts":"2026-11-23 18:00:00","dev":{"id":7,"pos":[1,91]}}"#,
+        "{",
+        "",
+    ] {
+        let file = mapping.map_json(message.as_bytes()).map(|mapped| {
+            let written = match mapped {
+                Mapped::Observation(observation) => serde_json::to_vec(&observation),
+                Mapped::Report(report) => serde_json::to_vec(&report),
+            };
+            written.expect("JSON")
+        });
+        let again = Decoder::observations();
+        let replayed = match &file {
+            Ok(sent) => again.observation(sent),
+            Err(reason) => Err(reason.clone()),
+        };
+        assert_eq!(replayed, decoder.observation(message.as_bytes()), "{message}");
+    }
+}
+
+#[test]
+fn a_camera_names_its_target() {
+    let video = ROWS.replace("[\"nr\", \"when\", \"what\",", "[\"nr\", \"when\", \"what\", \"x\", \"y\", \"sure\",")
+        + "video = { camera = { const = \"cam-1\" }, confidence = \"sure\", algorithm = { const = \"a1\" }, target = { lon = \"x\", lat = \"y\" } }\n";
+    let decoder = Decoder::mapped(Mapping::parse(&video, "rows.toml").expect("mapping"));
+    let report = decoder.report(b"1,1,smoke,121.5,31.5,0.9,,").expect("mapped");
+    let target = report.video.and_then(|video| video.target).map(|at| (at.lon, at.lat));
+    assert_eq!(target, Some((121.5, 31.5)));
+    let half = decoder.report(b"1,1,smoke,121.5,,0.9,,").expect_err("rejected");
+    assert_eq!((half.field.as_str(), half.detail.as_str()), ("video.target.lat", "from `y`: is required"));
+    let far = decoder.report(b"1,1,smoke,121.5,95,0.9,,").expect_err("rejected");
+    assert_eq!((far.field.as_str(), far.detail.as_str()), ("video.target.lat", "from `y`: 95 lies outside ±90"));
 }
 
 #[test]
@@ -142,12 +209,29 @@ fn faults_of_a_document_name_their_place() {
     );
     assert_eq!(
         fault("zone =", "zones ="),
-        "line 4: unknown field `zones`, expected one of `target`, `format`, `file`, `columns`, `zone`, `crs`, `fields`"
+        "line 4: unknown field `zones`, expected one of `target`, `format`, `file`, `columns`, `delimiter`, `zone`, `clock_change`, `crs`, `fields`"
     );
+    assert_eq!(
+        fault("const = \"air\"", "const = \"Air Station\""),
+        "fields.kind: `Air Station` holds more than a-z, 0-9, `_`, `.` and `-`"
+    );
+    assert_eq!(
+        fault("values.battery", &format!("values.{}", "b".repeat(65))),
+        format!("fields.values.{}: its name is 65 bytes long; at most 64 are allowed", "b".repeat(65))
+    );
+    assert_eq!(fault("%Y-%m-%d %H:%M:%S", "%H:%M:%S"), "fields.time.time: `%H:%M:%S`: does not say which day it is");
+    assert_eq!(fault("zone =", "columns = [\"a\"]\nzone ="), "columns: only fit format = \"csv\"");
+    assert_eq!(fault("zone =", "delimiter = \";\"\nzone ="), "delimiter: only fits format = \"csv\"");
     assert!(fault("default = 100", "defaults = 100").starts_with("fields.values.battery: unknown field `defaults`"));
     let reports = ROWS.replace("\"hotline\"", "\"telegraph\"");
     let error = Mapping::parse(&reports, "m.toml").expect_err("faulty");
     assert_eq!(error.to_string(), "mapping m.toml: fields.channel: `telegraph` is not a channel");
     let error = Mapping::parse(&ROWS.replace("\"what\",", ""), "m.toml").expect_err("faulty");
     assert_eq!(error.to_string(), "mapping m.toml: fields.class.code: there is no column `what`");
+    let error = Mapping::parse(&ROWS.replace("\"lat\"]", "\"lat\", \"what\"]"), "m.toml").expect_err("faulty");
+    assert_eq!(error.to_string(), "mapping m.toml: fields.class.code: there is more than one column `what`");
+    let bare =
+        Mapping::parse(&ROWS.replace("columns =", "# columns ="), "m.toml").expect("fine for files with a header");
+    let error = bare.check_for_topic().expect_err("not for a topic");
+    assert!(error.to_string().starts_with("mapping m.toml: columns: are needed"), "{error}");
 }

@@ -1,10 +1,26 @@
 //! Times as integrators write them.
 //!
 //! `MAP-1` a local time that a zone's clocks show twice (autumn) is the first of the two; one they skip (spring) is as much
-//! later as the clocks were moved.
+//! later as the clocks were moved. Where `clock_change = "reject"` stands, both are refused with that reason instead.
 
-use crate::time::rfc3339;
-use jiff::{civil, fmt::strtime::BrokenDownTime, tz::TimeZone};
+use crate::time::{rfc3339, zone};
+use jiff::{
+    civil,
+    fmt::strtime::{self, BrokenDownTime},
+    tz::{AmbiguousOffset, TimeZone},
+};
+use serde::Deserialize;
+
+/// What is done with a local time that has no one meaning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ClockChange {
+    /// `MAP-1`.
+    #[default]
+    Shift,
+    /// Refused.
+    Reject,
+}
 
 /// How a time is written.
 #[derive(Clone, Debug)]
@@ -15,12 +31,25 @@ pub(super) enum TimeFormat {
     /// A `strptime` pattern that holds the offset or the moment itself.
     Moment(String),
     /// A `strptime` pattern of local time, and its zone. Without hours it is the day's first moment.
-    Local(String, TimeZone),
+    Local(Local),
+}
+
+/// Local time of a zone.
+#[derive(Clone, Debug)]
+pub(super) struct Local {
+    pattern: String,
+    zone_name: String,
+    zone: TimeZone,
+    clock_change: ClockChange,
 }
 
 impl TimeFormat {
     /// Reads a format and its zone; the error names the place (`time` or `zone`) and what is wrong.
-    pub(super) fn new(format: &str, zone: Option<&str>) -> Result<Self, (&'static str, String)> {
+    pub(super) fn new(
+        format: &str,
+        zone_name: Option<&str>,
+        clock_change: ClockChange,
+    ) -> Result<Self, (&'static str, String)> {
         match format {
             "rfc3339" => return Ok(Self::Rfc3339),
             "epoch_s" => return Ok(Self::EpochSeconds),
@@ -32,17 +61,33 @@ impl TimeFormat {
                 format!("`{format}` is none of rfc3339, epoch_s, epoch_ms, nor a pattern such as `%Y-%m-%d %H:%M`");
             return Err(("time", detail));
         }
-        let sample = civil::date(2026, 11, 23).at(10, 20, 30, 0);
-        let sample = TimeZone::UTC.to_zoned_datetime(sample).map_err(|error| ("time", error.to_string()))?;
-        jiff::fmt::strtime::format(format, &sample).map_err(|error| ("time", format!("`{format}`: {error}")))?;
-        if ["%z", "%:z", "%s", "%Q", "%:Q"].iter().any(|directive| format.contains(directive)) {
-            return Ok(Self::Moment(format.to_owned()));
-        }
-        let Some(zone) = zone else {
-            return Err(("zone", format!("`{format}` is local time: say in which zone")));
+        let pattern = format.to_owned();
+        let read = if ["%z", "%:z", "%s", "%Q", "%:Q"].iter().any(|directive| format.contains(directive)) {
+            Self::Moment(pattern)
+        } else {
+            let Some(name) = zone_name else {
+                return Err(("zone", format!("`{format}` is local time: say in which zone")));
+            };
+            let zone = zone(name).ok_or_else(|| ("zone", format!("unknown time zone `{name}`")))?;
+            Self::Local(Local { pattern, zone_name: name.to_owned(), zone, clock_change })
         };
-        let zone = TimeZone::get(zone).map_err(|_| ("zone", format!("unknown time zone `{zone}`")))?;
-        Ok(Self::Local(format.to_owned(), zone))
+        read.try_out(format).map_err(|why| ("time", format!("`{format}`: {why}")))?;
+        Ok(read)
+    }
+
+    /// Whether a pattern says enough: an evening is written with it and read again.
+    fn try_out(&self, pattern: &str) -> Result<(), String> {
+        let evening = civil::date(2026, 11, 23).at(22, 20, 30, 0);
+        let evening = TimeZone::UTC.to_zoned_datetime(evening).map_err(|error| error.to_string())?;
+        let text = strtime::format(pattern, &evening).map_err(|error| error.to_string())?;
+        let parts = BrokenDownTime::parse(pattern, &text).map_err(|error| error.to_string())?;
+        self.read(&text).map_err(|_| "does not say which day it is".to_owned())?;
+        match parts.hour() {
+            Some(hour) if hour != 22 && matches!(self, Self::Local(_)) => {
+                Err("`%I` needs `%p` to tell morning from evening".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Epoch milliseconds, or what is wrong.
@@ -52,12 +97,13 @@ impl TimeFormat {
             Self::Rfc3339 => rfc3339(text).ok_or_else(|| unreadable("an RFC 3339 time")),
             Self::EpochMilliseconds => text.parse().map_err(|_| unreadable("a whole number of milliseconds")),
             Self::EpochSeconds => seconds(text).ok_or_else(|| unreadable("a number of seconds")),
-            Self::Moment(format) => {
-                let parsed = BrokenDownTime::parse(format, text).and_then(|parts| parts.to_timestamp());
-                parsed.map(|moment| moment.as_millisecond()).map_err(|_| unreadable(&format!("written as `{format}`")))
+            Self::Moment(pattern) => {
+                let parsed = BrokenDownTime::parse(pattern, text).and_then(|parts| parts.to_timestamp());
+                parsed.map(|moment| moment.as_millisecond()).map_err(|_| unreadable(&format!("written as `{pattern}`")))
             }
-            Self::Local(format, zone) => {
-                local(format, zone, text).ok_or_else(|| unreadable(&format!("written as `{format}`")))
+            Self::Local(local) => {
+                let time = local.time(text).ok_or_else(|| unreadable(&format!("written as `{}`", local.pattern)))?;
+                local.moment(time).map_err(|why| format!("`{text}` {why}"))
             }
         }
     }
@@ -73,20 +119,39 @@ fn seconds(text: &str) -> Option<i64> {
     whole.parse::<i64>().ok()?.checked_mul(1000)?.checked_add(ms.parse().ok()?)
 }
 
-fn local(format: &str, zone: &TimeZone, text: &str) -> Option<i64> {
-    let parts = BrokenDownTime::parse(format, text).ok()?;
-    let date = parts.to_date().ok()?;
-    let time = if parts.hour().is_some() { parts.to_time().ok()? } else { civil::Time::midnight() };
-    let moment = zone.to_ambiguous_timestamp(date.to_datetime(time)).compatible().ok()?;
-    Some(moment.as_millisecond())
+impl Local {
+    /// What the clock showed.
+    fn time(&self, text: &str) -> Option<civil::DateTime> {
+        let parts = BrokenDownTime::parse(&self.pattern, text).ok()?;
+        let date = parts.to_date().ok()?;
+        let time = if parts.hour().is_some() { parts.to_time().ok()? } else { civil::Time::midnight() };
+        Some(date.to_datetime(time))
+    }
+
+    /// When the clock showed it.
+    fn moment(&self, time: civil::DateTime) -> Result<i64, String> {
+        let moment = self.zone.to_ambiguous_timestamp(time);
+        if self.clock_change == ClockChange::Reject {
+            let zone = &self.zone_name;
+            match moment.offset() {
+                AmbiguousOffset::Unambiguous { .. } => {}
+                AmbiguousOffset::Gap { .. } => return Err(format!("was skipped by the clocks of {zone}")),
+                AmbiguousOffset::Fold { .. } => return Err(format!("was shown twice by the clocks of {zone}")),
+            }
+        }
+        let moment = moment.compatible().map_err(|_| "lies outside the years that can be read".to_owned())?;
+        Ok(moment.as_millisecond())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ZONE: Option<&str> = Some("America/Los_Angeles");
+
     fn read(format: &str, text: &str) -> Option<i64> {
-        TimeFormat::new(format, Some("America/Los_Angeles")).expect("format").read(text).ok()
+        TimeFormat::new(format, ZONE, ClockChange::Shift).expect("format").read(text).ok()
     }
 
     #[test]
@@ -101,6 +166,8 @@ mod tests {
             ("epoch_s", "1577865900.0009"),
             ("epoch_ms", "1577865900000"),
             ("%Y%m%dT%H%M%S%z", "20200101T000500-0800"),
+            ("%Y年%m月%d日 %H时%M分", "2020年01月01日 00时05分"),
+            ("%s", "1577865900"),
         ] {
             assert_eq!(read(format, text), midnight, "{format}");
         }
@@ -127,14 +194,33 @@ mod tests {
             "twice: the first"
         );
         assert_eq!(read("%Y-%m-%d %H:%M", "2024-03-10 02:30"), rfc3339("2024-03-10T03:30:00-07:00"), "skipped: later");
+        // A day that begins where the clocks skip an hour: Cairo, 2024-04-26, 00:00 was 01:00.
+        let cairo = TimeFormat::new("%Y-%m-%d", Some("Africa/Cairo"), ClockChange::Shift).expect("format");
+        assert_eq!(cairo.read("2024-04-26").ok(), rfc3339("2024-04-26T01:00:00+03:00"));
+    }
+
+    #[test]
+    fn or_they_are_refused_by_name() {
+        let strict = TimeFormat::new("%Y-%m-%d %H:%M", ZONE, ClockChange::Reject).expect("format");
+        let said = |text: &str| strict.read(text).expect_err("refused");
+        assert_eq!(said("2024-11-03 01:30"), "`2024-11-03 01:30` was shown twice by the clocks of America/Los_Angeles");
+        assert_eq!(said("2024-03-10 02:30"), "`2024-03-10 02:30` was skipped by the clocks of America/Los_Angeles");
+        assert_eq!(strict.read("2024-03-10 03:00").ok(), rfc3339("2024-03-10T03:00:00-07:00"));
+        assert_eq!(strict.read("2024-11-03 02:00").ok(), rfc3339("2024-11-03T02:00:00-08:00"));
     }
 
     #[test]
     fn bad_formats_are_named() {
-        let error = |format: &str, zone: Option<&str>| TimeFormat::new(format, zone).expect_err("bad");
+        let error =
+            |format: &str, zone: Option<&str>| TimeFormat::new(format, zone, ClockChange::Shift).expect_err("bad");
         assert_eq!(error("%Y-%m-%d", None).0, "zone");
         assert_eq!(error("%Y-%m-%d", Some("Mars/Base")), ("zone", "unknown time zone `Mars/Base`".to_owned()));
-        assert_eq!(error("ISO", None).0, "time");
-        assert_eq!(error("%Y-%!", None).0, "time");
+        assert_eq!(error("ISO", ZONE).0, "time");
+        assert_eq!(error("%Y-%!", ZONE).0, "time");
+        assert_eq!(error("%H:%M", ZONE), ("time", "`%H:%M`: does not say which day it is".to_owned()));
+        assert_eq!(error("%m/%d %H:%M", ZONE).0, "time");
+        assert_eq!(error("%H:%M %z", ZONE).0, "time");
+        let half = error("%Y-%m-%d %I:%M", ZONE);
+        assert_eq!(half, ("time", "`%Y-%m-%d %I:%M`: `%I` needs `%p` to tell morning from evening".to_owned()));
     }
 }

@@ -4,65 +4,119 @@ use super::{
     Condition, Rule,
     validity::{RuleError, validate, wrong},
 };
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The kinds of condition, by the field that holds them.
 const CONDITIONS: [&str; 2] = ["threshold", "fence"];
 
-type Fields = BTreeMap<String, Box<RawValue>>;
-
-/// Reads and checks a rule document (JSON). The error names the field.
+/// Reads and checks a rule document (JSON). The error names the field and, where a value has the wrong form, its line and
+/// column.
 pub fn read(text: &[u8]) -> Result<Rule, RuleError> {
-    let mut fields: Fields = match serde_json::from_slice(text) {
-        Ok(fields) => fields,
-        Err(error) => return wrong("", format!("is not a JSON object: {error}")),
-    };
+    let mut document = Document::of(text)?;
     let rule = Rule {
-        id: required(&mut fields, "id")?,
-        version: required(&mut fields, "version")?,
-        title: required(&mut fields, "title")?,
-        severity: required(&mut fields, "severity")?,
-        select: optional(&mut fields, "select")?.unwrap_or_default(),
-        condition: condition(&mut fields)?,
+        id: document.required("id")?,
+        version: document.required("version")?,
+        title: document.required("title")?,
+        severity: document.required("severity")?,
+        select: document.optional("select")?.unwrap_or_default(),
+        condition: condition(&mut document)?,
     };
-    if let Some(unknown) = fields.keys().next() {
+    if let Some(unknown) = document.fields.keys().next() {
         return wrong(unknown.clone(), "is not a field of a rule");
     }
     validate(&rule)?;
     Ok(rule)
 }
 
-fn condition(fields: &mut Fields) -> Result<Condition, RuleError> {
-    let present = |name: &&str| fields.contains_key(*name);
+fn condition(document: &mut Document<'_>) -> Result<Condition, RuleError> {
+    let present = |name: &&str| document.fields.contains_key(*name);
     let kinds: Vec<&str> = CONDITIONS.into_iter().filter(present).collect();
     match kinds.as_slice() {
-        ["threshold"] => required(fields, "threshold").map(Condition::Threshold),
-        ["fence"] => required(fields, "fence").map(Condition::Fence),
+        ["threshold"] => document.required("threshold").map(Condition::Threshold),
+        ["fence"] => document.required("fence").map(Condition::Fence),
         [] => wrong("", "has neither threshold nor fence"),
         _ => wrong("", "has more than one of threshold and fence"),
     }
 }
 
-fn required<T: DeserializeOwned>(fields: &mut Fields, name: &str) -> Result<T, RuleError> {
-    match optional(fields, name)? {
-        Some(value) => Ok(value),
-        None => wrong(name, "is missing"),
+/// A document whose fields are not read yet.
+struct Document<'a> {
+    text: &'a str,
+    fields: BTreeMap<String, &'a RawValue>,
+}
+
+impl<'a> Document<'a> {
+    fn of(text: &'a [u8]) -> Result<Self, RuleError> {
+        let text = match std::str::from_utf8(text) {
+            Ok(text) => text,
+            Err(error) => return wrong("", format!("is not UTF-8 at byte {}", error.valid_up_to())),
+        };
+        match serde_json::from_str::<Entries<'a>>(text) {
+            Ok(Entries { twice: Some(name), .. }) => wrong(name, "stands twice"),
+            Ok(Entries { fields, .. }) => Ok(Self { text, fields }),
+            Err(error) => wrong("", format!("is not a JSON object: {error}")),
+        }
+    }
+
+    fn required<T: Deserialize<'a>>(&mut self, name: &str) -> Result<T, RuleError> {
+        match self.optional(name)? {
+            Some(value) => Ok(value),
+            None => wrong(name, "is missing"),
+        }
+    }
+
+    fn optional<T: Deserialize<'a>>(&mut self, name: &str) -> Result<Option<T>, RuleError> {
+        let Some(raw) = self.fields.remove(name) else {
+            return Ok(None);
+        };
+        serde_json::from_str(raw.get()).or_else(|error| wrong(name, self.said(raw, &error)))
+    }
+
+    /// What a field's reader said, with the place counted from the document's begin instead of the field's.
+    fn said(&self, raw: &RawValue, error: &serde_json::Error) -> String {
+        let message = error.to_string();
+        let detail = message.split(" at line ").next().unwrap_or_default();
+        let begin = raw.get().as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
+        let before = self.text.get(..begin).unwrap_or_default();
+        let lines = before.matches('\n').count();
+        let column = before.rsplit('\n').next().map_or(0, str::len);
+        let column = if error.line() > 1 { error.column() } else { column + error.column() };
+        format!("{detail} (line {}, column {column})", lines + error.line())
     }
 }
 
-fn optional<T: DeserializeOwned>(fields: &mut Fields, name: &str) -> Result<Option<T>, RuleError> {
-    let Some(raw) = fields.remove(name) else {
-        return Ok(None);
-    };
-    match serde_json::from_str(raw.get()) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) => {
-            let message = error.to_string();
-            // The position counts from the field's own text, which would mislead.
-            let detail = message.split(" at line ").next().unwrap_or_default();
-            wrong(name, detail)
+/// The fields of an object by name, and one that stands twice.
+struct Entries<'a> {
+    fields: BTreeMap<String, &'a RawValue>,
+    twice: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+        let mut entries = Entries { fields: BTreeMap::new(), twice: None };
+        while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+            if entries.fields.insert(name.clone(), value).is_some() {
+                entries.twice = Some(name);
+            }
         }
+        Ok(entries)
     }
 }

@@ -7,33 +7,33 @@ use gridwarden_domain::{
 use serde::Deserialize;
 
 /// Path of the corpus.
-pub const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/malformed/cases.jsonl");
+pub(crate) const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/malformed/cases.jsonl");
 
 /// One malformed message.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Case {
-    pub name: String,
-    pub target: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) target: String,
     #[serde(default)]
-    pub payload: String,
+    pub(crate) payload: String,
     #[serde(default)]
-    pub base64: Option<String>,
+    pub(crate) base64: Option<String>,
     #[serde(default)]
-    pub content_type: Option<String>,
-    pub code: Code,
-    pub field: String,
+    pub(crate) content_type: Option<String>,
+    pub(crate) code: Code,
+    pub(crate) field: String,
     #[serde(default)]
-    pub detail: Option<String>,
-    pub schema: bool,
+    pub(crate) detail: Option<String>,
+    pub(crate) schema: bool,
 }
 
 impl Case {
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.base64.as_ref().map_or_else(|| self.payload.clone().into_bytes(), |text| from_base64(text))
     }
 
-    pub fn read(&self) -> Result<(), Reason> {
+    pub(crate) fn read(&self) -> Result<(), Reason> {
         decode::content_type(self.content_type.as_deref().map(str::as_bytes))?;
         match self.target.as_str() {
             "observation" => Decoder::observations().observation(&self.bytes()).map(|_| ()),
@@ -43,7 +43,7 @@ impl Case {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let text = std::fs::read_to_string(CASES).expect("corpus");
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }

@@ -68,12 +68,15 @@ impl Reader<'_> {
             Some(raw) => geometry::read(raw.as_raw_str())?,
             None => None,
         };
+        let level = self.level(properties)?;
+        let above = usize::from(level) + 1 < self.file.levels.len();
         match &polygons {
             Some(polygons) => odd.extend(geometry::check(polygons)?),
+            None if above => odd.push(Problem::new("geometry", "is missing; it will not be drawn")),
             None => odd.push(Problem::new("geometry", "is missing; nothing will be located in it")),
         }
         let area = Area {
-            level: self.level(properties)?,
+            level,
             name: Text { en: name, zh: name_zh },
             parent: text(properties, &fields.parent)?,
             code,
@@ -105,7 +108,8 @@ impl Reader<'_> {
         if let Ok(moment) = written.parse::<Timestamp>() {
             return Ok(Some(moment.as_millisecond()));
         }
-        let date = written.parse::<civil::Date>().ok();
+        // Only a date: a time without an offset would be read as midnight otherwise.
+        let date = (written.len() == 10).then(|| written.parse::<civil::Date>().ok()).flatten();
         let midnight = date.and_then(|date| date.to_zoned_datetime(self.zone.clone()).ok());
         match midnight {
             Some(midnight) => Ok(Some(midnight.timestamp().as_millisecond())),

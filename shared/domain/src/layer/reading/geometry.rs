@@ -88,6 +88,7 @@ pub(super) fn check(polygons: &Polygons) -> Result<Option<Problem>, Problem> {
     Ok(ring::flaw(&rings).map(|flaw| {
         let detail = match flaw {
             ring::Flaw::Empty => format!("{flaw}; nothing will be located in it"),
+            ring::Flaw::Wide(..) => format!("{flaw}; read as drawn"),
             _ => format!("{flaw}; read even-odd"),
         };
         Problem::new("geometry", detail)

@@ -1,6 +1,10 @@
 use super::*;
 use crate::{city::LayerFields, layer::Level, text::Text};
 
+fn read(file: &LayerFile, text: &str) -> Result<ReadLayer, LayerError> {
+    read_geojson(file, text, &TimeZone::UTC).map_err(|errors| errors[0].clone())
+}
+
 fn file(levels: &[&str]) -> LayerFile {
     let level = |id: &&str| Level { id: (*id).into(), name: Text::default() };
     LayerFile {
@@ -31,7 +35,7 @@ fn parents_nobody_describes_are_made() {
             r#""code":1,"name":"One","name_zh":"一","parent":"R","valid_from":"2026-01-01","valid_to":"2026-02-01T00:00:00Z""#,
         ),
     ]);
-    let (head, areas, warnings) = read_geojson(&file(&["region", "council"]), &text).unwrap();
+    let (head, areas, warnings) = read(&file(&["region", "council"]), &text).unwrap();
     assert_eq!(head.layer, "grid");
     assert!(warnings.is_empty(), "{warnings:?}");
     let codes: Vec<&str> = areas.iter().map(|area| area.code.as_str()).collect();
@@ -47,7 +51,7 @@ fn parents_nobody_describes_are_made() {
 fn a_date_is_midnight_in_the_city() {
     let text = collection(&[&feature(r#""code":"1","valid_from":"2026-01-01""#)]);
     let zone = TimeZone::get("Asia/Shanghai").unwrap();
-    let (_, areas, _) = read_geojson_in(&file(&["cell"]), &text, &zone).unwrap();
+    let (_, areas, _) = read_geojson(&file(&["cell"]), &text, &zone).unwrap();
     assert_eq!(areas[0].valid_from, Some(1_767_225_600_000 - 8 * 3_600_000));
 }
 
@@ -67,6 +71,10 @@ fn errors_name_file_feature_and_field() {
         (
             vec![feature(r#""code":"1","valid_from":"yesterday""#)],
             "layers/grid.geojson: feature 1 (code 1): valid_from: yesterday is neither",
+        ),
+        (
+            vec![feature(r#""code":"1","valid_from":"2026-01-01T10:00:00""#)],
+            "layers/grid.geojson: feature 1 (code 1): valid_from: 2026-01-01T10:00:00 is neither",
         ),
         (
             vec![feature(r#""code":"1","valid_from":"2026-01-02","valid_to":"2026-01-01""#)],
@@ -92,7 +100,7 @@ fn errors_name_file_feature_and_field() {
     ];
     for (features, expected) in cases {
         let features: Vec<&str> = features.iter().map(String::as_str).collect();
-        let error = read_geojson(&file(&["district", "cell"]), &collection(&features)).unwrap_err();
+        let error = read(&file(&["district", "cell"]), &collection(&features)).unwrap_err();
         assert!(error.to_string().starts_with(expected), "{error}");
         assert!(!error.to_string().contains('\n'), "{error}");
     }
@@ -101,7 +109,7 @@ fn errors_name_file_feature_and_field() {
 #[test]
 fn whole_files_that_are_something_else_are_refused() {
     let check = |text: &str, expected: &str| {
-        let error = read_geojson(&file(&["cell"]), text).unwrap_err().to_string();
+        let error = read(&file(&["cell"]), text).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     };
     check("[", "layers/grid.geojson: is not a GeoJSON FeatureCollection");
@@ -110,8 +118,39 @@ fn whole_files_that_are_something_else_are_refused() {
         r#"{"type":"FeatureCollection","crs":{"type":"name","properties":{"name":"EPSG:3857"}},"features":[]}"#,
         "layers/grid.geojson: crs: ",
     );
-    let none = read_geojson(&file(&[]), "{}").unwrap_err().to_string();
+    let none = read(&file(&[]), "{}").unwrap_err().to_string();
     assert!(none.contains("levels: layer grid has none"), "{none}");
+}
+
+#[test]
+fn every_feature_that_cannot_be_read_is_told_up_to_a_number() {
+    let good = feature(r#""code":"0""#);
+    let bad: Vec<String> = (0..50).map(|n| feature(&format!(r#""code":"c{n}","level":"yard""#))).collect();
+    let features: Vec<&str> = std::iter::once(&good).chain(&bad).map(String::as_str).collect();
+    let errors = read_geojson(&file(&["cell"]), &collection(&features), &TimeZone::UTC).unwrap_err();
+    let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), MAX_ERRORS + 1);
+    assert!(said[19].starts_with("layers/grid.geojson: feature 21 (code c19): level: yard"), "{said:?}");
+    assert_eq!(said[20], "layers/grid.geojson: features: 30 more cannot be read");
+}
+
+#[test]
+fn a_reference_system_is_known_by_its_whole_name() {
+    let with = |name: &str| {
+        let text = format!(
+            r#"{{"type":"FeatureCollection","crs":{{"type":"name","properties":{{"name":"{name}"}}}},"features":[{}]}}"#,
+            feature(r#""code":"1""#)
+        );
+        read(&file(&["cell"]), &text).map(|_| ()).map_err(|error| error.field)
+    };
+    for known in
+        ["urn:ogc:def:crs:OGC:1.3:CRS84", "urn:ogc:def:crs:EPSG::4326", "EPSG:4326", "urn:ogc:def:crs:EPSG::4490"]
+    {
+        assert_eq!(with(known), Ok(()), "{known}");
+    }
+    for other in ["EPSG:43260", "urn:ogc:def:crs:EPSG::3857", "GCJ-02", ""] {
+        assert_eq!(with(other), Err("crs".to_owned()), "{other}");
+    }
 }
 
 #[test]
@@ -119,24 +158,33 @@ fn odd_outlines_are_warnings() {
     let bow_tie =
         r#"{"properties":{"code":"1"},"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,1],[1,0],[0,1],[0,0]]]}}"#;
     let bare = r#"{"properties":{"code":"2"},"geometry":null}"#;
-    let (_, areas, warnings) = read_geojson(&file(&["district", "cell"]), &collection(&[bow_tie, bare])).unwrap();
+    let above = r#"{"properties":{"code":"d","level":"district"}}"#;
+    let uncut = r#"{"properties":{"code":"3","parent":"d"},"geometry":{"type":"Polygon","coordinates":[[[179,0],[-179,0],[-179,1],[179,1]]]}}"#;
+    let text = collection(&[bow_tie, bare, above, uncut]);
+    let (_, areas, warnings) = read(&file(&["district", "cell"]), &text).unwrap();
     let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-    assert_eq!(areas.len(), 2);
-    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    assert_eq!(areas.len(), 4);
+    assert_eq!(warnings.len(), 5, "{warnings:?}");
+    let uncut = "layers/grid.geojson: feature 4 (code 3): geometry: an edge goes from longitude";
+    assert!(
+        warnings[3].starts_with(uncut)
+            && warnings[3].ends_with("cut the outline where it passes the date line; read as drawn")
+    );
+    assert!(warnings[2].ends_with("is missing; it will not be drawn"));
     assert!(warnings[0].starts_with("layers/grid.geojson: feature 1 (code 1): geometry: the outline crosses itself near 0.500000, 0.500000; read even-odd"));
     assert!(warnings[1].contains("is missing; nothing will be located"));
-    assert!(warnings[2].contains("1 and 1 more name no area above"));
+    assert!(warnings[4].contains("1 and 1 more name no area above"));
 }
 
 #[test]
 fn the_version_depends_on_content_and_not_on_order() {
     let one = feature(r#""code":"1""#);
     let two = feature(r#""code":"2""#);
-    let read = |features: &[&str]| {
-        let (head, areas, _) = read_geojson(&file(&["cell"]), &collection(features)).unwrap();
+    let version = |features: &[&str]| {
+        let (head, areas, _) = read(&file(&["cell"]), &collection(features)).unwrap();
         crate::layer::version_of(&head, &areas)
     };
-    assert_eq!(read(&[&one, &two]), read(&[&two, &one]));
-    assert_ne!(read(&[&one, &two]), read(&[&one]));
-    assert_eq!(read(&[&one]).0.len(), 16);
+    assert_eq!(version(&[&one, &two]), version(&[&two, &one]));
+    assert_ne!(version(&[&one, &two]), version(&[&one]));
+    assert_eq!(version(&[&one]).0.len(), 16);
 }

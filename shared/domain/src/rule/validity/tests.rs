@@ -50,9 +50,35 @@ fn the_error_names_the_place() {
         let error = refused(condition);
         assert!(error.starts_with(expected), "{condition} gave: {error}");
     }
+    let twice = document(r#""threshold":{"value":"x","side":"above","level":1},"version":2"#);
+    assert_eq!(read(twice.as_bytes()).unwrap_err().to_string(), "version: stands twice");
+    assert_eq!(read(b"{\xff}").unwrap_err().to_string(), ": is not UTF-8 at byte 1");
     assert!(read(b"[1]").unwrap_err().to_string().contains("not a JSON object"));
     let no_title = r#"{"id":"a","version":1,"severity":"major","fence":{}}"#;
     assert_eq!(read(no_title.as_bytes()).unwrap_err().to_string(), "title: is missing");
+}
+
+#[test]
+fn a_value_of_the_wrong_form_is_named_by_line_and_column() {
+    let text = "{\n  \"id\": \"a\", \"version\": 1, \"title\": {\"en\": \"x\"}, \"severity\": \"worst\",\n  \"fence\": {\"on\": \"enter\", \"shape\": {\"polygon\": [[[0, 0], [1, 0],\n    [1, \"x\"]]]}}\n}";
+    let error = read(text.as_bytes()).unwrap_err().to_string();
+    assert!(
+        error.starts_with("severity: unknown variant `worst`") && error.ends_with("(line 2, column 68)"),
+        "{error}"
+    );
+    let error = read(text.replace("worst", "major").as_bytes()).unwrap_err().to_string();
+    assert!(
+        error.starts_with("fence: invalid type: string \"x\"") && error.ends_with("(line 4, column 11)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_outline_over_the_date_line_must_be_cut() {
+    let said = refused(r#""fence":{"on":"enter","shape":{"polygon":[[[179,0],[-179,0],[-179,1],[179,1]]]}}"#);
+    assert!(said.starts_with("fence.shape.polygon[0]: an edge goes from longitude"), "{said}");
+    let cut = r#""fence":{"on":"enter","shape":{"polygon":[[[179,0],[180,0],[180,1],[179,1]],[[-180,0],[-179,0],[-179,1],[-180,1]]]}}"#;
+    assert!(read(document(cut).as_bytes()).is_ok());
 }
 
 #[test]
