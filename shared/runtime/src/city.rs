@@ -71,6 +71,19 @@ impl Findings {
     }
 }
 
+/// Reads `city.toml` alone, checked: for services that need feeds or endpoints and nothing of what else the folder holds.
+pub fn head(folder: &Path) -> Result<CityFile, CityError> {
+    let mut findings = Findings::default();
+    let file = parts::head(folder, &mut findings);
+    if let Some(file) = &file {
+        parts::check_head(file, &mut findings);
+    }
+    match file {
+        Some(file) if findings.problems.is_empty() => Ok(file),
+        _ => Err(CityError { folder: folder.to_owned(), problems: findings.problems }),
+    }
+}
+
 impl City {
     /// Reads the whole folder.
     pub fn load(folder: &Path) -> Result<Self, CityError> {

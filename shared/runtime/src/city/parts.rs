@@ -2,13 +2,16 @@
 
 use super::Findings;
 use gridwarden_domain::{
-    city::{CityFile, MappingFile},
+    city::{CityFile, MappingFile, OWN_TOPICS},
     class::Catalogue,
-    layer::{Area, LayerHead, read_geojson_in},
+    crs::Crs,
+    layer::{Area, LayerHead, read_geojson},
     mapping::Mapping,
     rule::{self, Rule},
+    time,
 };
 use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
@@ -27,13 +30,18 @@ pub(super) fn text(folder: &Path, name: &str, findings: &mut Findings) -> Option
 }
 
 pub(super) fn head(folder: &Path, findings: &mut Findings) -> Option<CityFile> {
-    let written = text(folder, HEAD, findings)?;
+    document(folder, HEAD, findings)
+}
+
+/// A TOML file as the type it describes.
+fn document<T: DeserializeOwned>(folder: &Path, name: &str, findings: &mut Findings) -> Option<T> {
+    let written = text(folder, name, findings)?;
     match toml::from_str(&written) {
-        Ok(file) => Some(file),
+        Ok(document) => Some(document),
         Err(error) => {
             let place = error.span().map_or(0, |span| span.start);
             let line = written.bytes().take(place).filter(|byte| *byte == b'\n').count() + 1;
-            findings.problem(format!("{HEAD}: line {line}"), error.message());
+            findings.problem(format!("{name}: line {line}"), error.message());
             None
         }
     }
@@ -55,17 +63,39 @@ pub(super) fn check_head(file: &CityFile, findings: &mut Findings) -> TimeZone {
         if digest.is_some_and(|digest| hex::decode(digest).map(|bytes| bytes.len()) != Ok(32)) {
             findings.problem(HEAD, format!("feeds.{}.token_sha256: is not 64 hex digits", feed.name));
         }
+        warn_of_crs(HEAD, &format!("feeds.{}.crs", feed.name), feed.crs, findings);
     }
+    check_topics(file, findings);
+    time::zone(&file.timezone).unwrap_or_else(|| {
+        findings.problem(HEAD, format!("timezone: {} is not an IANA time zone", file.timezone));
+        TimeZone::UTC
+    })
+}
+
+/// Topics that mappings read: names Kafka takes, not the contract's own, one mapping each.
+fn check_topics(file: &CityFile, findings: &mut Findings) {
     let mut topics = HashSet::new();
     for topic in file.mappings.iter().filter_map(|mapping| mapping.topic.as_deref()) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if topic.is_empty() || topic.len() > 200 || topic.starts_with('.') || !topic.chars().all(plain) {
+            findings.problem(HEAD, format!("mappings: topic {topic:?} must be letters, digits, . _ or -"));
+        }
+        if OWN_TOPICS.contains(&topic) {
+            findings
+                .problem(HEAD, format!("mappings: topic {topic} holds the contract's messages and takes no mapping"));
+        }
         if !topics.insert(topic) {
             findings.problem(HEAD, format!("mappings: topic {topic} has more than one mapping"));
         }
     }
-    TimeZone::get(&file.timezone).unwrap_or_else(|_| {
-        findings.problem(HEAD, format!("timezone: {} is not an IANA time zone", file.timezone));
-        TimeZone::UTC
-    })
+}
+
+/// Positions in a system that is not converted are rejected one by one; better to hear of it before.
+fn warn_of_crs(file: &str, field: &str, crs: Crs, findings: &mut Findings) {
+    if !crs.is_wgs84_compatible() {
+        let name = serde_json::to_value(crs).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+        findings.warning(file, format!("{field}: {name} is not converted yet; every position will be rejected"));
+    }
 }
 
 /// Ids that stand in topics, metric labels and addresses: lower case letters, digits, `-`; unique.
@@ -93,12 +123,12 @@ pub(super) fn layers(
         let Some(written) = text(folder, &layer.file, findings) else {
             continue;
         };
-        match read_geojson_in(layer, &written, zone) {
+        match read_geojson(layer, &written, zone) {
             Ok((head, areas, warnings)) => {
                 findings.warnings.extend(warnings.iter().map(ToString::to_string));
                 layers.push((head, areas));
             }
-            Err(error) => findings.problems.push(error.to_string()),
+            Err(errors) => findings.problems.extend(errors.iter().map(ToString::to_string)),
         }
     }
     let none_is_main = !layers.iter().any(|(head, _)| head.main);
@@ -119,13 +149,21 @@ pub(super) fn rules(folder: &Path, file: &CityFile, findings: &mut Findings) -> 
             return Vec::new();
         }
     };
-    let mut files: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|file| file.ends_with(".json"))
-        .collect();
+    let mut files: Vec<String> = Vec::new();
+    for entry in entries {
+        match entry.map(|entry| entry.file_name().into_string()) {
+            Ok(Ok(file)) => files.push(file),
+            Ok(Err(file)) => findings.problem(name, format!("{} is not a name in UTF-8", file.display())),
+            Err(error) => findings.problem(name, format!("cannot be read: {error}")),
+        }
+    }
     files.sort();
     let mut rules: BTreeMap<String, (String, Rule)> = BTreeMap::new();
     for file in files {
+        if !file.ends_with(".json") {
+            findings.warning(format!("{name}/{file}"), "is not read: rules are files whose names end in .json");
+            continue;
+        }
         let place = format!("{name}/{file}");
         let Some(written) = text(folder, &place, findings) else {
             continue;
@@ -146,15 +184,8 @@ pub(super) fn rules(folder: &Path, file: &CityFile, findings: &mut Findings) -> 
 pub(super) fn catalogues(folder: &Path, file: &CityFile, findings: &mut Findings) -> Vec<Catalogue> {
     let mut catalogues: Vec<Catalogue> = Vec::new();
     for name in &file.classes {
-        let Some(written) = text(folder, name, findings) else {
+        let Some(catalogue) = document::<Catalogue>(folder, name, findings) else {
             continue;
-        };
-        let catalogue: Catalogue = match toml::from_str(&written) {
-            Ok(catalogue) => catalogue,
-            Err(error) => {
-                findings.problem(name, error.to_string().trim().replace('\n', " "));
-                continue;
-            }
         };
         if catalogues.iter().any(|other| other.version == catalogue.version) {
             findings.problem(name, format!("version: {} is there twice", catalogue.version));
@@ -191,8 +222,15 @@ pub(super) fn mappings(folder: &Path, file: &CityFile, findings: &mut Findings) 
         let Some(written) = text(folder, &mapping.file, findings) else {
             continue;
         };
-        if let Err(error) = Mapping::parse(&written, &mapping.file) {
-            findings.problems.push(error.to_string());
+        let parsed = Mapping::parse(&written, &mapping.file).and_then(|parsed| {
+            if mapping.topic.is_some() {
+                parsed.check_for_topic()?;
+            }
+            Ok(parsed)
+        });
+        match parsed {
+            Ok(parsed) => warn_of_crs(&mapping.file, "crs", parsed.crs(), findings),
+            Err(error) => findings.problems.push(error.to_string()),
         }
         mappings.push((mapping.clone(), written));
     }

@@ -53,7 +53,11 @@ type Rows = Vec<(u64, Result<Entity, String>)>;
 fn json_rows(text: &str) -> Rows {
     let lines = (1u64..).zip(text.lines());
     let written = lines.filter(|(_, line)| !line.trim().is_empty());
-    let entity = |line: &str| serde_json::from_str(line).map_err(|error| error.to_string());
+    let entity = |line: &str| {
+        // The line serde counts is the first of one; only its column says something.
+        let said = |error: serde_json::Error| error.to_string().replace(" at line 1 column ", " at column ");
+        serde_json::from_str(line).map_err(said)
+    };
     written.map(|(number, line)| (number, entity(line))).collect()
 }
 

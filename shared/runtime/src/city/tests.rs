@@ -86,8 +86,56 @@ fn a_wrong_head_is_one_sentence() {
     check("name = { en = \"x\" }\ntimezone = \"Mars/Base\"", "city.toml: timezone: Mars/Base is not");
     check(&HEAD.replace("\"grid\"", "\"Grid 1\""), "layers: \"Grid 1\" must be");
     check(&HEAD.replace("grid.geojson", "none.geojson"), "none.geojson: cannot be read");
+    let mapped = |topic: &str| format!("{HEAD}\n[[mappings]]\nfile = \"m.toml\"\ntopic = \"{topic}\"");
+    put(&folder, "m.toml", ROWS);
+    check(&mapped("reports.v1"), "mappings: topic reports.v1 holds the contract's messages");
+    check(&mapped("a b"), "mappings: topic \"a b\" must be letters");
+    check(&mapped("rows"), "mapping m.toml: columns: are needed to read the rows of a topic");
+    put(&folder, "classes.toml", "version = \"1\"\n\nclases = []\n");
+    check(
+        &HEAD.replace("rules =", "classes = [\"classes.toml\"]\nrules ="),
+        "classes.toml: line 3: unknown field `clases`",
+    );
     let missing = City::load(&folder.path().join("nowhere")).unwrap_err().to_string();
     assert!(missing.contains("city.toml: cannot be read"), "{missing}");
+}
+
+const ROWS: &str = r#"
+target = "observations"
+format = "csv"
+crs = "GCJ-02"
+fields = { source = "s", kind = { const = "air" }, time = { from = "t", time = "epoch_s" } }
+"#;
+
+#[test]
+fn what_will_be_rejected_or_is_not_read_is_a_warning() {
+    let folder = folder();
+    put(
+        &folder,
+        "city.toml",
+        &format!("{HEAD}\n[[mappings]]\nfile = \"m.toml\"\n[[feeds]]\nname = \"bus\"\ncrs = \"BD-09\"\n"),
+    );
+    put(&folder, "m.toml", ROWS);
+    put(&folder, "rules/notes.txt", "later");
+    let city = City::load(folder.path()).unwrap();
+    assert_eq!(
+        city.warnings,
+        [
+            "city.toml: feeds.bus.crs: BD-09 is not converted yet; every position will be rejected",
+            "rules/notes.txt: is not read: rules are files whose names end in .json",
+            "m.toml: crs: GCJ-02 is not converted yet; every position will be rejected",
+        ]
+    );
+}
+
+#[test]
+fn lines_of_json_are_named_by_line_and_column() {
+    let folder = folder();
+    put(&folder, "city.toml", &HEAD.replace("registry.csv", "registry.ndjson"));
+    put(&folder, "registry.ndjson", "{\"id\":\"a\",\"kind\":\"air\"}\n\n{\"id\":\"b\",\"kind\":7}\n");
+    let error = City::load(folder.path()).unwrap_err();
+    assert!(error.problems[0].starts_with("registry.ndjson: line 3: invalid type: integer `7`"), "{error}");
+    assert!(error.problems[0].ends_with("at column 18"), "{error}");
 }
 
 #[test]
