@@ -30,17 +30,23 @@ pub enum Statistic {
 }
 
 impl Statistic {
+    const ALL: [Self; 6] = [Self::Mean, Self::Sum, Self::Count, Self::Min, Self::Max, Self::Last];
+
+    /// The name the API uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Sum => "sum",
+            Self::Count => "count",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Last => "last",
+        }
+    }
+
     /// Reads the name the API uses.
     pub fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "mean" => Self::Mean,
-            "sum" => Self::Sum,
-            "count" => Self::Count,
-            "min" => Self::Min,
-            "max" => Self::Max,
-            "last" => Self::Last,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|one| one.name() == name)
     }
 }
 

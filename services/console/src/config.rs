@@ -1,5 +1,6 @@
 //! console's configuration; `config.default.toml` explains it.
 
+use crate::session::Lasting;
 use gridwarden_bus::KafkaConfig;
 use gridwarden_runtime::config::{self, AuthConfig, ConfigError, HttpConfig};
 use gridwarden_store::ClickHouseConfig;
@@ -25,6 +26,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// The live stream.
     pub live: LiveConfig,
+    /// What may be asked at once.
+    pub limits: LimitConfig,
     /// Sessions of the pages.
     pub session: SessionConfig,
     /// Map tiles.
@@ -47,11 +50,30 @@ pub struct LiveConfig {
     pub buffer: usize,
 }
 
+/// `[limits]`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct LimitConfig {
+    /// Live streams open at once.
+    pub viewers: usize,
+    /// Different maps watched at once; each is a question to ClickHouse per tick.
+    pub maps: usize,
+    /// Seconds after which a question is given up.
+    pub answer_s: u32,
+}
+
 /// `[session]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub struct SessionConfig {
-    /// Hours a session lasts.
+    /// Hours a session lasts that is not used.
     pub hours: u32,
+    /// Days after which the token is asked for again.
+    pub days: u32,
+}
+
+impl From<SessionConfig> for Lasting {
+    fn from(config: SessionConfig) -> Self {
+        Self { idle_s: i64::from(config.hours) * 3_600, most_s: i64::from(config.days) * 86_400 }
+    }
 }
 
 /// `[tiles]`.

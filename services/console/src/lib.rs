@@ -14,6 +14,7 @@
 //! * `CON-2` the session cookie never holds the token ([`session`]).
 //! * `CON-3` an area's number holds for one layer version ([`atlas`]).
 //! * `CON-4` the number of questions to ClickHouse depends on what is watched, not on how many watch ([`live`]).
+//! * `CON-6` what was known stays shown, with its age, while ClickHouse is away.
 //! * `CON-5` a viewer that lags behind is told so and makes nobody wait ([`live`]).
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]
 
@@ -26,6 +27,7 @@ pub mod fold;
 pub mod kpi;
 pub mod live;
 pub mod looks;
+pub mod metric_list;
 pub mod metrics;
 pub mod pages;
 pub mod session;

@@ -33,7 +33,8 @@ pub struct Subject {
 impl Subject {
     /// The name values of it go by in the live stream.
     pub fn key(&self) -> String {
-        format!("{}|{}|{}|{}", self.layer, self.level, self.metric, self.span_s)
+        let Self { layer, level, metric, span_s, statistic } = self;
+        format!("{layer}|{level}|{metric}|{span_s}|{}", statistic.name())
     }
 
     /// Length of the windows it is folded from.
@@ -108,6 +109,6 @@ mod tests {
         assert_eq!((subject(60).window_s(), subject(60).every()), (10, 1));
         assert_eq!((subject(600).window_s(), subject(600).every()), (10, 2));
         assert_eq!((subject(86_400).window_s(), subject(86_400).every()), (60, 30));
-        assert_eq!(subject(60).key(), "l|v|m|60");
+        assert_eq!(subject(60).key(), "l|v|m|60|mean");
     }
 }

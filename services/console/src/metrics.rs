@@ -13,6 +13,8 @@ pub struct Metrics {
     pub tick_seconds: Histogram,
     /// Ticks that could not ask ClickHouse, by kind of error.
     pub tick_failures: IntCounterVec,
+    /// Whether ClickHouse answered the last tick.
+    pub clickhouse_up: IntGauge,
     /// Tiles made.
     pub tiles_made: IntCounter,
     /// Tiles answered from memory.
@@ -30,12 +32,17 @@ impl Metrics {
             viewers: IntGauge::new("gridwarden_console_viewers", "open live streams")?,
             tick_seconds: Histogram::with_opts(tick.buckets(buckets))?,
             tick_failures: IntCounterVec::new(failures, &["kind"])?,
+            clickhouse_up: IntGauge::new(
+                "gridwarden_console_clickhouse_up",
+                "1 when ClickHouse answered the last tick",
+            )?,
             tiles_made: IntCounter::new("gridwarden_console_tiles_made_total", "map tiles made")?,
             tiles_kept: IntCounter::new("gridwarden_console_tiles_kept_total", "map tiles answered from memory")?,
         };
         registry.register(Box::new(metrics.viewers.clone()))?;
         registry.register(Box::new(metrics.tick_seconds.clone()))?;
         registry.register(Box::new(metrics.tick_failures.clone()))?;
+        registry.register(Box::new(metrics.clickhouse_up.clone()))?;
         registry.register(Box::new(metrics.tiles_made.clone()))?;
         registry.register(Box::new(metrics.tiles_kept.clone()))?;
         Ok(metrics)

@@ -1,7 +1,9 @@
-//! Sessions of the pages: a cookie that says until when, and proves that we said so. Pure but for the secret it is given.
+//! Sessions of the pages: a cookie that says from when and until when, and proves that we said so. Pure but for the secret
+//! it is given.
 //!
 //! `CON-2` the cookie never holds the token, and cannot be made without it; it outlives a restart of console, because it is
-//! derived from the token alone. It is HttpOnly and SameSite=Strict, so no other site can use it.
+//! derived from the token alone. It is HttpOnly and SameSite=Strict, so no other site can use it. A page that is watched
+//! stays signed in: its cookie is renewed from half its life on, up to a last day that renewing cannot move.
 
 use gridwarden_runtime::secrets::{Secret, same};
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,27 +12,60 @@ use sha2::Sha256;
 /// Name of the cookie.
 pub const COOKIE: &str = "gridwarden_session";
 
-/// What is signed besides the time; a change ends all sessions.
-const PURPOSE: &[u8] = b"gridwarden console session v1 ";
+/// What is signed besides the times; a change ends all sessions.
+const PURPOSE: &[u8] = b"gridwarden console session v2 ";
 
-fn signature(secret: &Secret, until_s: i64) -> Option<String> {
+/// How long sessions last, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lasting {
+    /// Without being used.
+    pub idle_s: i64,
+    /// In all.
+    pub most_s: i64,
+}
+
+/// A session, epoch seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// When the token was shown.
+    pub since_s: i64,
+    /// Good before this.
+    pub until_s: i64,
+}
+
+impl Session {
+    /// Begins a session.
+    pub fn begin(now_s: i64, lasting: Lasting) -> Self {
+        Self { since_s: now_s, until_s: now_s + lasting.idle_s.min(lasting.most_s) }
+    }
+
+    /// The session that takes this one's place; `None` while more than half of its life is left, or nothing would be won.
+    pub fn renewed(self, now_s: i64, lasting: Lasting) -> Option<Self> {
+        let until_s = (now_s + lasting.idle_s).min(self.since_s + lasting.most_s);
+        let is_due = self.until_s - now_s < lasting.idle_s / 2;
+        (is_due && until_s > self.until_s).then_some(Self { until_s, ..self })
+    }
+
+    /// The cookie's value.
+    pub fn sign(self, secret: &Secret) -> Option<String> {
+        Some(format!("{}.{}.{}", self.since_s, self.until_s, signature(secret, self)?))
+    }
+
+    /// The session a value proves, if it is still good.
+    pub fn read(secret: &Secret, value: &str, now_s: i64) -> Option<Self> {
+        let mut parts = value.splitn(3, '.');
+        let (since, until, given) = (parts.next()?, parts.next()?, parts.next()?);
+        let session = Self { since_s: since.parse().ok()?, until_s: until.parse().ok()? };
+        let wanted = signature(secret, session)?;
+        (now_s < session.until_s && same(wanted.as_bytes(), given.as_bytes())).then_some(session)
+    }
+}
+
+fn signature(secret: &Secret, session: Session) -> Option<String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).ok()?;
     mac.update(PURPOSE);
-    mac.update(until_s.to_string().as_bytes());
+    mac.update(format!("{} {}", session.since_s, session.until_s).as_bytes());
     Some(hex::encode(mac.finalize().into_bytes()))
-}
-
-/// The value of a cookie that is good until then.
-pub fn sign(secret: &Secret, until_s: i64) -> Option<String> {
-    Some(format!("{until_s}.{}", signature(secret, until_s)?))
-}
-
-/// Whether a value was signed by us and is still good.
-pub fn is_good(secret: &Secret, value: &str, now_s: i64) -> bool {
-    let Some((until, given)) = value.split_once('.') else { return false };
-    let Ok(until_s) = until.parse::<i64>() else { return false };
-    let wanted = signature(secret, until_s).unwrap_or_default();
-    now_s < until_s && !wanted.is_empty() && same(wanted.as_bytes(), given.as_bytes())
 }
 
 /// The value of our cookie in a `Cookie` header.
@@ -48,17 +83,31 @@ pub fn header(value: &str, seconds: i64, secure: bool) -> String {
 mod tests {
     use super::*;
 
+    const LASTING: Lasting = Lasting { idle_s: 100, most_s: 250 };
+
     #[test]
     fn a_cookie_is_good_until_its_time_and_for_its_token() {
         let secret = Secret::literal("token");
-        let value = sign(&secret, 1000).expect("signed");
-        assert!(is_good(&secret, &value, 999));
-        assert!(!is_good(&secret, &value, 1000));
-        assert!(!is_good(&Secret::literal("other"), &value, 0));
-        assert!(!is_good(&secret, &value.replace("1000", "2000"), 0));
-        assert!(!is_good(&secret, "1000.", 0));
-        assert!(!is_good(&secret, "", 0));
+        let session = Session::begin(1000, LASTING);
+        let value = session.sign(&secret).expect("signed");
+        assert_eq!(Session::read(&secret, &value, 1099), Some(session));
+        assert_eq!(Session::read(&secret, &value, 1100), None);
+        assert_eq!(Session::read(&Secret::literal("other"), &value, 1000), None);
+        for forged in [&value.replace("1100", "2000"), &value.replacen("1000", "900", 1), "1000.1100.", "1000", ""] {
+            assert_eq!(Session::read(&secret, forged, 1000), None, "{forged}");
+        }
         assert!(!value.contains("token"));
+    }
+
+    #[test]
+    fn a_session_in_use_goes_on_up_to_its_last_day() {
+        let first = Session::begin(0, LASTING);
+        assert_eq!(first.renewed(50, LASTING), None);
+        let second = first.renewed(51, LASTING).expect("due");
+        assert_eq!(second, Session { since_s: 0, until_s: 151 });
+        let last = second.renewed(149, LASTING).expect("due");
+        assert_eq!(last.renewed(248, LASTING).expect("cut"), Session { since_s: 0, until_s: 250 });
+        assert_eq!(Session { since_s: 0, until_s: 250 }.renewed(249, LASTING), None);
     }
 
     #[test]

@@ -32,13 +32,14 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
     let health = Health::new("console");
     let listener = shell::bind(config.http.listen).await?;
     let world = Arc::new(World::new(city, Reader::new(&config.clickhouse)));
-    let hub = Arc::new(Hub::new(config.live.buffer));
+    let hub = Arc::new(Hub::new(config.live.buffer, config.limits.maps));
     let api = Api {
         world: Arc::clone(&world),
         hub: Arc::clone(&hub),
         shelf: Arc::new(TileShelf::new(config.tiles.keep)),
         auth: config.auth.clone(),
-        session_s: i64::from(config.session.hours) * 3600,
+        lasting: config.session.into(),
+        limits: config.limits,
         metrics: metrics.clone(),
     };
     if config.auth.admin_token.is_none() {

@@ -3,6 +3,7 @@
 use crate::atlas::Atlas;
 use crate::catalogue::Names;
 use crate::live::book::Book;
+use crate::metric_list::MetricList;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use gridwarden_bus::control::ControlReader;
@@ -56,6 +57,8 @@ pub struct World {
     pub atlas: ArcSwap<Atlas>,
     /// Who is where.
     pub book: RwLock<Book>,
+    /// Which metrics there are.
+    pub metric_list: MetricList,
     control: OnceLock<Arc<ControlReader>>,
 }
 
@@ -63,7 +66,14 @@ impl World {
     /// Before anything is known but the city.
     pub fn new(city: CityFacts, reader: Reader) -> Self {
         let book = RwLock::new(Book::new(format!("{:x}", now_ms())));
-        Self { city, reader, atlas: ArcSwap::default(), book, control: OnceLock::new() }
+        Self {
+            city,
+            reader,
+            atlas: ArcSwap::default(),
+            book,
+            metric_list: MetricList::default(),
+            control: OnceLock::new(),
+        }
     }
 
     /// From now on the control topics are followed.

@@ -1,13 +1,19 @@
 //! Parameters of a question: read by name, checked, and named when wrong.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use gridwarden_runtime::http::Problem;
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+
+/// The latest moment that can be asked for: 2255, as far as ClickHouse counts in milliseconds.
+pub const EVER_MS: i64 = 9_000_000_000_000;
 
 /// The parameters of a request.
 #[derive(Debug)]
@@ -26,6 +32,30 @@ impl<S: Send + Sync> FromRequestParts<S> for Ask {
             }
         }
         Ok(Self(given))
+    }
+}
+
+/// The parameters in the path, by name.
+#[derive(Debug)]
+pub struct At<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(found) = Path::<T>::from_request_parts(parts, state).await.map_err(|wrong| in_path(&wrong))?;
+        Ok(Self(found))
+    }
+}
+
+fn in_path(rejection: &PathRejection) -> Problem {
+    let PathRejection::FailedToDeserializePathParams(cause) = rejection else {
+        return Problem::bad_request("the path is not understood");
+    };
+    match cause.kind() {
+        ErrorKind::ParseErrorAtKey { key, value, .. } => wrong(key, format!("must be a number, not {value:?}")),
+        ErrorKind::InvalidUtf8InPathParam { key } => wrong(key, "is not UTF-8"),
+        _ => Problem::bad_request("the path is not understood"),
     }
 }
 
@@ -66,6 +96,16 @@ impl Ask {
         Err(wrong(name, format!("must be from {} to {}", bounds.start(), bounds.end())))
     }
 
+    /// One of a few numbers.
+    pub fn one_of(&self, name: &str, default: u32, allowed: &[u32]) -> Result<u32, Problem> {
+        let number = self.number(name, default, 0..=u32::MAX)?;
+        if allowed.contains(&number) {
+            return Ok(number);
+        }
+        let known: Vec<String> = allowed.iter().map(u32::to_string).collect();
+        Err(wrong(name, format!("must be {}", known.join(" or "))))
+    }
+
     /// Yes or no.
     pub fn flag(&self, name: &str) -> Result<Option<bool>, Problem> {
         match self.optional(name) {
@@ -76,25 +116,48 @@ impl Ask {
         }
     }
 
-    /// A moment: RFC 3339 or epoch milliseconds.
+    /// A moment: RFC 3339 or epoch milliseconds, from 1970 on.
     pub fn moment(&self, name: &str) -> Result<Option<i64>, Problem> {
         let Some(text) = self.optional(name) else { return Ok(None) };
-        if let Ok(ms) = text.parse::<i64>() {
+        let ms = match text.parse::<i64>() {
+            Ok(ms) => ms,
+            Err(_) => {
+                // A + that was not escaped arrives as a space.
+                let moment = text.replace(' ', "+").parse::<Timestamp>();
+                let moment = moment.map_err(|_| wrong(name, "must be a time after RFC 3339, or epoch milliseconds"))?;
+                moment.as_millisecond()
+            }
+        };
+        if (0..=EVER_MS).contains(&ms) {
             return Ok(Some(ms));
         }
-        // A + that was not escaped arrives as a space.
-        let moment = text.replace(' ', "+").parse::<Timestamp>();
-        let moment = moment.map_err(|_| wrong(name, "must be a time after RFC 3339, or epoch milliseconds"))?;
-        Ok(Some(moment.as_millisecond()))
+        Err(wrong(name, "must lie between 1970 and 2255"))
+    }
+
+    /// The span of time from `from` (included) to `to` (not included); what is missing is open.
+    pub fn between(&self, from: &str, to: &str) -> Result<(Option<i64>, Option<i64>), Problem> {
+        let (begin, end) = (self.moment(from)?, self.moment(to)?);
+        match (begin, end) {
+            (Some(begin), Some(end)) if begin >= end => Err(wrong(to, format!("must be later than {from}"))),
+            _ => Ok((begin, end)),
+        }
     }
 
     /// West, south, east, north in degrees.
     pub fn bbox(&self, name: &str) -> Result<Option<[f64; 4]>, Problem> {
         let Some(text) = self.optional(name) else { return Ok(None) };
-        let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
-        match <[f64; 4]>::try_from(numbers) {
-            Ok(bbox) if bbox.iter().all(|number| number.is_finite()) => Ok(Some(bbox)),
-            _ => Err(wrong(name, "must be west,south,east,north in degrees")),
+        let numbers: Result<Vec<f64>, _> = text.split(',').map(|part| part.trim().parse::<f64>()).collect();
+        let corners = numbers.ok().and_then(|numbers| <[f64; 4]>::try_from(numbers).ok());
+        match corners {
+            Some([west, south, east, north])
+                if (-180.0..=180.0).contains(&west)
+                    && (west..=180.0).contains(&east)
+                    && (-90.0..=90.0).contains(&south)
+                    && (south..=90.0).contains(&north) =>
+            {
+                Ok(corners)
+            }
+            _ => Err(wrong(name, "must be west,south,east,north in degrees, west and south first")),
         }
     }
 }
@@ -113,14 +176,31 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        let ask = ask(&[("limit", "many"), ("big", "900"), ("open", "maybe"), ("at", "noon"), ("bbox", "1,2,3")]);
+        let ask = ask(&[
+            ("limit", "many"),
+            ("big", "900"),
+            ("open", "maybe"),
+            ("at", "noon"),
+            ("ancient", "-5"),
+            ("bbox", "1,2,3"),
+            ("typo", "1,2,x,3,4"),
+            ("east_first", "5,2,1,4"),
+            ("window", "30"),
+            ("from", "2000"),
+            ("to", "1000"),
+        ]);
         assert_eq!(field(ask.number("limit", 1u32, 1..=5)), "limit");
         assert_eq!(field(ask.number("big", 1u32, 1..=5)), "big");
         assert_eq!(field(ask.flag("open")), "open");
         assert_eq!(field(ask.moment("at")), "at");
-        assert_eq!(field(ask.bbox("bbox")), "bbox");
+        assert_eq!(field(ask.moment("ancient")), "ancient");
+        for name in ["bbox", "typo", "east_first"] {
+            assert_eq!(field(ask.bbox(name)), name);
+        }
+        assert_eq!(field(ask.one_of("window", 60, &[10, 60])), "window");
+        assert_eq!(field(ask.between("from", "to")), "to");
         assert_eq!(field(ask.text("layer")), "layer");
-        assert_eq!(field(ask.only(&["limit", "big", "open", "at"])), "bbox");
+        assert_eq!(field(ask.only(&["limit", "big", "open", "at"])), "ancient");
     }
 
     #[test]
@@ -131,6 +211,8 @@ mod tests {
         assert_eq!(ask.flag("open").expect("flag"), Some(true));
         assert_eq!(ask.moment("from").expect("moment"), Some(1000));
         assert_eq!(ask.moment("to").expect("moment"), Some(5));
+        assert_eq!(ask.between("to", "from").expect("span"), (Some(5), Some(1000)));
+        assert_eq!(ask.one_of("w", 60, &[10, 60]).expect("default"), 60);
         assert_eq!(ask.bbox("b").expect("bbox"), Some([1.0, 2.0, 3.0, 4.0]));
     }
 }

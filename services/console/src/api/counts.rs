@@ -1,6 +1,6 @@
 //! Reports, rejects, key figures, freshness.
 
-use super::ask::Ask;
+use super::ask::{Ask, EVER_MS, wrong};
 use super::model::{
     FreshnessView, KpiView, ProblemView, RejectCountView, RejectView, RejectsView, ReportView, ReportsView,
 };
@@ -14,20 +14,18 @@ use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::http::Problem;
 use gridwarden_store::read::{ReportFilter, ReportFound};
 
-/// End of time when none is given: year 2262, as far as ClickHouse counts.
-const EVER_MS: i64 = 9_000_000_000_000;
-
 fn filter(ask: &Ask) -> Result<ReportFilter, Problem> {
+    let (from, to) = ask.between("from", "to")?;
     Ok(ReportFilter {
-        from_ms: ask.moment("from")?.unwrap_or(0),
-        to_ms: ask.moment("to")?.unwrap_or(EVER_MS),
+        from_ms: from.unwrap_or(0),
+        to_ms: to.unwrap_or(EVER_MS),
         class: ask.optional("class").unwrap_or_default().to_owned(),
         feed: ask.optional("feed").map(str::to_owned),
     })
 }
 
 /// Reports counted by where they lie, from the archive. A report in several areas counts in each, in totals once.
-#[utoipa::path(get, path = "/reports/summary", tag = "reports",
+#[utoipa::path(get, path = "/reports/summary", tag = "reports", operation_id = "report_summary",
     params(("layer" = String, Query), ("level" = String, Query),
         ("from" = Option<String>, Query, description = "event time at or after (RFC 3339 or epoch ms)"), ("to" = Option<String>, Query, description = "event time before"),
         ("class" = Option<String>, Query, description = "class code"), ("feed" = Option<String>, Query),
@@ -48,16 +46,18 @@ pub(super) async fn summary(State(api): State<Api>, ask: Ask) -> Result<Json<Sum
 }
 
 /// The reports behind a count, in the order of ids.
-#[utoipa::path(get, path = "/reports", tag = "reports",
-    params(("layer" = Option<String>, Query), ("area" = Option<String>, Query, description = "code; needs `layer`"),
+#[utoipa::path(get, path = "/reports", tag = "reports", operation_id = "reports",
+    params(("layer" = Option<String>, Query, description = "needs `area`"), ("area" = Option<String>, Query, description = "code; needs `layer`"),
         ("from" = Option<String>, Query), ("to" = Option<String>, Query), ("class" = Option<String>, Query), ("feed" = Option<String>, Query),
-        ("after" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 when missing")),
-    responses((status = 200, body = ReportsView), (status = 400, body = ProblemView), (status = 503, body = ProblemView)))]
+        ("after" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 1_000, description = "100 when missing")),
+    responses((status = 200, body = ReportsView), (status = 400, body = ProblemView), (status = 404, body = ProblemView), (status = 503, body = ProblemView)))]
 pub(super) async fn list(State(api): State<Api>, ask: Ask) -> Result<Json<ReportsView>, Problem> {
     ask.only(&["layer", "area", "from", "to", "class", "feed", "after", "limit"])?;
-    let area = match ask.optional("area") {
-        Some(code) => Some((ask.text("layer")?, code)),
-        None => None,
+    let area = match (ask.optional("layer"), ask.optional("area")) {
+        (Some(layer), Some(code)) => Some((sheet_of(&api, layer).map(|_| layer)?, code)),
+        (None, Some(_)) => return Err(wrong("layer", "is missing: area is the code of one of its areas")),
+        (Some(_), None) => return Err(wrong("area", "is missing: layer goes with the code of one of its areas")),
+        (None, None) => None,
     };
     let limit = ask.number("limit", 100u32, 1..=1_000)?;
     let after = ask.optional("after").unwrap_or_default();
@@ -87,7 +87,7 @@ fn view(api: &Api, report: ReportFound) -> ReportView {
 
 /// Messages that could not be read: counts by reason, and the newest.
 #[utoipa::path(get, path = "/rejects", tag = "operations",
-    params(("since" = Option<String>, Query, description = "appended at or after; seven days ago when missing"), ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 when missing")),
+    params(("since" = Option<String>, Query, description = "appended at or after; seven days ago when missing"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 1_000, description = "100 when missing")),
     responses((status = 200, body = RejectsView), (status = 400, body = ProblemView), (status = 503, body = ProblemView)))]
 pub(super) async fn rejects(State(api): State<Api>, ask: Ask) -> Result<Json<RejectsView>, Problem> {
     ask.only(&["since", "limit"])?;
@@ -111,7 +111,7 @@ pub(super) async fn rejects(State(api): State<Api>, ask: Ask) -> Result<Json<Rej
 }
 
 /// Key figures; each field says what it counts.
-#[utoipa::path(get, path = "/kpi", tag = "operations", responses((status = 200, body = KpiView), (status = 503, body = ProblemView)))]
+#[utoipa::path(get, path = "/kpi", tag = "operations", operation_id = "kpi", responses((status = 200, body = KpiView), (status = 503, body = ProblemView)))]
 pub(super) async fn kpis(State(api): State<Api>) -> Result<Json<KpiView>, Problem> {
     Ok(Json(figures::kpi(&api.world, now_ms()).await.map_err(store)?))
 }

@@ -1,28 +1,40 @@
 //! Map tiles and the live stream.
 
-use super::ask::Ask;
+use super::ask::{Ask, At};
 use super::model::ProblemView;
 use super::numbers::subject;
 use super::{Api, not_found, sheet_of};
 use crate::live::stream;
 use crate::tile_shelf::{Tile, TileKey};
 use crate::tiles::{self, Address};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::http::Problem;
+use serde::Deserialize;
 use std::sync::Arc;
+
+/// Which tile.
+#[derive(Deserialize)]
+pub(super) struct TilePath {
+    layer: String,
+    level: String,
+    version: String,
+    z: u8,
+    x: u32,
+    file: String,
+}
 
 /// A vector tile: MVT layers `areas` (polygons) and `areas_label` (points with `code`, `en`, `zh`); feature id = area number.
 #[utoipa::path(get, path = "/tiles/{layer}/{level}/{version}/{z}/{x}/{file}", tag = "map",
     params(("layer" = String, Path), ("level" = String, Path), ("version" = String, Path, description = "layer version in force"),
         ("z" = u8, Path), ("x" = u32, Path), ("file" = String, Path, description = "`<y>.mvt`")),
-    responses((status = 200, description = "the tile", content_type = "application/vnd.mapbox-vector-tile"), (status = 304), (status = 404, body = ProblemView)))]
+    responses((status = 200, description = "the tile", content_type = "application/vnd.mapbox-vector-tile"), (status = 304, description = "as you have it"), (status = 400, body = ProblemView), (status = 404, body = ProblemView)))]
 pub(super) async fn tile(
     State(api): State<Api>,
-    Path((layer, level, version, z, x, file)): Path<(String, String, String, u8, u32, String)>,
+    At(TilePath { layer, level, version, z, x, file }): At<TilePath>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let sheet = sheet_of(&api, &layer)?;
@@ -75,17 +87,28 @@ fn answer(tile: &Tile, headers: &HeaderMap) -> Response {
     response
 }
 
-/// The live stream (server-sent events): `entities`, `values` of the subject asked for, `alerts`, `kpi`, `freshness`,
-/// `layers`, `gap` (something was missed: fetch anew) and a `tick` each second.
+/// The live stream (server-sent events), for all viewers made of one look at ClickHouse a tick. Events and their data:
+/// `entities` (Moves), `values` of the subject asked for (ValueChanges), `alerts` (AlertsNews), `kpi` (KpiView),
+/// `freshness` (FreshnessView), `layers` (other versions are in force), `alerts_gap` (alerts changed that are not told one
+/// by one), `gap` (this viewer was too slow and missed something: fetch anew), and at last of each tick `tick` (Tick).
+/// Give all of `layer`, `level` and `metric`, or none.
 #[utoipa::path(get, path = "/live", tag = "map",
     params(("layer" = Option<String>, Query), ("level" = Option<String>, Query), ("metric" = Option<String>, Query),
-        ("span" = Option<u32>, Query), ("statistic" = Option<String>, Query)),
-    responses((status = 200, description = "the stream", content_type = "text/event-stream"), (status = 400, body = ProblemView)))]
+        ("span" = Option<u32>, Query, minimum = 10, maximum = 2_678_400, description = "seconds folded; 600 when missing"),
+        ("statistic" = Option<String>, Query, description = "mean, sum, count, min, max or last; the metric's own when missing")),
+    responses((status = 200, description = "the stream", body = String, content_type = "text/event-stream"), (status = 400, body = ProblemView),
+        (status = 404, body = ProblemView), (status = 503, body = ProblemView)))]
 pub(super) async fn live(State(api): State<Api>, ask: Ask) -> Result<Response, Problem> {
-    ask.only(&["layer", "level", "metric", "span", "window", "statistic"])?;
-    let watched = ask.optional("layer").is_some() && ask.optional("metric").is_some();
+    ask.only(&["layer", "level", "metric", "span", "statistic"])?;
+    let watched = ["layer", "level", "metric", "span", "statistic"].iter().any(|name| ask.optional(name).is_some());
     let subject = if watched { Some(subject(&api, &ask)?) } else { None };
-    let events = Sse::new(stream::of(&api.hub, subject)).keep_alive(KeepAlive::default());
+    if api.hub.viewers() >= api.limits.viewers {
+        return Err(Problem::unavailable(format!("{} live streams are open, which is the limit", api.limits.viewers)));
+    }
+    let said = stream::of(&api.hub, subject);
+    let said =
+        said.ok_or_else(|| Problem::unavailable("too many different maps are watched; choose one of the others"))?;
+    let events = Sse::new(said).keep_alive(KeepAlive::default());
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::HeaderName::from_static("x-accel-buffering"), "no")], events)
         .into_response())
 }

@@ -1,7 +1,8 @@
-//! The API under `/api/v1` and its description at `/api/openapi.json`.
+//! The API under `/api/v1` and its description at `/openapi.json`.
 
 pub mod ask;
 mod counts;
+mod description;
 mod door;
 mod maps;
 pub mod model;
@@ -10,17 +11,24 @@ mod places;
 mod things;
 
 use crate::atlas::Sheet;
+use crate::config::LimitConfig;
 use crate::live::Hub;
 use crate::metrics::Metrics;
+use crate::session::Lasting;
 use crate::tile_shelf::TileShelf;
 use crate::world::World;
-use axum::http::StatusCode;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router, middleware};
+use axum::{Router, body::Bytes};
+use description::Description;
 use gridwarden_runtime::config::AuthConfig;
 use gridwarden_runtime::http::Problem;
 use gridwarden_store::StoreError;
 use std::sync::Arc;
+use std::time::Duration;
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -36,19 +44,13 @@ pub struct Api {
     pub shelf: Arc<TileShelf>,
     /// Who may ask.
     pub auth: AuthConfig,
-    /// Seconds a session lasts.
-    pub session_s: i64,
+    /// How long sessions last.
+    pub lasting: Lasting,
+    /// What may be asked at once.
+    pub limits: LimitConfig,
     /// Figures.
     pub metrics: Metrics,
 }
-
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "Gridwarden console",
-    description = "What the city's numbers are. Times in answers are epoch milliseconds; times in questions are RFC 3339 or epoch milliseconds. Errors are RFC 9457 problems that name the parameter.",
-    license(name = "Apache-2.0", identifier = "Apache-2.0")
-))]
-struct Description;
 
 /// A layer's sheet, or 404 that names it.
 fn sheet_of(api: &Api, layer: &str) -> Result<Arc<Sheet>, Problem> {
@@ -61,9 +63,13 @@ fn not_found(field: &str, detail: String) -> Problem {
     Problem::not_found(detail.clone()).field(field, detail)
 }
 
+/// ClickHouse's codes for a database or table that nobody made yet: whoever writes makes them at its start.
+const NOT_MADE_YET: [u32; 2] = [60, 81];
+
 /// An error of ClickHouse as the outside sees it.
 fn store(error: StoreError) -> Problem {
-    if error.retry().can_help() {
+    let not_made = matches!(&error, StoreError::Server { code, .. } if NOT_MADE_YET.contains(code));
+    if not_made || error.retry().can_help() {
         tracing::warn!(%error, "a question could not be put to clickhouse");
         return Problem::unavailable("ClickHouse does not answer just now");
     }
@@ -103,30 +109,32 @@ pub fn router(api: Api) -> Router {
     let (inner, mut description) = described().split_for_parts();
     let (door, door_description) = doors().split_for_parts();
     description.merge(door_description);
-    let guarded = inner.route_layer(middleware::from_fn_with_state(api.clone(), door::guard));
-    let description = Arc::new(description);
+    let description = description::finish(serde_json::to_value(&description).unwrap_or_default());
+    let description = Bytes::from(description.to_string());
+    let describe = move || async move { ([(header::CONTENT_TYPE, "application/json")], description) };
     let unknown =
-        || async { Problem::not_found("the API has nothing at this address; /api/openapi.json lists what there is") };
-    guarded
+        || async { Problem::not_found("the API has nothing at this address; /openapi.json lists what it has") };
+    inner
+        .route_layer(middleware::from_fn_with_state(api.clone(), in_time))
+        .route_layer(middleware::from_fn_with_state(api.clone(), door::guard))
         .merge(door)
-        .route("/api/openapi.json", get(move || async move { Json((*description).clone()) }))
-        .route("/api/{*rest}", get(unknown))
+        .layer(middleware::from_fn(door::same_site))
+        .route("/openapi.json", get(describe.clone()))
+        .route("/api/openapi.json", get(describe))
+        .route("/api/{*rest}", axum::routing::any(unknown))
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(CompressionLayer::new())
         .with_state(api)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_description_names_every_route_and_its_licence() {
-        let (_, description) = described().split_for_parts();
-        let text = description.to_json().expect("json");
-        for path in ["/api/v1/city", "/api/v1/reports/summary", "/api/v1/live", "/api/v1/areas/{layer}/{code}"] {
-            assert!(text.contains(&format!("\"{path}\"")), "{path}");
-        }
-        assert!(text.contains("Apache-2.0"));
+/// A question that takes too long is given up; a live stream has answered as soon as it begins.
+async fn in_time(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let limit = Duration::from_secs(u64::from(api.limits.answer_s));
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::unavailable(format!("no answer within {} s", limit.as_secs())).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -350,6 +350,13 @@ pub struct AlertsView {
     pub total: u64,
 }
 
+/// Alerts that changed: the live stream's event `alerts`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AlertsNews {
+    /// As they stand now.
+    pub alerts: Vec<AlertView>,
+}
+
 /// Key figures.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KpiView {

@@ -11,7 +11,6 @@ use axum::extract::State;
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::http::Problem;
 use gridwarden_store::read::WindowsOf;
-use std::collections::BTreeMap;
 
 /// Span of the map when none is asked for, in seconds.
 const USUAL_SPAN_S: u32 = 600;
@@ -21,15 +20,7 @@ const MOST_POINTS: u32 = 10_000;
 /// Metrics that have windows at the root of any layer.
 #[utoipa::path(get, path = "/metrics", tag = "metrics", responses((status = 200, body = MetricsView), (status = 503, body = ProblemView)))]
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Json<MetricsView>, Problem> {
-    let atlas = api.world.atlas.load_full();
-    let mut newest: BTreeMap<String, i64> = BTreeMap::new();
-    for sheet in &atlas.sheets {
-        let seen = api.world.reader.metrics_seen(sheet.id(), sheet.level_id(0), 60).await.map_err(store)?;
-        for metric in seen {
-            let at = newest.entry(metric.metric).or_default();
-            *at = (*at).max(i64::from(metric.newest) * 1000);
-        }
-    }
+    let newest = api.world.metric_list.newest(&api.world, now_ms()).await.map_err(store)?;
     let metrics = newest.into_iter().map(|(metric, newest)| {
         let named = api.world.city.names.metric(&metric);
         MetricView {
@@ -43,30 +34,35 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Json<MetricsView>,
     Ok(Json(MetricsView { metrics: metrics.collect() }))
 }
 
+/// The statistic asked for, or the metric's own.
+fn statistic_of(api: &Api, ask: &Ask, metric: &str) -> Result<Statistic, Problem> {
+    let Some(name) = ask.optional("statistic") else { return Ok(api.world.city.names.metric(metric).statistic) };
+    Statistic::parse(name).ok_or_else(|| wrong("statistic", "must be mean, sum, count, min, max or last"))
+}
+
 /// What a question is about; also the live stream's.
 pub(super) fn subject(api: &Api, ask: &Ask) -> Result<Subject, Problem> {
     let sheet = sheet_of(api, ask.text("layer")?)?;
     required_level(&sheet, ask)?;
     let metric = ask.text("metric")?;
-    let statistic = match ask.optional("statistic") {
-        None => api.world.city.names.metric(metric).statistic,
-        Some(name) => {
-            Statistic::parse(name).ok_or_else(|| wrong("statistic", "must be mean, sum, count, min, max or last"))?
-        }
+    let statistic = statistic_of(api, ask, metric)?;
+    let usual = match ask.optional("window") {
+        None => USUAL_SPAN_S,
+        Some(_) => ask.one_of("window", 60, &[10, 60])?,
     };
     Ok(Subject {
         layer: sheet.id().to_owned(),
         level: ask.text("level")?.to_owned(),
         metric: metric.to_owned(),
-        span_s: ask.number("span", ask.number("window", USUAL_SPAN_S, 10..=60)?, 10..=looks::MOST_SPAN_S)?,
+        span_s: ask.number("span", usual, 10..=looks::MOST_SPAN_S)?,
         statistic,
     })
 }
 
 /// Values per area: the windows of the last `span` seconds folded, up to the newest one or up to `at`.
-#[utoipa::path(get, path = "/metrics/areas", tag = "metrics",
+#[utoipa::path(get, path = "/metrics/areas", tag = "metrics", operation_id = "area_values",
     params(("layer" = String, Query), ("level" = String, Query), ("metric" = String, Query),
-        ("span" = Option<u32>, Query, description = "seconds folded; `window` or 600 when missing"),
+        ("span" = Option<u32>, Query, minimum = 10, maximum = 2_678_400, description = "seconds folded; `window` or 600 when missing"),
         ("window" = Option<u32>, Query, description = "10 or 60: one window alone"),
         ("at" = Option<String>, Query, description = "end of the span (RFC 3339 or epoch ms); `latest` or missing: the newest window's end"),
         ("statistic" = Option<String>, Query, description = "mean, sum, count, min, max or last; the metric's own when missing")),
@@ -99,22 +95,14 @@ pub(super) async fn areas(State(api): State<Api>, ask: Ask) -> Result<Json<AreaV
     params(("layer" = String, Query), ("code" = String, Query), ("metric" = String, Query),
         ("window" = Option<u32>, Query, description = "10 or 60; 60 when missing"),
         ("from" = Option<String>, Query, description = "RFC 3339 or epoch ms"), ("to" = Option<String>, Query, description = "RFC 3339 or epoch ms"),
-        ("last" = Option<u32>, Query, description = "seconds; 3600 when neither from nor to is given"), ("statistic" = Option<String>, Query)),
+        ("last" = Option<u32>, Query, minimum = 10, maximum = 2_678_400, description = "seconds; 3600 when neither from nor to is given"), ("statistic" = Option<String>, Query)),
     responses((status = 200, body = SeriesView), (status = 400, body = ProblemView), (status = 404, body = ProblemView), (status = 503, body = ProblemView)))]
 pub(super) async fn series(State(api): State<Api>, ask: Ask) -> Result<Json<SeriesView>, Problem> {
     ask.only(&["layer", "code", "metric", "window", "from", "to", "last", "statistic"])?;
     let sheet = sheet_of(&api, ask.text("layer")?)?;
     let (code, metric) = (ask.text("code")?, ask.text("metric")?);
-    let window_s = ask.number("window", 60u32, 10..=60)?;
-    if window_s != 10 && window_s != 60 {
-        return Err(wrong("window", "must be 10 or 60"));
-    }
-    let statistic = match ask.optional("statistic") {
-        None => api.world.city.names.metric(metric).statistic,
-        Some(name) => {
-            Statistic::parse(name).ok_or_else(|| wrong("statistic", "must be mean, sum, count, min, max or last"))?
-        }
-    };
+    let window_s = ask.one_of("window", 60, &[10, 60])?;
+    let statistic = statistic_of(&api, &ask, metric)?;
     let now = now_ms();
     let area = sheet.layer.find(code, now).and_then(|number| sheet.area(number));
     let area = area.ok_or_else(|| not_found("code", format!("layer {} has no area {code} now", sheet.id())))?;
@@ -139,7 +127,7 @@ pub(super) async fn series(State(api): State<Api>, ask: Ask) -> Result<Json<Seri
 /// First and last start of windows asked for, epoch seconds.
 async fn range_of(api: &Api, ask: &Ask, of: &WindowsOf, now: i64) -> Result<(u32, u32), Problem> {
     let seconds = |ms: i64| u32::try_from(ms / 1000).unwrap_or_default();
-    let (from, to) = (ask.moment("from")?, ask.moment("to")?);
+    let (from, to) = ask.between("from", "to")?;
     if from.is_some() || to.is_some() {
         return Ok((seconds(from.unwrap_or(0)), seconds(to.unwrap_or(now)).saturating_sub(1)));
     }

@@ -1,16 +1,17 @@
 //! The city, its layers and areas.
 
-use super::ask::{Ask, wrong};
+use super::ask::{Ask, At, wrong};
 use super::model::{AreaDetailView, AreaRefView, AreaView, AreasView, CityView, LayersView, ProblemView};
 use super::{Api, not_found, sheet_of};
 use crate::atlas::{Sheet, is_valid};
 use crate::views;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use gridwarden_domain::layer::Area;
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::http::Problem;
 use gridwarden_runtime::telemetry;
+use serde::Deserialize;
 
 /// Who the city is.
 #[utoipa::path(get, path = "/city", tag = "city", responses((status = 200, body = CityView)))]
@@ -38,7 +39,7 @@ pub(super) async fn layers(State(api): State<Api>) -> Json<LayersView> {
 #[utoipa::path(get, path = "/areas", tag = "city",
     params(("layer" = String, Query), ("level" = Option<String>, Query), ("q" = Option<String>, Query, description = "words in name or code"),
         ("parent" = Option<String>, Query, description = "code of the area directly above"), ("id" = Option<u32>, Query, description = "number in this layer version"),
-        ("limit" = Option<usize>, Query, description = "1 to 10,000; 100 when missing"), ("offset" = Option<usize>, Query)),
+        ("limit" = Option<usize>, Query, minimum = 1, maximum = 10_000, description = "100 when missing"), ("offset" = Option<usize>, Query)),
     responses((status = 200, body = AreasView), (status = 400, body = ProblemView), (status = 404, body = ProblemView)))]
 pub(super) async fn areas(State(api): State<Api>, ask: Ask) -> Result<Json<AreasView>, Problem> {
     ask.only(&["layer", "level", "q", "parent", "id", "limit", "offset"])?;
@@ -46,13 +47,13 @@ pub(super) async fn areas(State(api): State<Api>, ask: Ask) -> Result<Json<Areas
     let level = level_of(&sheet, &ask)?;
     let limit = ask.number("limit", 100usize, 1..=10_000)?;
     let offset = ask.number("offset", 0usize, 0..=usize::MAX)?;
-    let id = ask.number("id", u32::MAX, 0..=u32::MAX)?;
+    let id = ask.optional("id").map(|_| ask.number("id", 0u32, 0..=u32::MAX)).transpose()?;
     let words = ask.optional("q").map(str::to_lowercase);
     let parent = ask.optional("parent");
     let now = now_ms();
     let passes = |number: u32, area: &Area| {
         is_valid(area, now)
-            && (id == u32::MAX || id == number)
+            && id.is_none_or(|id| id == number)
             && level.is_none_or(|level| usize::from(area.level) == level)
             && parent.is_none_or(|parent| area.parent.as_deref() == Some(parent))
             && words.as_deref().is_none_or(|words| has_words(area, words))
@@ -83,13 +84,20 @@ pub(super) fn required_level(sheet: &Sheet, ask: &Ask) -> Result<usize, Problem>
     level_of(sheet, ask)?.ok_or_else(|| wrong("level", "is missing"))
 }
 
+/// Which area.
+#[derive(Deserialize)]
+pub(super) struct AreaPath {
+    layer: String,
+    code: String,
+}
+
 /// One area with those above and below.
 #[utoipa::path(get, path = "/areas/{layer}/{code}", tag = "city",
     params(("layer" = String, Path), ("code" = String, Path)),
     responses((status = 200, body = AreaDetailView), (status = 404, body = ProblemView)))]
 pub(super) async fn area(
     State(api): State<Api>,
-    Path((layer, code)): Path<(String, String)>,
+    At(AreaPath { layer, code }): At<AreaPath>,
 ) -> Result<Json<AreaDetailView>, Problem> {
     let sheet = sheet_of(&api, &layer)?;
     let now = now_ms();

@@ -1,15 +1,16 @@
 //! Entities and alerts.
 
-use super::ask::{Ask, wrong};
+use super::ask::{Ask, At, wrong};
 use super::model::{AlertsView, EntitiesView, EntityView, ProblemView, ValueView};
 use super::{Api, not_found, store};
 use crate::figures::SEVERITIES;
 use crate::views;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::http::Problem;
 use gridwarden_store::read::{AlertFilter, EntityState};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
@@ -21,13 +22,13 @@ pub(super) async fn entities(State(api): State<Api>, ask: Ask) -> Result<Json<En
     ask.only(&["kind", "bbox"])?;
     let bbox = ask.bbox("bbox")?;
     let wanted: Vec<&str> = ask.optional("kind").map(|kinds| kinds.split(',').collect()).unwrap_or_default();
-    let places = api.world.reader.entity_places(0).await.map_err(store)?;
     let world = &api.world;
-    let mut book = world.book.write().unwrap_or_else(PoisonError::into_inner);
-    // Whoever else looks on hears of these moves with the next tick only if they are newer; so nothing is taken in here
-    // but entities never seen before, which the tick would number the same way.
-    let fresh = places.into_iter().filter(|place| !book.knows(&place.source)).collect();
-    book.take(fresh, |source| world.registered_position(source));
+    // The book alone, which the tick keeps: whoever fetches it and hears the stream knows what everybody knows, also while
+    // ClickHouse is away.
+    let book = world.book.read().unwrap_or_else(PoisonError::into_inner);
+    if !book.is_begun() {
+        return Err(Problem::unavailable("ClickHouse has not answered since this console started"));
+    }
     let kinds = views::kinds(world, book.kinds());
     let index: BTreeMap<&str, usize> = kinds.iter().enumerate().map(|(at, kind)| (kind.kind.as_str(), at)).collect();
     let mut view = EntitiesView {
@@ -60,10 +61,19 @@ pub(super) async fn entities(State(api): State<Api>, ask: Ask) -> Result<Json<En
     Ok(Json(view))
 }
 
+/// Which entity.
+#[derive(Deserialize)]
+pub(super) struct EntityPath {
+    source: String,
+}
+
 /// The latest state of one entity.
 #[utoipa::path(get, path = "/entities/{source}", tag = "entities", params(("source" = String, Path)),
     responses((status = 200, body = EntityView), (status = 404, body = ProblemView), (status = 503, body = ProblemView)))]
-pub(super) async fn entity(State(api): State<Api>, Path(source): Path<String>) -> Result<Json<EntityView>, Problem> {
+pub(super) async fn entity(
+    State(api): State<Api>,
+    At(EntityPath { source }): At<EntityPath>,
+) -> Result<Json<EntityView>, Problem> {
     let state = api.world.reader.entity_state(&source).await.map_err(store)?;
     let state = state.ok_or_else(|| not_found("source", format!("no entity {source} has spoken")))?;
     Ok(Json(entity_view(&api, state)))

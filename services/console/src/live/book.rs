@@ -3,6 +3,7 @@
 use gridwarden_store::read::EntityPlace;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
+use utoipa::ToSchema;
 
 /// An entity as last seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +23,7 @@ pub struct Seen {
 }
 
 /// An entity seen for the first time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Fresh {
     /// Its number.
     pub id: u32,
@@ -38,8 +39,8 @@ pub struct Fresh {
     pub time: i64,
 }
 
-/// What changed; see the API's `entities` event.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// What changed: the live stream's event `entities`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Moves {
     /// Numbers are of this process.
     pub epoch: String,
@@ -70,6 +71,7 @@ pub struct Book {
     by_source: HashMap<String, u32>,
     kinds: BTreeMap<String, u64>,
     newest_appended: i64,
+    begun: bool,
 }
 
 impl Book {
@@ -88,9 +90,9 @@ impl Book {
         &self.entities
     }
 
-    /// Whether an entity is in the book.
-    pub fn knows(&self, source: &str) -> bool {
-        self.by_source.contains_key(source)
+    /// Whether anything was ever taken in, be it an empty city.
+    pub fn is_begun(&self) -> bool {
+        self.begun
     }
 
     /// Entities per kind, by kind.
@@ -107,6 +109,7 @@ impl Book {
     /// without any position is not in the book. An older event never replaces a newer one.
     pub fn take(&mut self, places: Vec<EntityPlace>, fixed: impl Fn(&str) -> Option<[f64; 2]>) -> Moves {
         let mut moves = Moves { epoch: self.epoch.clone(), ..Moves::default() };
+        self.begun = true;
         for place in places {
             self.newest_appended = self.newest_appended.max(place.appended_ms);
             let own = place.lon.zip(place.lat).map(|(lon, lat)| [lon, lat]);
@@ -155,6 +158,7 @@ mod tests {
     #[test]
     fn first_seen_then_moved_then_silent() {
         let mut book = Book::new("e".into());
+        assert!(!book.is_begun());
         let moves = book.take(vec![place("a", 10, Some(1.0)), place("b", 10, None)], |_| None);
         assert_eq!((moves.fresh.len(), moves.ids.len()), (1, 0));
         let moves = book.take(vec![place("a", 20, Some(2.0)), place("b", 20, None)], |_| Some([9.0, 9.0]));

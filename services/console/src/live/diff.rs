@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
-/// Values that changed; see the API's `values` event.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// Values that changed: the live stream's event `values`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct ValueChanges {
-    /// Whose values: `layer|level|metric|span`.
+    /// Whose values: `layer|level|metric|span|statistic`.
     pub key: String,
     /// Layer version the numbers of areas belong to.
     pub version: String,

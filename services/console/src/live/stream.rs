@@ -4,12 +4,22 @@ use super::{Frame, Hub, Share};
 use crate::looks::Subject;
 use axum::response::sse::Event;
 use futures::stream::{self, Stream, StreamExt};
-use serde_json::json;
+use serde::Serialize;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio_stream::wrappers::BroadcastStream;
+use utoipa::ToSchema;
 
 type Said = Result<Event, Infallible>;
+
+/// A sign of life, after everything else a tick had to tell: the live stream's event `tick`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Tick {
+    /// console's clock.
+    pub now: i64,
+    /// Since when ClickHouse does not answer: what is shown is as of then.
+    pub away_since: Option<i64>,
+}
 
 fn event(name: &str, data: &str) -> Event {
     Event::default().event(name).data(data)
@@ -30,17 +40,19 @@ fn events(frame: &Frame, key: Option<&str>) -> Vec<Said> {
     say("alerts_gap", frame.alerts_gap.then_some("{}"));
     say("kpi", frame.kpi.as_deref());
     say("freshness", frame.freshness.as_deref());
-    say("tick", Some(&json!({ "now": frame.now }).to_string()));
+    let tick = Tick { now: frame.now, away_since: frame.away_since };
+    say("tick", serde_json::to_string(&tick).ok().as_deref());
     said
 }
 
-/// The stream of one viewer. Listening begins before what is known is taken, so nothing falls between.
-pub fn of(hub: &Arc<Hub>, subject: Option<Subject>) -> impl Stream<Item = Said> + Send + use<> {
+/// The stream of one viewer; `None` when too many other subjects are watched. Listening begins before what is known is
+/// taken, so nothing falls between.
+pub fn of(hub: &Arc<Hub>, subject: Option<Subject>) -> Option<impl Stream<Item = Said> + Send + use<>> {
     let frames = BroadcastStream::new(hub.listen());
     let key = subject.as_ref().map(Subject::key);
     let (share, look): (Option<Share>, _) = match subject {
         Some(subject) => {
-            let (share, look) = hub.watch(subject);
+            let (share, look) = hub.watch(subject)?;
             (Some(share), look)
         }
         None => (None, None),
@@ -63,7 +75,7 @@ pub fn of(hub: &Arc<Hub>, subject: Option<Subject>) -> impl Stream<Item = Said> 
             Err(_) => vec![Ok(event("gap", "{}"))],
         })
     });
-    stream::iter(first).chain(later)
+    Some(stream::iter(first).chain(later))
 }
 
 #[cfg(test)]
@@ -77,14 +89,15 @@ mod tests {
         let frame = Frame { now: 5, values, alerts: Some("[]".into()), ..Frame::default() };
         assert_eq!(events(&frame, Some("mine")).len(), 3);
         assert_eq!(events(&frame, None).len(), 2);
+        let frame = Frame { away_since: Some(4), ..frame };
         let last = format!("{:?}", events(&frame, None).pop());
-        assert!(last.contains("tick"), "{last}");
+        assert!(last.contains("tick") && last.contains("away_since"), "{last}");
     }
 
     #[tokio::test]
     async fn a_viewer_that_lags_is_told_so() {
-        let hub = Arc::new(Hub::new(1));
-        let mut heard = Box::pin(of(&hub, None));
+        let hub = Arc::new(Hub::new(1, 8));
+        let mut heard = Box::pin(of(&hub, None).expect("room"));
         for now in 0..3 {
             hub.tell(Frame { now, ..Frame::default() });
         }

@@ -1,8 +1,9 @@
-//! The tick: looks, compares, tells.
+//! The tick: looks, compares, tells. A part that fails does not keep the others from being told; ClickHouse being away is
+//! told too, and what was known stays known.
 
 use super::news::{Heard, News};
 use super::{Frame, Hub};
-use crate::api::model::{AlertView, FreshnessView, KpiView};
+use crate::api::model::{AlertView, AlertsNews};
 use crate::looks::{self, Subject};
 use crate::metrics::Metrics;
 use crate::world::World;
@@ -25,6 +26,10 @@ const FRESHNESS_EVERY: u64 = 2;
 const ALERTS_AT_ONCE: u32 = 500;
 /// With nobody there, entities and alerts are still followed, at leisure.
 const LEISURE: Duration = Duration::from_secs(5);
+/// How long one look may take: a ClickHouse that hangs must not silence the stream.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The same once it is known to be away.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Asks ClickHouse once a tick for everybody.
 pub struct Ticker {
@@ -36,6 +41,9 @@ pub struct Ticker {
     news: News,
     ticks: u64,
     versions: Vec<String>,
+    away_since: Option<i64>,
+    /// Whether ClickHouse ever answered.
+    answered: bool,
 }
 
 fn json(value: &impl Serialize) -> Option<String> {
@@ -45,7 +53,8 @@ fn json(value: &impl Serialize) -> Option<String> {
 impl Ticker {
     /// A ticker that has not looked yet.
     pub fn new(world: Arc<World>, hub: Arc<Hub>, health: Health, metrics: Metrics, every: Duration) -> Self {
-        Self { world, hub, health, metrics, every, news: News::default(), ticks: 0, versions: Vec::new() }
+        let (news, versions) = (News::default(), Vec::new());
+        Self { world, hub, health, metrics, every, news, ticks: 0, versions, away_since: None, answered: false }
     }
 
     /// Ticks until the shutdown.
@@ -68,49 +77,58 @@ impl Ticker {
     }
 
     async fn tick(&mut self) -> Frame {
-        let mut frame = Frame { now: now_ms(), layers: self.layers_changed(), ..Frame::default() };
-        let result = self.look(&mut frame).await;
-        match &result {
-            Ok(()) => self.health.set_part("clickhouse", true, ""),
-            Err(error) => {
-                self.metrics.tick_failures.with_label_values(&[error.kind()]).inc();
-                self.health.set_part("clickhouse", false, &error.to_string());
-                tracing::warn!(%error, "tick: clickhouse could not be asked");
-            }
+        let now = now_ms();
+        let mut frame = Frame { now, layers: self.layers_changed(), ..Frame::default() };
+        let patience = if self.away_since.is_some() { LITTLE_PATIENCE } else { PATIENCE };
+        let looked = tokio::time::timeout(patience, self.look(&mut frame)).await;
+        match looked.unwrap_or(Err(StoreError::TimedOut)) {
+            Ok(()) => self.is_there(),
+            Err(error) => self.is_away(&error, now),
         }
+        frame.away_since = self.away_since;
         frame
     }
 
-    async fn look(&mut self, frame: &mut Frame) -> Result<(), StoreError> {
-        frame.entities = self.entities().await?;
-        let heard = self.alerts(frame.now).await?;
-        frame.alerts_gap = heard.gap;
-        let changed = !heard.fresh.is_empty() || heard.gap;
-        if !heard.fresh.is_empty() {
-            let alerts: Vec<AlertView> =
-                heard.fresh.iter().map(|state| views::alert(&self.world, state, frame.now)).collect();
-            frame.alerts = json(&serde_json::json!({ "alerts": alerts }));
+    fn is_there(&mut self) {
+        // Ready from the first answer on, and then for good: pages, map and what was known are served without ClickHouse too.
+        self.health.set_part("clickhouse", true, "");
+        self.answered = true;
+        self.metrics.clickhouse_up.set(1);
+        if self.away_since.take().is_some() {
+            tracing::info!("clickhouse answers again");
         }
-        if self.hub.viewers() == 0 {
-            return Ok(());
-        }
-        for (subject, known) in self.hub.subjects() {
-            if !known || self.ticks.is_multiple_of(subject.every()) {
-                self.values(&subject, frame).await?;
-            }
-        }
-        if changed || self.ticks.is_multiple_of(KPI_EVERY) {
-            let kpi: KpiView = figures::kpi(&self.world, frame.now).await?;
-            frame.kpi = json(&kpi);
-        }
-        if self.ticks.is_multiple_of(FRESHNESS_EVERY) {
-            let freshness: FreshnessView = figures::freshness(&self.world, frame.now).await?;
-            frame.freshness = json(&freshness);
-        }
-        Ok(())
     }
 
-    async fn entities(&self) -> Result<Option<String>, StoreError> {
+    fn is_away(&mut self, error: &StoreError, now: i64) {
+        self.metrics.tick_failures.with_label_values(&[error.kind()]).inc();
+        self.metrics.clickhouse_up.set(0);
+        if !self.answered {
+            self.health.set_part("clickhouse", false, &error.to_string());
+        }
+        if self.away_since.is_none() {
+            tracing::warn!(%error, "tick: clickhouse could not be asked");
+        }
+        self.away_since.get_or_insert(now);
+    }
+
+    /// Looks at every part; the first error, after all that could be looked at was.
+    async fn look(&mut self, frame: &mut Frame) -> Result<(), StoreError> {
+        let mut parts = Parts::default();
+        parts.note(self.entities(frame).await)?;
+        parts.note(self.alerts(frame).await)?;
+        if self.hub.viewers() > 0 {
+            for (subject, known) in self.hub.subjects() {
+                // A new subject is not made to wait; the others as often as they change.
+                if !known || self.ticks.is_multiple_of(subject.every()) {
+                    parts.note(self.values(&subject, frame).await)?;
+                }
+            }
+            parts.note(self.figures(frame).await)?;
+        }
+        parts.0.map_or(Ok(()), Err)
+    }
+
+    async fn entities(&self, frame: &mut Frame) -> Result<(), StoreError> {
         let newest = self.world.book.read().unwrap_or_else(PoisonError::into_inner).newest_appended();
         let all = self.ticks.is_multiple_of(ALL_ENTITIES_EVERY);
         let since = if all { 0 } else { newest - OVERLAP_MS };
@@ -118,13 +136,21 @@ impl Ticker {
         let world = &self.world;
         let mut book = world.book.write().unwrap_or_else(PoisonError::into_inner);
         let moves = book.take(places, |source| world.registered_position(source));
-        Ok(if moves.is_empty() { None } else { json(&moves) })
+        frame.entities = if moves.is_empty() { None } else { json(&moves) };
+        Ok(())
     }
 
-    async fn alerts(&mut self, _now: i64) -> Result<Heard, StoreError> {
+    async fn alerts(&mut self, frame: &mut Frame) -> Result<(), StoreError> {
         let states = self.world.reader.alerts_appended_since(self.news.since(), ALERTS_AT_ONCE).await?;
         let transitions = self.world.reader.alert_transitions().await?;
-        Ok(self.news.take(states, transitions))
+        let Heard { fresh, gap } = self.news.take(states, transitions);
+        frame.alerts_gap = gap;
+        if !fresh.is_empty() {
+            let alerts: Vec<AlertView> =
+                fresh.iter().map(|state| views::alert(&self.world, state, frame.now)).collect();
+            frame.alerts = json(&AlertsNews { alerts });
+        }
+        Ok(())
     }
 
     async fn values(&self, subject: &Subject, frame: &mut Frame) -> Result<(), StoreError> {
@@ -143,11 +169,40 @@ impl Ticker {
         Ok(())
     }
 
+    async fn figures(&self, frame: &mut Frame) -> Result<(), StoreError> {
+        let alerts_changed = frame.alerts.is_some() || frame.alerts_gap;
+        if alerts_changed || self.ticks.is_multiple_of(KPI_EVERY) {
+            frame.kpi = json(&figures::kpi(&self.world, frame.now).await?);
+        }
+        if self.ticks.is_multiple_of(FRESHNESS_EVERY) {
+            frame.freshness = json(&figures::freshness(&self.world, frame.now).await?);
+        }
+        Ok(())
+    }
+
     fn layers_changed(&mut self) -> bool {
         let atlas = self.world.atlas.load();
         let versions: Vec<String> = atlas.sheets.iter().map(|sheet| sheet.layer.version.clone()).collect();
         let changed = self.ticks > 0 && versions != self.versions;
         self.versions = versions;
         changed
+    }
+}
+
+/// The first error of a look.
+#[derive(Default)]
+struct Parts(Option<StoreError>);
+
+impl Parts {
+    /// Notes how a part went; when nobody answered at all, the others need not be asked.
+    fn note(&mut self, result: Result<(), StoreError>) -> Result<(), StoreError> {
+        match result {
+            Ok(()) => Ok(()),
+            Err(error @ (StoreError::Network(_) | StoreError::TimedOut)) => Err(error),
+            Err(error) => {
+                self.0.get_or_insert(error);
+                Ok(())
+            }
+        }
     }
 }

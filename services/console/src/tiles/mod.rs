@@ -157,8 +157,8 @@ mod tests {
         let atlas = small_city();
         let sheet = atlas.main().expect("main");
         assert!(ids(&encode(sheet, 1, at(0.0, 0.0, 10), 0).expect("tile"), "areas").is_empty());
-        // Inside a cell every point of the tile belongs to it, though no vertex lies near.
-        let deep = encode(sheet, 1, at(121.004, 31.003, 16), 0).expect("tile");
+        // Half of the tile lies in the cell, though no vertex of it and not its name.
+        let deep = encode(sheet, 1, at(121.0025, 31.0025, 16), 0).expect("tile");
         assert_eq!(ids(&deep, "areas"), [1]);
         assert!(ids(&deep, "areas_label").is_empty());
     }
