@@ -76,6 +76,44 @@ mod tests {
         assert_eq!(config.get("acks"), Some("all"));
     }
 
+    fn made_with(properties: &[(&str, &str)]) -> Result<(), String> {
+        let mut kafka = KafkaConfig::plain("127.0.0.1:1");
+        kafka.properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let made = crate::Producer::new(&kafka, &crate::ProducerOptions::named("test")).map(|_| ());
+        let opened = crate::Offsets::open(&kafka).map(|_| ());
+        made.and(opened).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn tls_and_sasl_are_built_in() {
+        let scram = [
+            ("security.protocol", "SASL_SSL"),
+            ("sasl.mechanism", "SCRAM-SHA-512"),
+            ("sasl.username", "u"),
+            ("sasl.password", "p"),
+            ("ssl.endpoint.identification.algorithm", "https"),
+        ];
+        assert_eq!(made_with(&scram), Ok(()));
+        assert_eq!(made_with(&[("security.protocol", "SSL"), ("enable.ssl.certificate.verification", "true")]), Ok(()));
+        assert_eq!(made_with(&[("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")]), Ok(()));
+    }
+
+    #[test]
+    fn a_property_that_is_refused_is_named_and_no_secret_is_shown() {
+        let words = |properties: &[(&str, &str)]| made_with(properties).expect_err("refused");
+        let unknown = words(&[("sasl.passwrod", "hunter2")]);
+        assert!(unknown.contains("sasl.passwrod") && !unknown.contains("hunter2"), "{unknown}");
+        let wrong = words(&[("security.protocol", "TLS")]);
+        assert!(wrong.contains("security.protocol") && wrong.contains("TLS"), "{wrong}");
+        let number = words(&[("socket.timeout.ms", "soon")]);
+        assert!(number.contains("socket.timeout.ms"), "{number}");
+        let missing = words(&[("security.protocol", "SSL"), ("ssl.ca.location", "/nowhere/ca.pem")]);
+        assert!(missing.contains("ssl.ca.location"), "{missing}");
+        for said in [unknown, wrong, number, missing] {
+            assert!(said.starts_with("kafka settings are refused: ") && !said.contains('\n'), "{said}");
+        }
+    }
+
     #[test]
     fn debug_does_not_show_passwords() {
         let mut kafka = KafkaConfig::plain("h:1");

@@ -14,7 +14,7 @@ pub enum Hint {
 /// An error of the bus.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BusError {
-    /// A setting librdkafka refuses.
+    /// A setting librdkafka refuses; names the property, never shows a secret.
     #[error("kafka settings are refused: {0}")]
     Settings(String),
     /// Nobody answers.
@@ -67,6 +67,14 @@ pub enum BusError {
         /// Whether it may pass later.
         hint: Hint,
     },
+    /// A message is longer than its topic takes.
+    #[error("a message is too long for topic {topic}: {detail}")]
+    TooLarge {
+        /// Name without prefix.
+        topic: String,
+        /// librdkafka's words.
+        detail: String,
+    },
     /// The control topics cannot be followed any more.
     #[error("control topics: {0}")]
     Control(String),
@@ -94,6 +102,7 @@ impl BusError {
             | Self::UnknownPartition { .. }
             | Self::OffsetGone { .. }
             | Self::Denied(_)
+            | Self::TooLarge { .. }
             | Self::Control(_) => Hint::Fatal,
         }
     }
@@ -107,7 +116,10 @@ impl BusError {
     pub(crate) fn request(bootstrap: &str, error: &KafkaError) -> Self {
         let detail = error.to_string();
         match error {
-            KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_) => Self::Settings(detail),
+            KafkaError::ClientConfig(_, said, property, value) => {
+                Self::Settings(refused_property(said, property, value))
+            }
+            KafkaError::ClientCreation(said) => Self::Settings(said.clone()),
             _ => match error.rdkafka_error_code() {
                 Some(code) if is_unreachable(code) => Self::Unreachable { bootstrap: bootstrap.to_owned(), detail },
                 Some(code) if is_denied(code) => Self::Denied(detail),
@@ -116,6 +128,13 @@ impl BusError {
             },
         }
     }
+}
+
+/// A sentence that names the property. librdkafka repeats the value in its own words: never that of a secret.
+fn refused_property(said: &str, property: &str, value: &str) -> String {
+    let is_secret = ["password", "secret", "key", "pem", "token", "jaas"].iter().any(|word| property.contains(word));
+    let said = if is_secret && !value.is_empty() { said.replace(value, "***") } else { said.to_owned() };
+    if said.contains(property) { said } else { format!("property {property}: {said}") }
 }
 
 /// Nobody answers, or not in time.
@@ -172,4 +191,33 @@ pub(crate) fn hint_of(code: RDKafkaErrorCode) -> Hint {
                 | Code::InProgress
         );
     if passes { Hint::Transient } else { Hint::Fatal }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_property_is_named_and_a_secret_is_not_shown() {
+        let said = |said: &str, property: &str, value: &str| refused_property(said, property, value);
+        assert_eq!(said("Invalid value \"x\" for \"acks\"", "acks", "x"), "Invalid value \"x\" for \"acks\"");
+        assert_eq!(said("Invalid value \"x\"", "acks", "x"), "property acks: Invalid value \"x\"");
+        assert_eq!(
+            said("\"hunter2\" is short", "ssl.key.password", "hunter2"),
+            "property ssl.key.password: \"***\" is short"
+        );
+        assert_eq!(said("no value", "sasl.password", ""), "property sasl.password: no value");
+    }
+
+    #[test]
+    fn what_the_cluster_says_decides_whether_to_try_again() {
+        use RDKafkaErrorCode as Code;
+        let hint = |code| BusError::request("h:1", &KafkaError::MetadataFetch(code)).hint();
+        for code in [Code::BrokerTransportFailure, Code::NotEnoughReplicas, Code::LeaderNotAvailable] {
+            assert_eq!(hint(code), Hint::Transient, "{code:?}");
+        }
+        for code in [Code::TopicAuthorizationFailed, Code::UnknownTopicOrPartition, Code::Fatal] {
+            assert_eq!(hint(code), Hint::Fatal, "{code:?}");
+        }
+    }
 }

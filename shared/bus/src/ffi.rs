@@ -159,6 +159,7 @@ impl ConsumerQueue {
 
 /// What DescribeTopics says of a topic.
 pub(crate) struct Described {
+    pub(crate) name: String,
     pub(crate) error: Option<RDKafkaErrorCode>,
     pub(crate) id: TopicId,
     pub(crate) partitions: i32,
@@ -188,16 +189,19 @@ impl Drop for Request {
     }
 }
 
-/// Asks the cluster behind `client` for a topic's id and number of partitions.
-pub(crate) fn describe_topic(
+/// Asks the cluster behind `client` for the ids and numbers of partitions of topics, in one request; the answer is in an
+/// order of its own.
+pub(crate) fn describe_topics(
     client: *mut RDKafka,
-    topic: &str,
+    topics: &[String],
     timeout: Duration,
-) -> Result<Described, RDKafkaErrorCode> {
-    let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
-    let mut names: [*const c_char; 1] = [name.as_ptr()];
-    // SAFETY: `client` is live for the call; names and queue live until the request is answered or given up, and an
-    // answer to a destroyed queue is dropped by librdkafka.
+) -> Result<Vec<Described>, RDKafkaErrorCode> {
+    let owned = topics.iter().map(|topic| CString::new(topic.as_str())).collect::<Result<Vec<_>, _>>();
+    let owned = owned.map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
+    let mut names: Vec<*const c_char> = owned.iter().map(|name| name.as_ptr()).collect();
+    // SAFETY: `client` is live for the call; the collection copies the names; the queue lives until the request is answered
+    // or given up, and an answer to a destroyed queue is dropped by librdkafka. The descriptions are `count` pointers that
+    // live with the event, which `request` keeps until they are copied.
     unsafe {
         let mut request = Request {
             queue: native::rd_kafka_queue_new(client),
@@ -219,10 +223,10 @@ pub(crate) fn describe_topic(
         }
         let mut count = 0usize;
         let descriptions = native::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-        if descriptions.is_null() || count == 0 {
-            return Err(RDKafkaErrorCode::UnknownTopic);
+        if descriptions.is_null() {
+            return Ok(Vec::new());
         }
-        Ok(read_description(*descriptions))
+        Ok(std::slice::from_raw_parts(descriptions, count).iter().map(|one| read_description(*one)).collect())
     }
 }
 
@@ -233,6 +237,8 @@ pub(crate) fn describe_topic(
 unsafe fn read_description(description: *const native::rd_kafka_TopicDescription_t) -> Described {
     // SAFETY: all pointers live with the event; a topic without error has an id.
     unsafe {
+        let name = native::rd_kafka_TopicDescription_name(description);
+        let name = if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() };
         let error = native::rd_kafka_TopicDescription_error(description);
         let code = if error.is_null() {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
@@ -240,7 +246,7 @@ unsafe fn read_description(description: *const native::rd_kafka_TopicDescription
             native::rd_kafka_error_code(error)
         };
         if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Described { error: Some(code.into()), id: TopicId(0), partitions: 0 };
+            return Described { name, error: Some(code.into()), id: TopicId(0), partitions: 0 };
         }
         let uuid = native::rd_kafka_TopicDescription_topic_id(description);
         let high = native::rd_kafka_Uuid_most_significant_bits(uuid).cast_unsigned();
@@ -248,6 +254,7 @@ unsafe fn read_description(description: *const native::rd_kafka_TopicDescription
         let mut partitions = 0usize;
         native::rd_kafka_TopicDescription_partitions(description, &mut partitions);
         Described {
+            name,
             error: None,
             id: TopicId((u128::from(high) << 64) | u128::from(low)),
             partitions: i32::try_from(partitions).unwrap_or(i32::MAX),

@@ -15,6 +15,7 @@
 //! * `BUS-3` a topic or partition that does not exist is refused with words before it is assigned; librdkafka says nothing.
 //! * `BUS-4` no offset is ever committed: where a service stands is its own affair.
 //! * `BUS-5` a message lives until its [`Batch`] is dropped, and the consumer outlives every batch.
+//! * `BUS-7` a setting that is refused is named, and what it was set to is not shown when it is a secret.
 
 mod clock;
 mod config;

@@ -69,7 +69,8 @@ impl Producer {
             ("message.timeout.ms", &timeout),
             ("queue.buffering.max.messages", &queue),
             ("batch.size", "524288"),
-            ("message.max.bytes", "8388608"),
+            // As long as the longest message any topic of the table takes; the topic's own limit decides.
+            ("message.max.bytes", "16777216"),
         ];
         let fixed = [("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
         let inner = kafka
@@ -141,6 +142,11 @@ impl Producer {
         self.inner.flush(timeout).map_err(|_| BusError::TimedOut(timeout.as_millis(), "flush of the producer"))
     }
 
+    /// Why this producer cannot produce any more (it lost its place in an idempotent sequence), if so. Only a new one can.
+    pub fn fatal_error(&self) -> Option<String> {
+        self.inner.client().fatal_error().map(|(code, words)| format!("{code}: {words}"))
+    }
+
     /// How many messages are not acknowledged yet.
     pub fn in_flight(&self) -> usize {
         usize::try_from(self.inner.in_flight_count()).unwrap_or(0)
@@ -170,6 +176,9 @@ impl Future for Delivery {
 }
 
 fn undelivered(topic: &str, failure: &KafkaError) -> BusError {
-    let hint = failure.rdkafka_error_code().map_or(crate::Hint::Fatal, error::hint_of);
-    BusError::Undelivered { topic: topic.to_owned(), detail: failure.to_string(), hint }
+    let (topic, detail) = (topic.to_owned(), failure.to_string());
+    match failure.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => BusError::TooLarge { topic, detail },
+        code => BusError::Undelivered { topic, detail, hint: code.map_or(crate::Hint::Fatal, error::hint_of) },
+    }
 }

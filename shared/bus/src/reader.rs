@@ -88,13 +88,14 @@ pub struct End {
 
 /// Reads its partitions from one thread. Back-pressure is not calling [`Reader::poll`]: the local queue is bounded.
 pub struct Reader {
-    source: Arc<Source>,
+    /// What to assign with the first poll. Dropped before the consumer (field order).
+    assignment: Option<TopicPartitionList>,
     scratch: Vec<NativeMessage>,
+    source: Arc<Source>,
     topics: Vec<String>,
     /// librdkafka's handle of a topic → its index; filled as messages come.
     handles: Vec<(usize, u16)>,
     positions: Vec<Position>,
-    assignment: Option<TopicPartitionList>,
     pending: Option<BusError>,
     kafka: KafkaConfig,
     offsets: Option<Offsets>,
@@ -152,8 +153,10 @@ impl Reader {
         if let Some(error) = self.pending.take() {
             return Err(error);
         }
-        if let Some(list) = self.assignment.take() {
-            self.source.consumer.assign(&list).map_err(|error| BusError::request(&self.kafka.bootstrap, &error))?;
+        if let Some(list) = &self.assignment {
+            self.source.consumer.assign(list).map_err(|error| BusError::request(&self.kafka.bootstrap, &error))?;
+            // Not kept: a list that was used must be gone before the consumer is, or dropping that hangs.
+            self.assignment = None;
         }
         self.source.queue.read(max, timeout, &mut self.scratch);
         let batch = self.sort_out();
@@ -245,7 +248,8 @@ impl Reader {
         index
     }
 
-    /// Goes on at another offset of a partition, after the batch last polled: for leaping over what is known already.
+    /// Goes on at another offset of a partition, after the batch last polled: for leaping over what is known already. When
+    /// it fails, reading may go on at either place: whoever leaps must be able to tell.
     pub fn seek(&mut self, topic: u16, partition: i32, offset: i64) -> Result<(), BusError> {
         let name = self.topics.get(usize::from(topic)).map(|topic| self.kafka.full_name(topic)).unwrap_or_default();
         self.source

@@ -1,6 +1,7 @@
 //! The topics: one table (`infra/schema/topics.toml`), made from it, compared with it.
 
 mod admin;
+mod identities;
 
 use crate::{BusError, KafkaConfig, error, log::Logs};
 use gridwarden_domain::identity::TopicId;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use std::time::Duration;
 
 pub use admin::{ensure, inspect};
+pub use identities::{Identities, Identity};
 
 /// What registered entities measured.
 pub const OBSERVATIONS: &str = "observations.v1";

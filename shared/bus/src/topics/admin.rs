@@ -1,7 +1,7 @@
 //! Asking and changing the cluster's topics. Everything here blocks; [`ensure`] moves that off the async threads.
 
-use super::{Ensured, Finding, TopicMeta, TopicSpec, partition_count, table};
-use crate::{BusError, Hint, KafkaConfig, error, ffi, log::Logs};
+use super::{Ensured, Finding, TopicMeta, TopicSpec, identities, partition_count, table};
+use crate::{BusError, Hint, KafkaConfig, error, log::Logs};
 use futures::executor::block_on;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::BaseConsumer;
@@ -27,21 +27,18 @@ pub fn inspect(kafka: &KafkaConfig, extra: &[TopicSpec]) -> Result<Vec<Finding>,
 
 pub(super) fn meta(kafka: &KafkaConfig, topic: &str) -> Result<TopicMeta, BusError> {
     let cluster = Cluster::open(kafka)?;
-    let name = kafka.full_name(topic);
-    let described = ffi::describe_topic(cluster.admin.inner().native_ptr(), &name, TIMEOUT)
-        .map_err(|code| failed(kafka, &name, code))?;
-    if let Some(code) = described.error {
-        return Err(failed(kafka, &name, code));
-    }
+    let client = cluster.admin.inner().native_ptr();
+    let identity = identities::ask(kafka, client, &[topic], TIMEOUT)?.into_iter().next();
+    let identity = identity.ok_or_else(|| BusError::UnknownTopic { topic: kafka.full_name(topic) })?;
     let settings = cluster.settings(topic)?;
     Ok(TopicMeta {
-        id: described.id,
-        partitions: described.partitions,
+        id: identity.id,
+        partitions: identity.partitions,
         log_append_time: settings.get("message.timestamp.type") == Some("LogAppendTime"),
     })
 }
 
-fn failed(kafka: &KafkaConfig, topic: &str, code: RDKafkaErrorCode) -> BusError {
+pub(super) fn failed(kafka: &KafkaConfig, topic: &str, code: RDKafkaErrorCode) -> BusError {
     match code {
         RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
             BusError::UnknownTopic { topic: topic.to_owned() }
