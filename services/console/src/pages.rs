@@ -7,6 +7,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use memory_serve::CacheControl;
+use tower_http::compression::CompressionLayer;
 
 /// Everything from here, nothing inline. Worker and map tiles are our own files too.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
@@ -25,11 +26,14 @@ const HEADERS: [(HeaderName, &str); 5] = [
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     memory_serve::load!()
         .index_file(Some("/index.html"))
-        .enable_gzip(true)
+        // Packed once, when the program was built. Whoever wants gzip (a browser without TLS) gets it packed on the way:
+        // packing all of it at each start would take seconds.
+        .enable_gzip(false)
         .enable_brotli(true)
         .html_cache_control(CacheControl::NoCache)
         .cache_control(CacheControl::Long)
         .into_router()
+        .layer(CompressionLayer::new())
 }
 
 /// Puts the headers on every answer, and takes the long cache away from what has no hash in its name.

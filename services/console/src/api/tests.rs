@@ -12,7 +12,8 @@ use gridwarden_runtime::telemetry;
 use gridwarden_store::ClickHouseConfig;
 use gridwarden_store::read::Reader;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use tower::ServiceExt;
 
 /// A port nobody listens on: bound and let go.
@@ -22,17 +23,28 @@ fn nobody() -> ClickHouseConfig {
     ClickHouseConfig { url: format!("http://{port}"), database: "g".into(), user, password }
 }
 
-fn city_folder() -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("gridwarden-console-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("folder");
-    std::fs::write(folder.join("city.toml"), "name = { en = \"Test\" }\ntimezone = \"UTC\"\n").expect("city.toml");
-    folder
+/// Written once for all tests of this process.
+fn city_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = std::env::temp_dir().join(format!("gridwarden-console-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("folder");
+        let text = "name = { en = \"Test\" }\ntimezone = \"UTC\"\n";
+        std::fs::write(folder.join("city.toml"), text).expect("city.toml");
+        folder
+    })
 }
 
+/// API and pages; cheap to clone.
 fn console() -> Router {
+    static ROUTER: OnceLock<Router> = OnceLock::new();
+    ROUTER.get_or_init(build).clone()
+}
+
+fn build() -> Router {
     let own: config::Config =
         gridwarden_runtime::config::load_with("console", DEFAULTS, None, []).expect("the defaults");
-    let world = World::new(CityFacts::read(&city_folder()).expect("city"), Reader::new(&nobody()));
+    let world = World::new(CityFacts::read(city_folder()).expect("city"), Reader::new(&nobody()));
     world.atlas.store(Arc::new(small_city()));
     let api = Api {
         world: Arc::new(world),
