@@ -98,11 +98,51 @@ impl AuthConfig {
     }
 }
 
+/// What a type cannot say of a value: the key and what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// The key, e.g. `limits.rows`.
+    pub key: &'static str,
+    /// What is wrong with its value.
+    pub why: String,
+}
+
+impl Wrong {
+    /// A value that is wrong.
+    pub fn new(key: &'static str, why: impl Into<String>) -> Self {
+        Self { key, why: why.into() }
+    }
+}
+
 /// Loads the configuration of a service.
 pub fn load<T: DeserializeOwned>(service: &str, defaults: &'static str, file: Option<&Path>) -> Result<T, ConfigError> {
-    let environment =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    load_with(service, defaults, file, environment)
+    load_checked(service, defaults, file, |_| Ok(()))
+}
+
+/// The same with a check of what types cannot say; what it finds is told with its origin.
+pub fn load_checked<T: DeserializeOwned>(
+    service: &str,
+    defaults: &'static str,
+    file: Option<&Path>,
+    check: impl Fn(&T) -> Result<(), Wrong>,
+) -> Result<T, ConfigError> {
+    let mut environment = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        // What is not text cannot be one of ours by name, but one of ours may hold it by mistake.
+        let Ok(name) = name.into_string() else { continue };
+        let value = match value.into_string() {
+            Ok(value) => value,
+            Err(_) if key_of(&name).is_none() => continue,
+            Err(_) => return Err(not_text(name)),
+        };
+        environment.push((name, value));
+    }
+    load_checked_with(service, defaults, file, environment, check)
+}
+
+fn not_text(variable: String) -> ConfigError {
+    let key = key_of(&variable).unwrap_or_default().join(".");
+    ConfigError::Value { key, origin: Origin::Environment(variable), why: "its value is not UTF-8".to_owned() }
 }
 
 /// The same with a given environment.
@@ -111,6 +151,16 @@ pub fn load_with<T: DeserializeOwned>(
     defaults: &str,
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<T, ConfigError> {
+    load_checked_with(service, defaults, file, environment, |_| Ok(()))
+}
+
+fn load_checked_with<T: DeserializeOwned>(
+    service: &str,
+    defaults: &str,
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    check: impl Fn(&T) -> Result<(), Wrong>,
 ) -> Result<T, ConfigError> {
     let mut tree = tree::parse(defaults, &Origin::Defaults)?;
     if let Some(path) = file {
@@ -127,7 +177,13 @@ pub fn load_with<T: DeserializeOwned>(
             tree.put(path.into_iter().rev().fold(leaf, |inner, key| Node::table(key, inner, origin.clone())));
         }
     }
-    reader::read(service, &tree)
+    let config = reader::read(service, &tree)?;
+    check(&config).map_err(|wrong| ConfigError::Value {
+        origin: tree.origin_of(wrong.key).clone(),
+        key: wrong.key.to_owned(),
+        why: wrong.why,
+    })?;
+    Ok(config)
 }
 
 /// `GRIDWARDEN_A__B_C` → `a`, `b_c`.

@@ -1,5 +1,6 @@
 //! The HTTP shell of every service: bind, serve until shutdown, `/healthz` `/readyz` `/metrics`, problems after RFC 9457.
 
+mod idle;
 mod problem;
 
 pub use problem::{FieldError, Problem};
@@ -11,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::{Router, middleware, routing};
 use futures::StreamExt;
+use idle::Patient;
 use prometheus::Registry;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,6 +20,12 @@ use tokio::net::TcpListener;
 
 /// How long open requests may go on once the shutdown began. Event streams end at once.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long a connection may be silent, between requests or within one. Longer than any answer here takes to begin; event
+/// streams send heartbeats.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// Prometheus's text format.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Why no listener could be had.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +61,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
         let ending = ending.clone();
         async move { end_event_streams(next.run(request).await, &ending) }
     }));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(shutdown.waiting());
+    let server = axum::serve(Patient::new(listener, SILENCE), router).with_graceful_shutdown(shutdown.waiting());
     let late = async {
         shutdown.wait().await;
         tokio::time::sleep(GRACE).await;
@@ -88,7 +95,10 @@ pub fn status_router(health: Health, registry: Registry) -> Router {
         .route(
             "/metrics",
             routing::get(move || async move {
-                ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry::render(&registry))
+                match telemetry::render(&registry) {
+                    Ok(text) => ([(header::CONTENT_TYPE, METRICS)], text).into_response(),
+                    Err(error) => Problem::internal(&error.into()).into_response(),
+                }
             }),
         )
 }

@@ -70,7 +70,9 @@ impl fmt::Debug for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        resolve(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+        // serde's own words would repeat what was found.
+        let text = String::deserialize(deserializer).map_err(|_| de::Error::custom("a text is expected"))?;
+        resolve(&text).map_err(de::Error::custom)
     }
 }
 

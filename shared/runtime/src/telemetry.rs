@@ -53,8 +53,8 @@ pub fn registry(service: &'static str) -> Registry {
 }
 
 /// The registry in Prometheus's text format.
-pub fn render(registry: &Registry) -> String {
-    prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap_or_default()
+pub fn render(registry: &Registry) -> prometheus::Result<String> {
+    prometheus::TextEncoder::new().encode_to_string(&registry.gather())
 }
 
 #[cfg(test)]
@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn the_registry_tells_who_runs_and_how_big_it_is() {
-        let text = render(&registry("x"));
+        let text = render(&registry("x")).expect("text");
+        assert!(text.contains("# TYPE process_cpu_seconds_total counter"), "{text}");
         assert!(text.contains("gridwarden_build_info{service=\"x\""), "{text}");
         for name in [
             "process_resident_memory_bytes",

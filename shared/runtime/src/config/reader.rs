@@ -209,7 +209,8 @@ impl<'de> de::MapAccess<'de> for Keys<'_, '_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let Some((key, node)) = self.next else { return Err(de::Error::custom("a value without a key")) };
-        seed.deserialize(self.at.below(key, node))
+        // A type's own complaint (a secret that is not there, an address that is none) knows no key, so it is placed here.
+        self.at.below(key, node).placed(seed.deserialize(self.at.below(key, node)))
     }
 }
 
@@ -225,8 +226,9 @@ impl<'de> de::SeqAccess<'de> for Items<'_, '_> {
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         let Some(node) = self.items.next() else { return Ok(None) };
         let at = self.at.below(&self.number.to_string(), node);
+        let place = self.at.below(&self.number.to_string(), node);
         self.number += 1;
-        seed.deserialize(at).map(Some)
+        place.placed(seed.deserialize(at).map(Some))
     }
 }
 

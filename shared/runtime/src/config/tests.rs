@@ -43,7 +43,7 @@ struct Limits {
     ratio: f64,
     names: Vec<String>,
     mode: Mode,
-    token: Option<String>,
+    token: Option<Secret>,
     properties: BTreeMap<String, String>,
 }
 
@@ -68,7 +68,8 @@ fn with(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Config, Stri
 #[test]
 fn defaults_alone() {
     let config = with(None, &[]).expect("config");
-    assert_eq!((config.limits.rows, config.limits.mode, config.limits.token), (100, Mode::Fast, None));
+    assert_eq!((config.limits.rows, config.limits.mode), (100, Mode::Fast));
+    assert!(config.limits.token.is_none());
     assert_eq!(config.http.listen.port(), 0);
 }
 
@@ -87,7 +88,7 @@ fn the_file_lies_over_the_defaults_and_the_environment_over_both() {
     ];
     let limits = with(Some(file), &environment).expect("config").limits;
     assert_eq!((limits.rows, limits.ratio, limits.mode), (7, 1.0, Mode::Exact));
-    assert_eq!(limits.token.as_deref(), Some("123"), "digits stay text where text is wanted");
+    assert!(limits.token.is_some_and(|token| token.matches("123")), "digits stay text where text is wanted");
     assert_eq!(limits.names, ["b", "c"]);
     assert_eq!(
         limits.properties.into_iter().collect::<Vec<_>>(),
@@ -117,6 +118,27 @@ fn every_mistake_is_a_sentence_with_key_and_origin() {
     assert!(text.starts_with("configuration key limits.rows (from DIR/my.toml): invalid value"), "{text}");
     let text = sentence(Some("[limits]\nmode = \"slow\"\n"), &[]);
     assert!(text.starts_with("configuration key limits.mode (from DIR/my.toml): unknown variant `slow`"), "{text}");
+    assert_eq!(
+        sentence(Some("[limits]\ntoken = 918273\n"), &[]),
+        "configuration key limits.token (from DIR/my.toml): a text is expected",
+        "a secret is not repeated"
+    );
+    assert_eq!(
+        sentence(None, &[("GRIDWARDEN_LIMITS__TOKEN", "env:NO_SUCH_X")]),
+        "configuration key limits.token (from the environment variable GRIDWARDEN_LIMITS__TOKEN): \
+         the environment variable NO_SUCH_X is not set"
+    );
+    let text = sentence(None, &[("GRIDWARDEN_HTTP__LISTEN", "localhost")]);
+    assert!(
+        text.starts_with("configuration key http.listen (from the environment variable GRIDWARDEN_HTTP__LISTEN): "),
+        "{text}"
+    );
+    let text = sentence(Some("[limits]\nnames = [\"a\", 7]\n"), &[]);
+    assert!(text.starts_with("configuration key limits.names.1 (from DIR/my.toml): "), "{text}");
+    assert_eq!(
+        not_text("GRIDWARDEN_LIMITS__ROWS".to_owned()).to_string(),
+        "configuration key limits.rows (from the environment variable GRIDWARDEN_LIMITS__ROWS): its value is not UTF-8"
+    );
     let text = sentence(Some("[limits\n"), &[]);
     assert!(text.starts_with("DIR/my.toml is not TOML: line 1: "), "{text}");
     let text = load_with::<Config>("x", DEFAULTS, Some(Path::new("/no/such")), []).expect_err("none").to_string();
@@ -126,6 +148,24 @@ fn every_mistake_is_a_sentence_with_key_and_origin() {
         text,
         "x: the configuration key limits is missing; give it in the file of --config or in the environment"
     );
+}
+
+#[test]
+fn what_types_cannot_say_is_told_with_its_origin_too() {
+    let check = |config: &Config| match config.limits.rows {
+        0 => Err(Wrong::new("limits.rows", "0 rows make no block")),
+        7 => Err(Wrong::new("limits.no.such", "is a key nobody gives")),
+        _ => Ok(()),
+    };
+    let loaded = |rows: &str| {
+        let environment = [("GRIDWARDEN_LIMITS__ROWS".to_owned(), rows.to_owned())];
+        load_checked_with("archive", DEFAULTS, None, environment, check).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(loaded("1"), Ok(()));
+    let origin = "from the environment variable GRIDWARDEN_LIMITS__ROWS";
+    assert_eq!(loaded("0"), Err(format!("configuration key limits.rows ({origin}): 0 rows make no block")));
+    let nobody = "configuration key limits.no.such (from the built-in defaults): is a key nobody gives";
+    assert_eq!(loaded("7"), Err(nobody.to_owned()));
 }
 
 #[test]

@@ -61,6 +61,17 @@ impl Node {
         }
     }
 
+    /// Where the value of a key stands; of the innermost table on the way when nobody gives it.
+    pub(super) fn origin_of(&self, key: &str) -> &Origin {
+        let mut node = self;
+        for part in key.split('.') {
+            let Self::Table { keys, .. } = node else { break };
+            let Some(below) = keys.get(part) else { break };
+            node = below;
+        }
+        node.origin()
+    }
+
     pub(super) fn of(value: toml::Value, origin: &Origin) -> Self {
         let origin = origin.clone();
         match value {
