@@ -1,6 +1,6 @@
 //! Bodies: what type, how long, how packed. Nothing is read or unpacked without a limit (`GTW-5`).
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
@@ -9,8 +9,8 @@ use gridwarden_runtime::http::Problem;
 use std::io::Read;
 use std::time::Duration;
 
-/// How much of a body that is too long is read and thrown away, so that the client reads the answer before the connection
-/// closes, and for how long.
+/// How much of a body that is refused is read and thrown away, and for how long: a client that is still sending when the
+/// connection closes sees a reset instead of the answer.
 const DRAIN_BYTES: usize = 32 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(3);
 
@@ -34,8 +34,7 @@ pub fn packing(headers: &HeaderMap, types: &[&str]) -> Result<Packing, Problem> 
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
     if !types.iter().any(|known| essence.eq_ignore_ascii_case(known)) {
-        let detail = format!("the content-type must be {}", types.join(" or "));
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE).detail(detail));
+        return Err(unsupported("content-type", &format!("must be {}", types.join(" or "))));
     }
     let mut codings =
         headers.get_all(header::CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("?").trim());
@@ -43,8 +42,14 @@ pub fn packing(headers: &HeaderMap, types: &[&str]) -> Result<Packing, Problem> 
         (None, _) => Ok(Packing::Plain),
         (Some(one), None) if one.eq_ignore_ascii_case("identity") => Ok(Packing::Plain),
         (Some(one), None) if one.eq_ignore_ascii_case("gzip") => Ok(Packing::Gzip),
-        _ => Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE).detail("the content-encoding must be gzip or none")),
+        _ => Err(unsupported("content-encoding", "must be gzip or none")),
     }
+}
+
+/// 415 that names the header.
+fn unsupported(header: &str, detail: &str) -> Problem {
+    let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE).detail(format!("the {header} {detail}"));
+    problem.field(header, detail)
 }
 
 /// The length a client announces; `None` when it does not.
@@ -59,13 +64,16 @@ pub fn too_long(limit: usize) -> Problem {
 
 /// Reads a body of at most `limit` bytes within `time`.
 pub async fn read(body: Body, announced: Option<usize>, limit: usize, time: Duration) -> Result<Bytes, Problem> {
+    if announced.is_some_and(|length| length > limit) {
+        discard(body).await;
+        return Err(too_long(limit));
+    }
     let mut stream = body.into_data_stream();
-    let fits = announced.is_none_or(|length| length <= limit);
     let read = async {
-        let mut whole = BytesMut::with_capacity(announced.unwrap_or(0).min(limit));
+        let mut whole = BytesMut::with_capacity(announced.unwrap_or(0));
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|_| Problem::bad_request("the body broke off"))?;
-            if !fits || whole.len() + chunk.len() > limit {
+            if whole.len() + chunk.len() > limit {
                 return Err(too_long(limit));
             }
             whole.extend_from_slice(&chunk);
@@ -74,21 +82,29 @@ pub async fn read(body: Body, announced: Option<usize>, limit: usize, time: Dura
     };
     let outcome = match tokio::time::timeout(time, read).await {
         Ok(outcome) => outcome,
-        Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT).detail("the body did not arrive in time")),
+        Err(_) => {
+            let detail = format!("the body did not arrive within {} s", time.as_secs());
+            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT).detail(detail));
+        }
     };
     if matches!(&outcome, Err(problem) if problem.status == StatusCode::PAYLOAD_TOO_LARGE) {
-        tokio::time::timeout(DRAIN_TIME, drain(&mut stream)).await.ok();
+        discard(Body::from_stream(stream)).await;
     }
     outcome
 }
 
-async fn drain(stream: &mut BodyDataStream) {
+/// Reads what is left of a body that was refused, within bounds, and keeps none of it.
+pub async fn discard(body: Body) {
+    let mut stream = body.into_data_stream();
     let mut left = DRAIN_BYTES;
-    while let Some(Ok(chunk)) = stream.next().await
-        && chunk.len() <= left
-    {
-        left -= chunk.len();
-    }
+    let drain = async {
+        while let Some(Ok(chunk)) = stream.next().await
+            && chunk.len() <= left
+        {
+            left -= chunk.len();
+        }
+    };
+    tokio::time::timeout(DRAIN_TIME, drain).await.ok();
 }
 
 /// Unpacks a body to at most `limit` bytes. Blocks for as long as that many bytes take.

@@ -60,11 +60,12 @@ fn insert_id(payload: &[u8], id: &str) -> Option<Vec<u8>> {
     Some([head, b"\"id\":\"", id.as_bytes(), b"\"", comma, tail].concat())
 }
 
-/// An id that is the same whenever this feed sends this idempotency key.
-pub fn id_of(feed: &str, idempotency_key: &str) -> String {
+/// An id that is the same whenever this feed sends this body under this idempotency key. The body counts, because a key that
+/// is used again after its answer was forgotten must not make another report look like a repeat of the first.
+pub fn id_of(feed: &str, idempotency_key: &str, body: &[u8]) -> String {
     let mut hash = Sha256::new();
-    for part in [feed, "\n", idempotency_key] {
-        hash.update(part.as_bytes());
+    for part in [feed.as_bytes(), b"\n", idempotency_key.as_bytes(), b"\n", body] {
+        hash.update(part);
     }
     let digest = hash.finalize();
     format!("gw-{}", hex::encode(digest.get(..16).unwrap_or_default()))
@@ -127,11 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn ids_follow_feed_and_key() {
-        assert_eq!(id_of("a", "k"), id_of("a", "k"));
-        assert_ne!(id_of("a", "k"), id_of("b", "k"));
-        assert_ne!(id_of("a", "k"), id_of("a", "l"));
-        assert_eq!(id_of("a", "k").len(), 35);
+    fn ids_follow_feed_key_and_body() {
+        let id = id_of("a", "k", b"1");
+        assert_eq!((id.as_str(), id.len()), (id_of("a", "k", b"1").as_str(), 35));
+        for other in [id_of("b", "k", b"1"), id_of("a", "l", b"1"), id_of("a", "k", b"2")] {
+            assert_ne!(id, other);
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use gridwarden_runtime::http::Problem;
+use gridwarden_runtime::prometheus::IntGauge;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -54,8 +55,25 @@ pub fn router(gateway: Arc<Gateway>, status: Router) -> Router {
         .merge(status)
         .fallback(|| async { Problem::not_found("there is no such path; /openapi.json names those there are") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED).detail("records are sent by POST")
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED)
+                .detail("records are sent by POST, everything else is asked by GET")
         })
+}
+
+/// A request under way; taken off the gauge also when its client goes away before the answer.
+struct UnderWay<'a>(&'a IntGauge);
+
+impl<'a> UnderWay<'a> {
+    fn new(gauge: &'a IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 async fn count(
@@ -66,10 +84,9 @@ async fn count(
 ) -> Response {
     let metrics = &gateway.metrics;
     let route = path.as_ref().map_or("other", MatchedPath::as_str);
-    metrics.in_flight.inc();
+    let _under_way = UnderWay::new(&metrics.in_flight);
     let begun = Instant::now();
     let response = next.run(request).await.into_response();
-    metrics.in_flight.dec();
     metrics.seconds.with_label_values(&[route]).observe(begun.elapsed().as_secs_f64());
     metrics.requests.with_label_values(&[route, response.status().as_str()]).inc();
     response

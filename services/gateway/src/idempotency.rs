@@ -1,8 +1,9 @@
 //! `Idempotency-Key`: the same key with the same body gets the first answer again, without a second record.
 //!
-//! `GTW-4` kept in this process's memory, bounded in number and time: another gateway process, or this one after a restart,
-//! does not know the answers. Reports without id are safe all the same (their id follows from the key), observations with
-//! an `id` as well (readers drop repeats). Only answers that mean "taken" are kept; a failed request may be tried again.
+//! `GTW-4` kept in this process's memory, bounded in number, bytes and time: another gateway process, or this one after a
+//! restart, does not know the answers. Reports without id are safe all the same (their id follows from key and body),
+//! observations with an `id` as well (readers drop repeats). Only answers that mean "taken" are kept; a failed request may be
+//! tried again.
 //!
 //! Pure but for the notice a waiting second request sleeps on.
 
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
-/// SHA-256 of path and body.
+/// SHA-256 of path and unpacked body.
 pub type Fingerprint = [u8; 32];
 type Name = (Number, String);
 
@@ -35,13 +36,25 @@ struct State {
     /// Done entries from the least recently used on.
     order: BTreeMap<u64, Name>,
     next: u64,
+    /// Of the answers kept: the answer to a batch tells of every line that was not taken, so it may be long.
+    bytes: usize,
+}
+
+/// How much is remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    /// Answers.
+    pub answers: usize,
+    /// Bytes of answers and keys.
+    pub bytes: usize,
+    /// For how long, in milliseconds.
+    pub ttl_ms: i64,
 }
 
 /// Remembered answers.
 pub struct Answers {
     state: Arc<Mutex<State>>,
-    keep: usize,
-    ttl_ms: i64,
+    keep: Keep,
 }
 
 /// What a request finds.
@@ -61,7 +74,7 @@ pub struct Turn {
     state: Arc<Mutex<State>>,
     name: Option<Name>,
     fingerprint: Fingerprint,
-    keep: usize,
+    keep: Keep,
     until_ms: i64,
     _ended: watch::Sender<()>,
 }
@@ -71,9 +84,9 @@ fn locked(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
 }
 
 impl Answers {
-    /// Keeps at most `keep` answers, each for `ttl_ms`.
-    pub fn new(keep: usize, ttl_ms: i64) -> Self {
-        Self { state: Arc::default(), keep, ttl_ms }
+    /// No answer yet.
+    pub fn new(keep: Keep) -> Self {
+        Self { state: Arc::default(), keep }
     }
 
     /// Claims a key for a request.
@@ -97,7 +110,7 @@ impl Answers {
         }
         let (sender, ended) = watch::channel(());
         state.entries.insert(name.clone(), Entry::Running { fingerprint, ended });
-        let until_ms = now_ms.saturating_add(self.ttl_ms);
+        let until_ms = now_ms.saturating_add(self.keep.ttl_ms);
         let state = Arc::clone(&self.state);
         Claim::Yours(Turn { state, name: Some(name), fingerprint, keep: self.keep, until_ms, _ended: sender })
     }
@@ -119,7 +132,13 @@ impl State {
             && *until_ms <= now_ms
         {
             self.order.remove(&order.clone());
-            self.entries.remove(name);
+            self.forget(name);
+        }
+    }
+
+    fn forget(&mut self, name: &Name) {
+        if let Some(Entry::Done { answer, .. }) = self.entries.remove(name) {
+            self.bytes = self.bytes.saturating_sub(size(name, &answer));
         }
     }
 
@@ -141,15 +160,20 @@ impl Turn {
         let mut state = locked(&self.state);
         let order = state.next;
         state.next += 1;
+        state.bytes += size(&name, &answer);
         let entry = Entry::Done { fingerprint: self.fingerprint, answer, order, until_ms: self.until_ms };
         state.entries.insert(name.clone(), entry);
         state.order.insert(order, name);
-        while state.order.len() > self.keep
+        while (state.order.len() > self.keep.answers || state.bytes > self.keep.bytes)
             && let Some((_, oldest)) = state.order.pop_first()
         {
-            state.entries.remove(&oldest);
+            state.forget(&oldest);
         }
     }
+}
+
+fn size((_, key): &Name, answer: &str) -> usize {
+    key.len() + answer.len()
 }
 
 impl Drop for Turn {
@@ -164,6 +188,10 @@ impl Drop for Turn {
 mod tests {
     use super::*;
 
+    fn keeping(answers: usize, bytes: usize) -> Answers {
+        Answers::new(Keep { answers, bytes, ttl_ms: 1000 })
+    }
+
     fn claimed(answers: &Answers, key: &str, body: u8, now: i64) -> Claim {
         answers.claim(1, key, [body; 32], now)
     }
@@ -175,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_first_answer_again_for_the_same_body_only() {
-        let answers = Answers::new(10, 1000);
+        let answers = keeping(10, 1000);
         answer(&answers, "k", "yes", 0);
         assert!(matches!(claimed(&answers, "k", 1, 999), Claim::Answered(text) if &*text == "yes"));
         assert!(matches!(claimed(&answers, "k", 2, 999), Claim::Mismatch));
@@ -185,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_second_request_waits_for_the_first() {
-        let answers = Answers::new(10, 1000);
+        let answers = keeping(10, 1000);
         let Claim::Yours(turn) = claimed(&answers, "k", 1, 0) else { panic!("taken") };
         let Claim::Wait(mut ended) = claimed(&answers, "k", 1, 0) else { panic!("not waiting") };
         assert!(matches!(claimed(&answers, "k", 2, 0), Claim::Mismatch));
@@ -196,15 +224,34 @@ mod tests {
 
     #[test]
     fn a_failed_request_frees_its_key() {
-        let answers = Answers::new(10, 1000);
+        let answers = keeping(10, 1000);
         drop(claimed(&answers, "k", 1, 0));
         assert!(matches!(claimed(&answers, "k", 2, 0), Claim::Yours(_)));
         assert!(answers.is_empty());
     }
 
     #[test]
+    fn long_answers_are_kept_within_the_bytes_allowed() {
+        let answers = keeping(100, 20);
+        answer(&answers, "a", "123456789", 0);
+        answer(&answers, "b", "123456789", 0);
+        assert_eq!(answers.len(), 2);
+        answer(&answers, "c", "1", 0);
+        assert_eq!(answers.len(), 2);
+        assert!(matches!(claimed(&answers, "a", 1, 0), Claim::Yours(_)));
+        assert!(matches!(claimed(&answers, "b", 1, 0), Claim::Answered(_)));
+        answer(&answers, "d", "longer than what may be kept at all", 0);
+        assert!(answers.is_empty());
+        // What was forgotten, by time too, is not counted any more.
+        answer(&answers, "e", "123456789", 0);
+        answer(&answers, "e", "123456789", 2000);
+        answer(&answers, "f", "123456789", 2000);
+        assert_eq!(answers.len(), 2);
+    }
+
+    #[test]
     fn the_least_recently_used_goes_first() {
-        let answers = Answers::new(2, 1000);
+        let answers = keeping(2, 1000);
         answer(&answers, "a", "1", 0);
         answer(&answers, "b", "2", 0);
         assert!(matches!(claimed(&answers, "a", 1, 0), Claim::Answered(_)));

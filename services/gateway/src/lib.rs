@@ -11,7 +11,8 @@
 //! * `GTW-1` tokens are compared by hash, in constant time.
 //! * `GTW-2` nothing is written that the topic's readers would reject.
 //! * `GTW-3` 202 is said only after Kafka has acknowledged; otherwise the caller is told to send again.
-//! * `GTW-4` the same idempotency key with the same body makes no second record, within one process's memory.
+//! * `GTW-4` the same idempotency key with the same body makes no second record, within one process's memory; with another
+//!   body it is refused.
 //! * `GTW-5` no body is read, unpacked or answered without a limit.
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]
 
@@ -27,4 +28,4 @@ mod start;
 pub mod writer;
 
 pub use config::{Config, load as config};
-pub use start::{gateway, run};
+pub use start::{Parts, gateway, run};

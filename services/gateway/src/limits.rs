@@ -48,10 +48,21 @@ impl Gates {
     }
 
     /// Sets memory aside for a body of up to `bytes` bytes.
-    pub fn memory(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+    pub fn memory(&self, bytes: usize) -> Result<Memory, Problem> {
         let kib = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.memory).try_acquire_many_owned(kib);
-        permit.map_err(|_| Problem::unavailable("too many bodies are under way"))
+        permit.map(Memory).map_err(|_| Problem::unavailable("too many bodies are under way"))
+    }
+}
+
+/// Memory set aside; given back when dropped.
+pub struct Memory(OwnedSemaphorePermit);
+
+impl Memory {
+    /// Gives back what is more than `bytes`, once it is known how long a body is.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let more = self.0.num_permits().saturating_sub(bytes.div_ceil(KIB));
+        self.0.split(more).map(drop);
     }
 }
 
@@ -83,6 +94,10 @@ mod tests {
         let held = gates.memory(1 << 20).expect("memory");
         assert_eq!(gates.memory(1).err().map(|problem| problem.status.as_u16()), Some(503));
         drop(held);
-        assert!(gates.memory(1).is_ok());
+        let mut held = gates.memory(1 << 20).expect("memory");
+        held.shrink_to(1 << 19);
+        held.shrink_to(1 << 20);
+        let _half = gates.memory(1 << 19).expect("what was given back");
+        assert!(gates.memory(1).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::check::Ready;
 use crate::metrics::Metrics;
+use axum::http::StatusCode;
 use gridwarden_bus::{BusError, KafkaConfig, Message, Producer, ProducerOptions, headers, topics};
 use gridwarden_domain::city::Intake;
 use gridwarden_runtime::health::Health;
@@ -37,6 +38,11 @@ impl Writer {
         Ok(Self { producer: Producer::new(kafka, &options)?, metrics, health })
     }
 
+    /// Why nothing can be written any more by this process, if so.
+    pub fn fatal(&self) -> Option<String> {
+        self.producer.fatal_error()
+    }
+
     /// Writes records and waits until every one is acknowledged; the places are in the order given.
     pub async fn write(&self, what: Intake, feed: &str, records: &[Ready<'_>]) -> Result<Vec<Place>, Problem> {
         let timer = self.metrics.acknowledge.start_timer();
@@ -50,12 +56,16 @@ impl Writer {
                 self.metrics.accepted.with_label_values(&[feed, kind]).inc_by(places.len() as u64);
                 Ok(places)
             }
+            Err((error @ BusError::TooLarge { .. }, _)) => {
+                tracing::warn!(%error, "the topic takes less than limits.single_bytes allows");
+                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE).detail(error.to_string()))
+            }
             Err((error, lost)) => {
                 self.metrics.unacknowledged.inc_by(lost as u64);
                 self.health.set_part("kafka", false, &error.to_string());
                 tracing::warn!(%error, records = records.len(), lost, "records were not acknowledged");
                 let detail = "Kafka did not acknowledge; nothing counts as taken, send it again (records with an id, and \
-                    reports, are not counted twice)";
+                    reports sent with an idempotency key, are not counted twice)";
                 Err(Problem::unavailable(detail).retry_after(RETRY_AFTER_S))
             }
         }

@@ -30,6 +30,7 @@ use std::sync::Arc;
         (status = 400, description = "No line was taken; `rejected` tells why", body = ProblemDocument),
         (status = 401, description = "No token, or an unknown one", body = ProblemDocument),
         (status = 403, description = "The feed may not publish this", body = ProblemDocument),
+        (status = 408, description = "The body did not arrive in time", body = ProblemDocument),
         (status = 409, description = "The first request with this key is still under way", body = ProblemDocument),
         (status = 413, description = "Too long, or too many lines", body = ProblemDocument),
         (status = 415, description = "Not NDJSON, or packed otherwise than by gzip", body = ProblemDocument),
@@ -45,25 +46,20 @@ pub(super) async fn observations(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let route = Route { what: Intake::Observations, types: body::NDJSON, limit: gateway.limits.batch_bytes };
-    let admitted = admit(&gateway, route, &headers, body).await?;
-    once(admitted, "/v1/observations/batch", Batch).await
+    let limit = gateway.limits.batch_bytes;
+    let route = Route { path: "/v1/observations/batch", what: Intake::Observations, types: body::NDJSON, limit };
+    once(admit(&gateway, route, &headers, body).await?, Batch).await
 }
 
 struct Batch;
 
 impl AsyncWork for Batch {
     async fn run(self, admitted: Admitted) -> Result<Done, Problem> {
-        let (body, packing, limit) = (admitted.body.clone(), admitted.packing, admitted.limit);
-        let (limits, crs) = (admitted.gateway.limits.clone(), admitted.crs);
+        let (body, limits, crs) = (admitted.body.clone(), admitted.gateway.limits.clone(), admitted.crs);
         // Up to 16 MiB of JSON take a while; they must not hold up other requests.
-        let checked = tokio::task::spawn_blocking(move || {
-            let plain = body::unpack(body, packing, limit)?;
-            Checked::of(plain, &limits, crs, now_ms())
-        });
+        let checked = tokio::task::spawn_blocking(move || Checked::of(&body, &limits, crs, now_ms()));
         let checked = checked.await.map_err(|error| Problem::internal(&error.into()))??;
         let metrics = &admitted.gateway.metrics;
-        metrics.bytes.inc_by(checked.plain.len() as u64);
         for line in &checked.rejected {
             metrics.rejected.with_label_values(&[admitted.feed_label(), line.code.as_str()]).inc();
         }
@@ -76,30 +72,29 @@ impl AsyncWork for Batch {
     }
 }
 
-/// A batch after looking at every line. Records are places in `plain`, so that it can cross threads without a copy.
+/// A batch after looking at every line. Records are places in the body, so that they can cross threads without a copy.
 struct Checked {
-    plain: Bytes,
     records: Vec<(String, Bytes)>,
     rejected: Vec<RejectedLine>,
 }
 
 impl Checked {
-    fn of(plain: Bytes, limits: &Limits, crs: Crs, now_ms: i64) -> Result<Self, Problem> {
-        if check::lines(&plain).nth(limits.batch_lines).is_some() {
+    fn of(body: &Bytes, limits: &Limits, crs: Crs, now_ms: i64) -> Result<Self, Problem> {
+        if check::lines(body).nth(limits.batch_lines).is_some() {
             let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE);
             return Err(problem.detail(format!("at most {} lines are taken at once", limits.batch_lines)));
         }
         let (mut records, mut rejected) = (Vec::new(), Vec::new());
-        for (number, line) in check::lines(&plain) {
+        for (number, line) in check::lines(body) {
             match one(line, limits.single_bytes, crs, now_ms) {
-                Ok(ready) => records.push((ready.key, plain.slice_ref(line))),
+                Ok(ready) => records.push((ready.key, body.slice_ref(line))),
                 Err(reason) => rejected.push(RejectedLine::new(number, reason)),
             }
         }
         if records.is_empty() && rejected.is_empty() {
             return Err(Problem::bad_request("the batch holds no line"));
         }
-        Ok(Self { plain, records, rejected })
+        Ok(Self { records, rejected })
     }
 
     fn ready(&self) -> impl Iterator<Item = Ready<'_>> {

@@ -25,6 +25,7 @@ use std::sync::Arc;
         (status = 400, description = "Not taken; `errors` names the field", body = ProblemDocument),
         (status = 401, description = "No token, or an unknown one", body = ProblemDocument),
         (status = 403, description = "The feed may not publish this", body = ProblemDocument),
+        (status = 408, description = "The body did not arrive in time", body = ProblemDocument),
         (status = 409, description = "The first request with this key is still under way", body = ProblemDocument),
         (status = 413, description = "Too long", body = ProblemDocument),
         (status = 415, description = "Not JSON, or packed otherwise than by gzip", body = ProblemDocument),
@@ -39,12 +40,12 @@ pub(super) async fn observation(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let route = Route { what: Intake::Observations, types: body::JSON, limit: gateway.limits.single_bytes };
-    let admitted = admit(&gateway, route, &headers, body).await?;
-    once(admitted, "/v1/observations", Single(Intake::Observations)).await
+    let limit = gateway.limits.single_bytes;
+    let route = Route { path: "/v1/observations", what: Intake::Observations, types: body::JSON, limit };
+    once(admit(&gateway, route, &headers, body).await?, Single(Intake::Observations)).await
 }
 
-/// Takes one report. Without an `id` it gets one: a function of feed and idempotency key, or a random one.
+/// Takes one report. Without an `id` it gets one: a function of feed, idempotency key and body, or a random one.
 #[utoipa::path(
     post, path = "/v1/reports", tag = "intake",
     params(("Idempotency-Key" = Option<String>, Header, description = "Same key, same body: same answer, no second record; \
@@ -55,6 +56,7 @@ pub(super) async fn observation(
         (status = 400, description = "Not taken; `errors` names the field", body = ProblemDocument),
         (status = 401, description = "No token, or an unknown one", body = ProblemDocument),
         (status = 403, description = "The feed may not publish this", body = ProblemDocument),
+        (status = 408, description = "The body did not arrive in time", body = ProblemDocument),
         (status = 409, description = "The first request with this key is still under way", body = ProblemDocument),
         (status = 413, description = "Too long", body = ProblemDocument),
         (status = 415, description = "Not JSON, or packed otherwise than by gzip", body = ProblemDocument),
@@ -69,21 +71,19 @@ pub(super) async fn report(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let route = Route { what: Intake::Reports, types: body::JSON, limit: gateway.limits.single_bytes };
-    let admitted = admit(&gateway, route, &headers, body).await?;
-    once(admitted, "/v1/reports", Single(Intake::Reports)).await
+    let limit = gateway.limits.single_bytes;
+    let route = Route { path: "/v1/reports", what: Intake::Reports, types: body::JSON, limit };
+    once(admit(&gateway, route, &headers, body).await?, Single(Intake::Reports)).await
 }
 
 struct Single(Intake);
 
 impl AsyncWork for Single {
     async fn run(self, admitted: Admitted) -> Result<Done, Problem> {
-        let plain = body::unpack(admitted.body.clone(), admitted.packing, admitted.limit)?;
-        let metrics = &admitted.gateway.metrics;
-        metrics.bytes.inc_by(plain.len() as u64);
+        let (body, metrics) = (&admitted.body, &admitted.gateway.metrics);
         let ready = match self.0 {
-            Intake::Observations => check::observation(&plain, admitted.crs, now_ms()),
-            Intake::Reports => check::report(&plain, admitted.crs, now_ms(), || new_id(&admitted)),
+            Intake::Observations => check::observation(body, admitted.crs, now_ms()),
+            Intake::Reports => check::report(body, admitted.crs, now_ms(), || new_id(&admitted)),
         };
         let ready = ready.map_err(|reason: Reason| {
             metrics.rejected.with_label_values(&[admitted.feed_label(), reason.code.as_str()]).inc();
@@ -97,7 +97,7 @@ impl AsyncWork for Single {
 
 fn new_id(admitted: &Admitted) -> String {
     match &admitted.key {
-        Some(key) => check::id_of(&admitted.feed, key),
+        Some(key) => check::id_of(&admitted.feed, key, &admitted.body),
         None => format!("gw-{:032x}", rand::random::<u128>()),
     }
 }

@@ -10,6 +10,11 @@ use gridwarden_runtime::{config, http as shell};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const SOON: Duration = Duration::from_secs(20);
 
 const GOOD: &str = r#"{"source":"air-1","kind":"air","time":1700000000000,"values":{"pm25":12.5}}"#;
 
@@ -40,7 +45,7 @@ async fn served(change: impl FnOnce(&mut Config)) -> Served {
         historical: false,
     };
     let feeds = [feed("air", &[Intake::Observations]), feed("app", &[Intake::Reports])];
-    let routes = crate::gateway(&own, &feeds, Health::new("gateway")).expect("gateway");
+    let routes = crate::gateway(&own, &feeds, Health::new("gateway")).expect("gateway").routes;
     let listener = shell::bind("127.0.0.1:0".parse().expect("address")).await.expect("port");
     let base = format!("http://{}", listener.local_addr().expect("address"));
     let shutdown = Shutdown::new();
@@ -56,6 +61,29 @@ impl Served {
 
     fn observation(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
         self.post("/v1/observations", "application/json", body)
+    }
+
+    async fn metrics(&self) -> String {
+        let answer = self.client.get(format!("{}/metrics", self.base)).send().await.expect("answer");
+        answer.text().await.expect("text")
+    }
+
+    /// Waits until the figures hold a line.
+    async fn until_metrics(&self, line: &str) {
+        let all = async {
+            while !self.metrics().await.lines().any(|each| each == line) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(SOON, all).await.unwrap_or_else(|_| panic!("{line} never came"));
+    }
+
+    /// A connection of one's own, for what no client of HTTP does.
+    async fn raw(&self, text: &str) -> TcpStream {
+        let address = self.base.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await.expect("connection");
+        stream.write_all(text.as_bytes()).await.expect("written");
+        stream
     }
 
     fn batch(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
@@ -147,14 +175,62 @@ async fn limits_are_kept() {
 }
 
 #[tokio::test]
+async fn who_is_refused_while_still_sending_gets_the_answer_and_no_reset() {
+    let gateway = served(|_| {}).await;
+    let long = || "x".repeat(8 << 20);
+    let nobody = gateway.client.post(format!("{}/v1/observations/batch", gateway.base)).bearer_auth("nobody");
+    let refused = [
+        (nobody.header("content-type", "application/x-ndjson").body(long()), 401),
+        (gateway.post("/v1/observations/batch", "text/csv", long()), 415),
+        (gateway.batch(long()).header("idempotency-key", ""), 400),
+        (gateway.observation(long()), 413),
+    ];
+    for (request, wanted) in refused {
+        assert_eq!(problem(request).await.0, wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let gateway = served(|config| config.limits.body_timeout_s = 1).await;
+    let head =
+        "POST /v1/observations HTTP/1.1\r\nhost: x\r\nauthorization: Bearer root\r\ncontent-type: application/json\r\n";
+    let mut slow = gateway.raw(&format!("{head}content-length: 100\r\n\r\n{{")).await;
+    let mut answer = String::new();
+    tokio::time::timeout(SOON, slow.read_to_string(&mut answer)).await.expect("in time").expect("answer");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("application/problem+json") && answer.contains("did not arrive within 1 s"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_nothing_behind() {
+    let gateway = served(|config| config.limits.in_flight_per_feed = 1).await;
+    let head =
+        "POST /v1/observations HTTP/1.1\r\nhost: x\r\nauthorization: Bearer root\r\ncontent-type: application/json\r\n";
+    let gone = gateway.raw(&format!("{head}content-length: 100\r\n\r\n{{")).await;
+    gateway.until_metrics("gridwarden_gateway_in_flight 1").await;
+    drop(gone);
+    gateway.until_metrics("gridwarden_gateway_in_flight 0").await;
+    assert_eq!(problem(gateway.observation("{}")).await.0, 400, "its place was not given back");
+}
+
+#[tokio::test]
 async fn types_methods_and_paths_are_problems_too() {
     let gateway = served(|_| {}).await;
-    assert_eq!(problem(gateway.post("/v1/observations", "text/plain", GOOD)).await.0, 415);
+    let (status, told) = problem(gateway.post("/v1/observations", "text/plain", GOOD)).await;
+    assert_eq!((status, &told["errors"][0]["field"]), (415, &json!("content-type")), "{told}");
     assert_eq!(problem(gateway.post("/v1/observations/batch", "application/json", GOOD)).await.0, 415);
     assert_eq!(problem(gateway.observation(GOOD).header("content-encoding", "br")).await.0, 415);
-    assert_eq!(problem(gateway.client.get(format!("{}/v1/observations", gateway.base))).await.0, 405);
+    let wrong = gateway.client.get(format!("{}/v1/observations", gateway.base)).send().await.expect("answer");
+    assert_eq!(wrong.headers()["allow"], "POST");
+    assert_eq!(self::told(wrong).await.0, 405);
     assert_eq!(problem(gateway.client.get(format!("{}/v2", gateway.base))).await.0, 404);
-    assert_eq!(problem(gateway.observation(GOOD).header("idempotency-key", "x".repeat(256))).await.0, 400);
+    for keys in [vec!["x".repeat(256)], vec![String::new()], vec!["a".to_owned(), "b".to_owned()]] {
+        let request =
+            keys.iter().fold(gateway.observation(GOOD), |request, key| request.header("idempotency-key", key));
+        let (status, told) = problem(request).await;
+        assert_eq!((status, &told["errors"][0]["field"]), (400, &json!("Idempotency-Key")), "{keys:?}");
+    }
     let openapi = gateway.client.get(format!("{}/openapi.json", gateway.base)).send().await.expect("answer");
     assert_eq!(openapi.status(), 200);
     assert_eq!(openapi.json::<Value>().await.expect("json")["openapi"], "3.1.0");
@@ -171,8 +247,7 @@ async fn without_kafka_nothing_is_acknowledged() {
     // A failed request does not use its key up: another body is no mismatch.
     let other = GOOD.replace("air-1", "air-2");
     assert_eq!(problem(gateway.observation(other).header("idempotency-key", "k")).await.0, 503);
-    let metrics = gateway.client.get(format!("{}/metrics", gateway.base)).send().await.expect("answer");
-    let text = metrics.text().await.expect("text");
+    let text = gateway.metrics().await;
     assert!(text.contains("gridwarden_gateway_unacknowledged_total 4"), "{text}");
     assert!(text.contains(r#"gridwarden_gateway_requests_total{route="/v1/observations",status="503"} 2"#), "{text}");
 }
@@ -185,22 +260,9 @@ async fn one_key_at_a_time_and_one_body_per_key() {
     })
     .await;
     let first = tokio::spawn(problem(gateway.observation(GOOD).header("idempotency-key", "k")));
-    let in_flight = format!("{}/metrics", gateway.base);
-    while !gateway
-        .client
-        .get(&in_flight)
-        .send()
-        .await
-        .expect("answer")
-        .text()
-        .await
-        .expect("text")
-        .contains("in_flight 1")
-    {
-        tokio::task::yield_now().await;
-    }
+    // Its body was read, so it stands at Kafka's door; the claim of its key is a few instructions away.
+    gateway.until_metrics(&format!("gridwarden_gateway_body_bytes_total {}", GOOD.len())).await;
     let again = || gateway.observation(GOOD).header("idempotency-key", "k");
-    // The gauge is counted before the key is claimed, so the very first answers may still be the claim's own.
     assert_eq!(problem(again()).await.0, 409);
     let other = gateway.observation(GOOD.replace("air-1", "air-2")).header("idempotency-key", "k");
     assert_eq!(problem(other).await.0, 422);
