@@ -1,7 +1,7 @@
 //! dispatch's configuration; `config.default.toml` explains it.
 
 use gridwarden_bus::KafkaConfig;
-use gridwarden_runtime::config::{self, AuthConfig, ConfigError, HttpConfig};
+use gridwarden_runtime::config::{self, AuthConfig, ConfigError, HttpConfig, Wrong};
 use gridwarden_store::ClickHouseConfig;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -58,11 +58,34 @@ pub struct WebhookConfig {
 pub struct StreamConfig {
     /// Events kept for clients that come back.
     pub keep: usize,
+    /// Longest silence.
+    pub heartbeat_s: u32,
+}
+
+impl Config {
+    /// Checks what types cannot say.
+    fn check(&self) -> Result<(), Wrong> {
+        let webhooks = &self.webhooks;
+        if !(0.0..=1.0).contains(&webhooks.jitter) {
+            return Err(Wrong::new("webhooks.jitter", "must lie between 0 and 1"));
+        }
+        let counts = [
+            ("webhooks.timeout_s", webhooks.timeout_s as usize),
+            ("webhooks.schedule_s", webhooks.schedule_s.len()),
+            ("webhooks.concurrency", webhooks.concurrency),
+            ("webhooks.queue", webhooks.queue),
+            ("stream.heartbeat_s", self.stream.heartbeat_s as usize),
+        ];
+        match counts.into_iter().find(|(_, count)| *count == 0) {
+            Some((key, _)) => Err(Wrong::new(key, "there must be one at least")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Loads the configuration.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
-    config::load("dispatch", DEFAULTS, file)
+    config::load_checked("dispatch", DEFAULTS, file, Config::check)
 }
 
 #[cfg(test)]
@@ -74,5 +97,19 @@ mod tests {
         assert_eq!(config::faults_in_defaults::<Config>(DEFAULTS), Vec::<String>::new());
         let defaults: Config = config::load_with("dispatch", DEFAULTS, None, []).expect("defaults");
         assert_eq!(defaults.webhooks.schedule_s, crate::retry::SCHEDULE_S);
+        assert_eq!(defaults.check(), Ok(()));
+    }
+
+    #[test]
+    fn what_could_not_work_is_named() {
+        let wrong = |change: fn(&mut Config)| {
+            let mut config: Config = config::load_with("dispatch", DEFAULTS, None, []).expect("defaults");
+            change(&mut config);
+            config.check().expect_err("wrong").key
+        };
+        assert_eq!(wrong(|config| config.webhooks.jitter = -0.1), "webhooks.jitter");
+        assert_eq!(wrong(|config| config.webhooks.jitter = f64::NAN), "webhooks.jitter");
+        assert_eq!(wrong(|config| config.webhooks.schedule_s.clear()), "webhooks.schedule_s");
+        assert_eq!(wrong(|config| config.webhooks.queue = 0), "webhooks.queue");
     }
 }

@@ -8,7 +8,7 @@ use gridwarden_domain::alert::Alert;
 use gridwarden_domain::delivery::State;
 use gridwarden_domain::rule::Severity;
 
-/// How far above a transition later ones are looked for.
+/// How far above a transition later ones are looked for, and how far below earlier ones.
 const LOOK_AHEAD: u32 = 64;
 
 /// Which alerts an endpoint wants.
@@ -29,7 +29,7 @@ pub enum Skip {
     Rule,
     /// The endpoint said 410.
     Gone,
-    /// Older than `deliver_max_age` and never taken up: the history before an endpoint's first day.
+    /// Older than `deliver_max_age` when the endpoint was first used: history.
     TooOld,
     /// A later transition of the same alert was delivered already; this one would turn the receiver's picture back.
     Overtaken,
@@ -91,7 +91,7 @@ pub struct Arrived<'a> {
 pub struct Times {
     /// Now, epoch milliseconds.
     pub now_ms: i64,
-    /// Age beyond which what was never taken up is left alone.
+    /// Age before an endpoint's first day beyond which history is left alone.
     pub max_age_ms: i64,
 }
 
@@ -115,13 +115,22 @@ pub fn decide(arrived: &Arrived<'_>, endpoint: &str, wants: &Wants, ledger: &Led
     if let Some(Line::Waiting { attempts, first_at, next_at }) = line {
         return Decision::Send { attempts, first_at: Some(first_at), not_before: next_at };
     }
+    // Who is told of the raise is told of the clear, whatever its age and even if city.toml has changed in between.
+    let first = alert.seq.saturating_sub(LOOK_AHEAD).max(1);
+    let told =
+        |seq| matches!(ledger.line(key, seq, endpoint), Some(Line::Waiting { .. } | Line::Final(State::Delivered)));
+    if (first..alert.seq).any(told) {
+        return Decision::Send { attempts: 0, first_at: None, not_before: times.now_ms };
+    }
     if wants.min_severity.is_some_and(|least| alert.severity < least) {
         return Decision::Skip(Skip::Severity);
     }
     if !wants.rules.is_empty() && !wants.rules.contains(&alert.rule) {
         return Decision::Skip(Skip::Rule);
     }
-    if times.now_ms.saturating_sub(arrived.appended_ms) > times.max_age_ms {
+    // History ends with an endpoint's first line: what came later is sent however long dispatch was away.
+    let since = ledger.since(endpoint).unwrap_or(times.now_ms);
+    if since.saturating_sub(arrived.appended_ms) > times.max_age_ms {
         return Decision::Skip(Skip::TooOld);
     }
     Decision::Send { attempts: 0, first_at: None, not_before: times.now_ms }
@@ -179,6 +188,27 @@ mod tests {
         let wants = Wants { min_severity: Some(Severity::Critical), rules: vec!["other".into()] };
         let go_on = Decision::Send { attempts: 3, first_at: Some(NOW - 10), not_before: NOW + 7 };
         assert_eq!(decided(1, 1, 9 * DAY, &wants, &[line(1, State::Waiting, 500)]), go_on);
+    }
+
+    #[test]
+    fn who_was_told_of_the_raise_is_told_of_the_clear() {
+        let wants = Wants { min_severity: Some(Severity::Critical), rules: vec!["other".into()] };
+        let send = Decision::Send { attempts: 0, first_at: None, not_before: NOW };
+        for state in [State::Delivered, State::Waiting] {
+            assert_eq!(decided(2, 2, 9 * DAY, &wants, &[line(1, state, 200)]), send);
+        }
+        for state in [State::Failed, State::Skipped] {
+            assert_eq!(decided(2, 2, 0, &wants, &[line(1, state, 500)]), Decision::Skip(Skip::Severity));
+        }
+    }
+
+    #[test]
+    fn what_came_while_dispatch_was_away_is_not_history() {
+        let send = Decision::Send { attempts: 0, first_at: None, not_before: NOW };
+        let other = Delivery { alert: "other".into(), first_at: NOW - 9 * DAY, ..line(1, State::Delivered, 200) };
+        assert_eq!(decided(1, 1, 8 * DAY, &Wants::default(), std::slice::from_ref(&other)), send);
+        let skip = Decision::Skip(Skip::TooOld);
+        assert_eq!(decided(1, 1, 10 * DAY + 1, &Wants::default(), &[other]), skip);
     }
 
     #[test]

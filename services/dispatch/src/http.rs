@@ -8,12 +8,14 @@ use crate::endpoint::Target;
 use crate::metrics::Metrics;
 use crate::status::Status;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
 use gridwarden_runtime::config::AuthConfig;
 use gridwarden_runtime::http::Problem;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the API looks at.
 #[derive(Clone)]
@@ -26,6 +28,8 @@ pub struct Api {
     pub auth: AuthConfig,
     /// Figures.
     pub metrics: Metrics,
+    /// Longest silence of the live stream.
+    pub heartbeat: Duration,
 }
 
 /// The API's routes; the shell adds health and metrics.
@@ -36,7 +40,10 @@ pub fn router(api: Api) -> Router {
         .route("/v1/endpoints", get(views::endpoints))
         .route("/v1/deliveries", get(views::deliveries))
         .route_layer(middleware::from_fn_with_state(api.clone(), admin_only))
-        .method_not_allowed_fallback(|| async { Problem::new(axum::http::StatusCode::METHOD_NOT_ALLOWED) })
+        .fallback(|| async { Problem::not_found("there is no such path") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED).detail("everything here is asked by GET")
+        })
         .with_state(api)
 }
 

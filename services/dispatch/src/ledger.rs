@@ -48,6 +48,8 @@ pub enum Line {
 pub struct Ledger {
     lines: HashMap<(AlertKey, u32, u16), Line>,
     endpoints: Vec<String>,
+    /// When each endpoint was first used, epoch milliseconds.
+    since: Vec<i64>,
     gone: Vec<u16>,
     unreadable: u64,
 }
@@ -64,7 +66,7 @@ impl Ledger {
 
     /// Takes a delivery.
     pub fn note(&mut self, delivery: &Delivery) {
-        let endpoint = self.intern(&delivery.endpoint);
+        let endpoint = self.intern(&delivery.endpoint, delivery.first_at);
         if delivery.state == State::Failed && delivery.status == GONE && !self.gone.contains(&endpoint) {
             self.gone.push(endpoint);
         }
@@ -83,11 +85,15 @@ impl Ledger {
         }
     }
 
-    fn intern(&mut self, endpoint: &str) -> u16 {
+    fn intern(&mut self, endpoint: &str, first_at: i64) -> u16 {
         let index = self.endpoints.iter().position(|known| known == endpoint).unwrap_or_else(|| {
             self.endpoints.push(endpoint.to_owned());
+            self.since.push(first_at);
             self.endpoints.len() - 1
         });
+        if let Some(since) = self.since.get_mut(index) {
+            *since = first_at.min(*since);
+        }
         u16::try_from(index).unwrap_or(u16::MAX)
     }
 
@@ -98,6 +104,11 @@ impl Ledger {
     /// Where a delivery stands; `None` when nothing was written about it.
     pub fn line(&self, alert: AlertKey, seq: u32, endpoint: &str) -> Option<Line> {
         self.lines.get(&(alert, seq, self.index(endpoint)?)).copied()
+    }
+
+    /// When the endpoint was first used; `None` when it is new.
+    pub fn since(&self, endpoint: &str) -> Option<i64> {
+        self.since.get(usize::from(self.index(endpoint)?)).copied()
     }
 
     /// Whether the endpoint said that it is gone (`DSP-3`).
@@ -164,6 +175,16 @@ mod tests {
         assert!(!ledger.is_gone("desk"));
         ledger.note(&delivery(3, State::Failed, 1, 410));
         assert!(ledger.is_gone("desk") && !ledger.is_gone("other"));
+    }
+
+    #[test]
+    fn an_endpoint_is_as_old_as_its_first_line() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.since("desk"), None);
+        for (seq, first_at) in [(1, 9), (2, 3), (3, 5)] {
+            ledger.note(&Delivery { first_at, ..delivery(seq, State::Skipped, 0, 0) });
+        }
+        assert_eq!((ledger.since("desk"), ledger.since("other")), (Some(3), None));
     }
 
     #[test]

@@ -59,12 +59,16 @@ impl LedgerLog {
         Self { producer, board }
     }
 
-    /// Writes until Kafka has acknowledged; false when the shutdown came first.
+    /// Writes until Kafka has acknowledged; false when the shutdown came first. An error that waiting cannot mend ends the
+    /// process, which begins anew with the ledger as it stands.
     pub async fn write(&self, delivery: &Delivery, shutdown: &Shutdown) -> Result<bool> {
         let (key, payload) = encoded(delivery)?;
         loop {
             let sent = self.producer.send(topics::DELIVERIES, Some(key.as_bytes()), Some(&payload), &[]).await;
             let Err(error) = sent else { break };
+            if !error.is_transient() {
+                return Err(error).with_context(|| format!("the ledger does not take {key}"));
+            }
             tracing::warn!(delivery = key, %error, "the ledger was not written, will try again");
             if !shutdown.sleep(PAUSE).await {
                 return Ok(false);

@@ -46,6 +46,7 @@ pub mod signature;
 mod start;
 pub mod status;
 pub mod tables;
+pub mod watch;
 
 pub use config::{Config, load as config};
 pub use start::run;

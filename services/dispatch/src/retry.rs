@@ -1,13 +1,17 @@
 //! What an answer means and when to try again. Pure: schedule, time and chance are parameters.
 
+use jiff::civil::DateTime;
 use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
 use std::time::Duration;
 
 /// Pauses before each attempt, in seconds; the first attempt is at once. About 76 hours from first to last.
 pub const SCHEDULE_S: &[u32] = &[0, 5, 30, 120, 600, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
 /// No endpoint may push an attempt further away than this.
-const LONGEST_ASKED_S: i64 = 86_400;
+const LONGEST_ASKED_MS: i64 = 86_400_000;
+/// The two forms of a date that RFC 9110 §5.6.7 calls obsolete and asks recipients to read.
+const OLD_DATES: &[&str] = &["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
 
 /// How an attempt ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,26 +88,33 @@ impl Schedule {
         let asked = match outcome {
             Outcome::Answered { status: 200..=299, .. } => return Verdict::Delivered,
             Outcome::Answered { status: 410, .. } => return Verdict::Gone,
-            Outcome::Answered { status: 429 | 502..=504, retry_after: Some(text) } => retry_after_s(text, now_ms),
-            _ => None,
+            Outcome::Answered { retry_after: Some(text), .. } => retry_after_ms(text, now_ms),
+            Outcome::Answered { .. } | Outcome::Unanswered(_) => None,
         };
         let Some(pause) = self.pauses.get(attempt as usize) else { return Verdict::GivenUp };
         let pause = pause.mul_f64(1.0 + self.jitter * chance.clamp(0.0, 1.0));
         let own = now_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-        let asked = asked.map(|s| now_ms.saturating_add(s.clamp(0, LONGEST_ASKED_S) * 1000));
+        let asked = asked.map(|wait| now_ms.saturating_add(wait.min(LONGEST_ASKED_MS)));
         // An endpoint may ask for more time, not for less.
         Verdict::Again(asked.map_or(own, |asked| asked.max(own)))
     }
 }
 
-/// `Retry-After` in seconds from now: delta-seconds or an HTTP-date (RFC 9110 §10.2.3). Anything else is ignored.
-pub fn retry_after_s(text: &str, now_ms: i64) -> Option<i64> {
+/// `Retry-After` in milliseconds from now: delta-seconds or an HTTP-date (RFC 9110 §10.2.3). Anything else is ignored.
+pub fn retry_after_ms(text: &str, now_ms: i64) -> Option<i64> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return Some(text.parse().unwrap_or(i64::MAX));
+        return Some(text.parse().unwrap_or(i64::MAX).saturating_mul(1000));
     }
-    let at = rfc2822::parse(text).ok()?.timestamp().as_millisecond();
-    Some((at.saturating_sub(now_ms)).max(0).div_euclid(1000))
+    Some(http_date_ms(text)?.saturating_sub(now_ms).max(0))
+}
+
+fn http_date_ms(text: &str) -> Option<i64> {
+    if let Ok(date) = rfc2822::parse(text) {
+        return Some(date.timestamp().as_millisecond());
+    }
+    let civil = OLD_DATES.iter().find_map(|form| DateTime::strptime(form, text).ok())?;
+    Some(TimeZone::UTC.to_timestamp(civil).ok()?.as_millisecond())
 }
 
 #[cfg(test)]
@@ -151,26 +162,29 @@ mod tests {
 
     #[test]
     fn retry_after_in_both_forms() {
-        assert_eq!(retry_after_s("120", 0), Some(120));
-        assert_eq!(retry_after_s(" 0 ", 0), Some(0));
-        // 784111777 is the second RFC 9110 writes as this date.
-        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-        assert_eq!(retry_after_s(date, 784_111_770_000), Some(7));
-        assert_eq!(retry_after_s(date, NOW), Some(0));
-        for text in ["", "-5", "1.5", "soon", "99999999999999999999x"] {
-            assert_eq!(retry_after_s(text, 0), None, "{text}");
+        assert_eq!(retry_after_ms("120", 0), Some(120_000));
+        assert_eq!(retry_after_ms(" 0 ", 0), Some(0));
+        // 784111777 is the second RFC 9110 writes as these dates.
+        let dates = ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"];
+        for date in dates {
+            assert_eq!(retry_after_ms(date, 784_111_770_001), Some(6_999), "{date}");
+            assert_eq!(retry_after_ms(date, NOW), Some(0), "{date}");
+        }
+        for text in ["", "-5", "1.5", "soon", "99999999999999999999x", "Sun, 36 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(retry_after_ms(text, 0), None, "{text}");
         }
     }
 
     #[test]
     fn retry_after_lengthens_but_never_shortens_and_has_a_limit() {
         let judge = |status, text| plain().judge(&answered(status, Some(text)), 1, NOW, 0.0);
-        for status in [429, 502, 503, 504] {
+        for status in [301, 404, 413, 429, 500, 502, 503, 504] {
             assert_eq!(judge(status, "60"), Verdict::Again(NOW + 60_000));
             assert_eq!(judge(status, "1"), Verdict::Again(NOW + 5_000));
             assert_eq!(judge(status, "99999999999999999999"), Verdict::Again(NOW + 86_400_000));
         }
-        assert_eq!(judge(500, "60"), Verdict::Again(NOW + 5_000));
+        assert_eq!(judge(410, "60"), Verdict::Gone);
+        assert_eq!(judge(204, "60"), Verdict::Delivered);
     }
 
     proptest! {

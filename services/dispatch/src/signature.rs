@@ -37,9 +37,10 @@ pub enum BadSecret {
     Length(usize),
 }
 
-/// A secret that signs. `Debug` does not print it.
+/// A secret that signs, or several while one takes the place of another: each signs, and each is believed. `Debug` does not
+/// print them.
 #[derive(Clone)]
-pub struct SigningSecret(Vec<u8>);
+pub struct SigningSecret(Vec<Vec<u8>>);
 
 impl fmt::Debug for SigningSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,26 +49,30 @@ impl fmt::Debug for SigningSecret {
 }
 
 impl SigningSecret {
-    /// Reads `whsec_<base64>`.
+    /// Reads `whsec_<base64>`; several, separated by blanks, while a secret is changed: the new one first.
     pub fn parse(text: &str) -> Result<Self, BadSecret> {
-        let encoded = text.strip_prefix(PREFIX).ok_or(BadSecret::Prefix)?;
-        let bytes = STANDARD.decode(encoded).map_err(|_| BadSecret::Base64)?;
-        if LENGTHS.contains(&bytes.len()) { Ok(Self(bytes)) } else { Err(BadSecret::Length(bytes.len())) }
+        let keys: Vec<Vec<u8>> = text.split_whitespace().map(key).collect::<Result<_, _>>()?;
+        if keys.is_empty() { Err(BadSecret::Prefix) } else { Ok(Self(keys)) }
     }
 
-    fn mac(&self, id: &str, timestamp_s: &str, body: &[u8]) -> Option<Hmac<Sha256>> {
-        // HMAC takes keys of any length, so this is always there.
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
-        for part in [id.as_bytes(), b".", timestamp_s.as_bytes(), b".", body] {
-            mac.update(part);
-        }
-        Some(mac)
+    /// One code per secret. HMAC takes keys of any length, so none is ever left out.
+    fn macs(&self, id: &str, timestamp_s: &str, body: &[u8]) -> Vec<Hmac<Sha256>> {
+        let mac = |key: &Vec<u8>| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+            for part in [id.as_bytes(), b".", timestamp_s.as_bytes(), b".", body] {
+                mac.update(part);
+            }
+            Some(mac)
+        };
+        self.0.iter().filter_map(mac).collect()
     }
 
-    /// The value of the header `webhook-signature`.
+    /// The value of the header `webhook-signature`: one signature per secret, separated by blanks.
     pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
-        let code = self.mac(id, &timestamp_s.to_string(), body).map(|mac| mac.finalize().into_bytes());
-        format!("v1,{}", STANDARD.encode(code.unwrap_or_default()))
+        let macs = self.macs(id, &timestamp_s.to_string(), body).into_iter();
+        let signatures: Vec<_> =
+            macs.map(|mac| format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))).collect();
+        signatures.join(" ")
     }
 
     /// Whether a message is ours and of now. `signatures` may hold several (rotation) and versions we do not know.
@@ -78,13 +83,19 @@ impl SigningSecret {
             age if age < -tolerance_s => return Err(Unverified::TooNew),
             _ => {}
         }
+        let macs = self.macs(message.id, message.timestamp, message.body);
         let ours = |text: &str| -> bool {
             let code = text.strip_prefix("v1,").and_then(|code| STANDARD.decode(code).ok());
-            let mac = self.mac(message.id, message.timestamp, message.body);
-            code.zip(mac).is_some_and(|(code, mac)| mac.verify_slice(&code).is_ok())
+            code.is_some_and(|code| macs.iter().any(|mac| mac.clone().verify_slice(&code).is_ok()))
         };
         if message.signatures.split(' ').any(ours) { Ok(()) } else { Err(Unverified::Signature) }
     }
+}
+
+fn key(text: &str) -> Result<Vec<u8>, BadSecret> {
+    let encoded = text.strip_prefix(PREFIX).ok_or(BadSecret::Prefix)?;
+    let bytes = STANDARD.decode(encoded).map_err(|_| BadSecret::Base64)?;
+    if LENGTHS.contains(&bytes.len()) { Ok(bytes) } else { Err(BadSecret::Length(bytes.len())) }
 }
 
 /// A message as it arrived.
@@ -162,8 +173,31 @@ mod tests {
     }
 
     #[test]
+    fn while_a_secret_is_changed_both_sign_and_both_are_believed() {
+        const NEW: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let parse = |text: &str| SigningSecret::parse(text).expect("secret");
+        let (old, new, both) = (parse(SECRET), parse(NEW), parse(&format!("{NEW} {SECRET}")));
+        let signatures = both.sign(ID, AT, BODY);
+        assert_eq!(signatures, format!("{} {EXPECTED}", new.sign(ID, AT, BODY)));
+        let believed = |secret: &SigningSecret, signatures: &str| {
+            let message = Signed { id: ID, timestamp: "1614265330", signatures, body: BODY };
+            secret.verify(&message, AT, TOLERANCE_S)
+        };
+        for receiver in [&old, &new, &both] {
+            assert_eq!(believed(receiver, &signatures), Ok(()));
+        }
+        for sender in [&old, &new] {
+            assert_eq!(believed(&both, &sender.sign(ID, AT, BODY)), Ok(()));
+        }
+        assert_eq!(believed(&new, EXPECTED), Err(Unverified::Signature));
+    }
+
+    #[test]
     fn bad_secrets_are_named_and_good_ones_not_printed() {
-        assert_eq!(SigningSecret::parse("abc").err(), Some(BadSecret::Prefix));
+        for text in ["abc", "", " "] {
+            assert_eq!(SigningSecret::parse(text).err(), Some(BadSecret::Prefix), "{text:?}");
+        }
+        assert_eq!(SigningSecret::parse(&format!("{SECRET} whsec_AAAA")).err(), Some(BadSecret::Length(3)));
         assert_eq!(SigningSecret::parse("whsec_*").err(), Some(BadSecret::Base64));
         assert_eq!(SigningSecret::parse("whsec_AAAA").err(), Some(BadSecret::Length(3)));
         assert_eq!(format!("{:?}", secret()), "SigningSecret(***)");
@@ -175,7 +209,7 @@ mod tests {
             key in prop::collection::vec(any::<u8>(), 24..=64), body in prop::collection::vec(any::<u8>(), 0..200),
             at in 0..4_000_000_000i64, bit in 0usize..8,
         ) {
-            let secret = SigningSecret(key);
+            let secret = SigningSecret(vec![key]);
             let signatures = secret.sign("a.1", at, &body);
             let timestamp = at.to_string();
             let message = Signed { id: "a.1", timestamp: &timestamp, signatures: &signatures, body: &body };

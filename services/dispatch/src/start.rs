@@ -14,15 +14,15 @@ use crate::router::{Router, Way};
 use crate::sender::Sender;
 use crate::status::Status;
 use crate::tables::{self, Tables};
+use crate::watch;
 use anyhow::{Context, Result};
 use gridwarden_bus::{BusError, KafkaConfig, Producer, ProducerOptions, topics};
-use gridwarden_domain::city::CityFile;
+use gridwarden_runtime::city;
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::http as shell;
 use gridwarden_runtime::shutdown::{Shutdown, Tasks};
 use gridwarden_runtime::telemetry;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -36,7 +36,9 @@ const INBOX: usize = 256;
 
 /// Runs dispatch until the shutdown.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
-    let targets = endpoints(&config.city.folder)?;
+    let folder = &config.city.folder;
+    let targets = Target::all(&city::head(folder)?.endpoints, folder)
+        .with_context(|| format!("{}", folder.join("city.toml").display()))?;
     let registry = telemetry::registry("dispatch");
     let metrics = Metrics::new(&registry).context("metrics")?;
     let health = Health::new("dispatch");
@@ -54,6 +56,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
         endpoints: Arc::new(endpoints.clone()),
         auth: config.auth.clone(),
         metrics: metrics.clone(),
+        heartbeat: Duration::from_secs(u64::from(config.stream.heartbeat_s)),
     };
     let routes = shell::status_router(health.clone(), registry).merge(http::router(api));
     let serving = shell::serve(listener, routes, shutdown.clone());
@@ -64,6 +67,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
         board.begin(ledger);
         let ways = couriers(&endpoints, &board, &office, &mut tasks);
         let max_age_ms = i64::from(config.webhooks.deliver_max_age_s) * 1000;
+        tasks.spawn("kafka watch", watch::run(config.kafka.clone(), health.clone(), shutdown.clone()));
         let router = Router { board, ways, log, metrics: metrics.clone(), max_age_ms, health };
         let (sender, inbox) = mpsc::channel(AHEAD);
         tasks.spawn("router", router.run(inbox));
@@ -83,7 +87,12 @@ async fn ledger(kafka: &KafkaConfig, health: &Health, shutdown: &Shutdown) -> Re
             gridwarden_bus::topic_meta(&own, topics::ALERTS)?;
             ledger_log::read(&own, &ending)
         });
-        let error = match read.await.context("reading the ledger was cut off")? {
+        // Asking blocks for as long as Kafka is silent; the end of the process does not wait for it.
+        let read = tokio::select! {
+            read = read => read.context("reading the ledger was cut off")?,
+            () = shutdown.wait() => return Ok(None),
+        };
+        let error = match read {
             Ok(ledger) => {
                 health.set_part("kafka", true, "");
                 return Ok(ledger);
@@ -101,24 +110,16 @@ async fn ledger(kafka: &KafkaConfig, health: &Health, shutdown: &Shutdown) -> Re
     }
 }
 
-/// The endpoints of the city folder.
-fn endpoints(folder: &Path) -> Result<Vec<Target>> {
-    let path = folder.join("city.toml");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let city: CityFile = toml::from_str(&text).with_context(|| format!("{} is not understood", path.display()))?;
-    Target::all(&city.endpoints, folder).with_context(|| format!("{}", path.display()))
-}
-
 fn office(config: &Config, metrics: &Metrics, log: &LedgerLog, shutdown: &Shutdown) -> Result<Office> {
     let webhooks = &config.webhooks;
-    let timeout = Duration::from_secs(u64::from(webhooks.timeout_s.max(1)));
+    let timeout = Duration::from_secs(u64::from(webhooks.timeout_s));
     Ok(Office {
         sender: Sender::new(timeout).context("the HTTP client cannot be made")?,
         schedule: Arc::new(Schedule::new(&webhooks.schedule_s, webhooks.jitter)),
         log: log.clone(),
         metrics: metrics.clone(),
-        concurrency: webhooks.concurrency.max(1),
-        queue: webhooks.queue.max(1),
+        concurrency: webhooks.concurrency,
+        queue: webhooks.queue,
         shutdown: shutdown.clone(),
     })
 }

@@ -14,7 +14,6 @@ use futures::stream::{self, Stream, StreamExt};
 use gridwarden_runtime::http::Problem;
 use gridwarden_runtime::prometheus::IntGauge;
 use std::convert::Infallible;
-use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
 /// Viewers at once; each holds a connection and a place in the stream.
@@ -43,6 +42,7 @@ pub(super) async fn stream(
     if api.metrics.viewers.get() >= VIEWERS {
         return Err(Problem::unavailable("too many viewers"));
     }
+    let heartbeat = api.heartbeat;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let view = api.board.view(last);
     let first = beginning(&api, &view);
@@ -56,7 +56,7 @@ pub(super) async fn stream(
         Some((event, (api, live, viewer)))
     });
     let events = stream::iter(first).chain(rest).map(Ok);
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(heartbeat)))
 }
 
 fn beginning(api: &Api, view: &View) -> Vec<sse::Event> {
