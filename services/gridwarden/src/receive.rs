@@ -29,7 +29,7 @@ pub(crate) struct ReceiveArgs {
     /// Address to listen on; port 0 takes a free one and prints it
     #[arg(long, default_value = "127.0.0.1:8085")]
     pub(crate) listen: SocketAddr,
-    /// Signing secret of the endpoint: whsec_…, env:NAME or file:PATH
+    /// Signing secret of the endpoint: `whsec_…` (several, separated by blanks, while one is changed), env:NAME or file:PATH
     #[arg(long, env = "GRIDWARDEN_RECEIVE_SECRET", hide_env_values = true)]
     pub(crate) secret: String,
     /// Answer 500 to this many deliveries first
@@ -49,7 +49,7 @@ pub(crate) struct ReceiveArgs {
 struct Receiver {
     secret: SigningSecret,
     args: ReceiveArgs,
-    seen: AtomicU64,
+    verified: AtomicU64,
 }
 
 /// Receives until the shutdown.
@@ -64,7 +64,7 @@ pub(crate) async fn run(args: ReceiveArgs, shutdown: Shutdown) -> Result<()> {
 fn router(args: ReceiveArgs) -> Result<Router> {
     let secret = secrets::resolve(&args.secret).context("--secret")?;
     let secret = SigningSecret::parse(secret.reveal()).context("--secret")?;
-    let receiver = Receiver { secret, args, seen: AtomicU64::new(0) };
+    let receiver = Receiver { secret, args, verified: AtomicU64::new(0) };
     Ok(Router::new().fallback(receive).with_state(Arc::new(receiver)))
 }
 
@@ -78,10 +78,12 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
         body: &body,
     };
     let verified = receiver.secret.verify(&message, now_ms().div_euclid(1000), TOLERANCE_S);
-    let number = receiver.seen.fetch_add(1, Ordering::Relaxed) + 1;
     let status = match verified {
         Err(_) => StatusCode::UNAUTHORIZED,
-        Ok(()) if number <= receiver.args.fail_first => StatusCode::INTERNAL_SERVER_ERROR,
+        // What does not verify is no delivery and does not count as one of those to fail.
+        Ok(()) if receiver.verified.fetch_add(1, Ordering::Relaxed) < receiver.args.fail_first => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
         Ok(()) => StatusCode::from_u16(receiver.args.status).unwrap_or(StatusCode::NO_CONTENT),
     };
     let refusal = verified.err().map(|why| why.to_string());
@@ -133,8 +135,8 @@ mod tests {
         ReceiveArgs { listen, secret: SECRET.into(), fail_first: 1, status: 204, delay_ms: 0, json: false }
     }
 
-    async fn answer(base: &str, secret: &str, body: &'static str) -> u16 {
-        let seconds = now_ms().div_euclid(1000);
+    async fn answer(base: &str, secret: &str, age_s: i64, body: &'static str) -> u16 {
+        let seconds = now_ms().div_euclid(1000) - age_s;
         let signature = SigningSecret::parse(secret).expect("secret").sign("a.1", seconds, body.as_bytes());
         let request = reqwest::Client::builder().no_proxy().build().expect("client").post(base).body(body);
         let request = request.header(signature::ID, "a.1").header(signature::TIMESTAMP, seconds);
@@ -147,9 +149,13 @@ mod tests {
         let base = format!("http://{}/hook", listener.local_addr().expect("address"));
         let shutdown = Shutdown::new();
         tokio::spawn(shell::serve(listener, router(args()).expect("router"), shutdown.clone()));
-        assert_eq!(answer(&base, SECRET, "{}").await, 500);
-        assert_eq!(answer(&base, SECRET, "{}").await, 204);
-        assert_eq!(answer(&base, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "{}").await, 401);
+        assert_eq!(answer(&base, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 0, "{}").await, 401);
+        assert_eq!(answer(&base, SECRET, TOLERANCE_S + 5, "{}").await, 401, "an old message was believed");
+        assert_eq!(answer(&base, SECRET, -TOLERANCE_S - 5, "{}").await, 401, "a message from the future was believed");
+        let unsigned = reqwest::Client::builder().no_proxy().build().expect("client").post(&base).body("{}");
+        assert_eq!(unsigned.send().await.expect("answer").status(), 401);
+        assert_eq!(answer(&base, SECRET, 0, "{}").await, 500, "the first that verifies fails as asked");
+        assert_eq!(answer(&base, SECRET, 5, "{}").await, 204);
         shutdown.trigger("test over");
     }
 
