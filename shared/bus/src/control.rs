@@ -30,6 +30,7 @@ struct Shared {
     covered_until: AtomicI64,
     skipped: AtomicU64,
     stop: AtomicBool,
+    rasters_ahead: AtomicBool,
     failure: Mutex<Option<BusError>>,
     moved: Condvar,
     listeners: Mutex<Vec<Listener>>,
@@ -75,6 +76,7 @@ impl ControlReader {
             covered_until: AtomicI64::new(i64::MIN),
             skipped: AtomicU64::new(0),
             stop: AtomicBool::new(false),
+            rasters_ahead: AtomicBool::new(false),
             failure: Mutex::new(None),
             moved: Condvar::new(),
             listeners: Mutex::new(Vec::new()),
@@ -123,6 +125,13 @@ impl ControlReader {
             }
             failure = self.shared.moved.wait_timeout(failure, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// For services that place records: builds the rasters of the layers known now (blocks, up to seconds), and from now on
+    /// those of new layers before they come into force. Without it a raster is built by the first look-up.
+    pub fn build_rasters_ahead(&self) {
+        self.shared.rasters_ahead.store(true, Ordering::Relaxed);
+        self.timeline().layers_at(i64::MAX).prepare();
     }
 
     /// Why the control topics cannot be followed any more, if so.

@@ -3,6 +3,7 @@
 use super::Shared;
 use crate::{Assignment, Batch, BusError, From, KafkaConfig, Offsets, Reader, ReaderOptions, clock, topics};
 use gridwarden_domain::control::{Fold, Timeline};
+use gridwarden_domain::locate::LayerSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -29,6 +30,8 @@ pub(super) struct Follower {
     asked: Option<Asked>,
     /// Whether the fold holds something that is not published.
     unpublished: Option<Instant>,
+    /// The layers whose rasters were last asked for.
+    rasters_of: Option<Arc<LayerSet>>,
 }
 
 impl Follower {
@@ -42,7 +45,14 @@ impl Follower {
             ..ReaderOptions::named("gridwarden-control")
         };
         let reader = Reader::open(kafka, &assignments, &options)?;
-        Ok(Self { reader, offsets: Offsets::open(kafka)?, fold: Fold::new(), asked: None, unpublished: None })
+        Ok(Self {
+            reader,
+            offsets: Offsets::open(kafka)?,
+            fold: Fold::new(),
+            asked: None,
+            unpublished: None,
+            rasters_of: None,
+        })
     }
 
     pub(super) fn empty_timeline(&self) -> Timeline {
@@ -123,12 +133,31 @@ impl Follower {
         })
     }
 
+    /// Builds the rasters of new layers beside this thread: they come into force two seconds later, and nobody who places a
+    /// record then should wait for them.
+    fn build_rasters(&mut self, timeline: &Timeline) {
+        let newest = timeline.layers_at(i64::MAX);
+        if self.rasters_of.as_ref().is_some_and(|known| Arc::ptr_eq(known, newest)) {
+            return;
+        }
+        self.rasters_of = Some(Arc::clone(newest));
+        let set = Arc::clone(newest);
+        if let Err(error) = std::thread::Builder::new().name("rasters".to_owned()).spawn(move || set.prepare()) {
+            // They are then built by whoever asks first.
+            tracing::warn!(%error, "no thread to build rasters");
+        }
+    }
+
     fn publish(&mut self, shared: &Shared) {
         let reached = self.reached();
         let waiting = self.unpublished.is_some_and(|since| reached || since.elapsed() >= PUBLISH_EVERY);
         if waiting {
             self.unpublished = None;
-            shared.timeline.store(Arc::new(self.fold.timeline()));
+            let timeline = Arc::new(self.fold.timeline());
+            shared.timeline.store(Arc::clone(&timeline));
+            if shared.rasters_ahead.load(Ordering::Relaxed) {
+                self.build_rasters(&timeline);
+            }
         }
         // Only now may the moment move (`BUS-6`).
         if reached && let Some(asked) = self.asked.take() {
