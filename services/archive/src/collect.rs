@@ -8,20 +8,19 @@ use crate::rows::{place_observation, place_report};
 use crate::sources::Source;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gridwarden_bus::{Record, headers};
+use gridwarden_bus::{Record, headers, rejects};
 use gridwarden_domain::control::Timeline;
 use gridwarden_domain::identity::RecordId;
 use gridwarden_domain::locate::Places;
 use gridwarden_domain::observation::ObservationRef;
 use gridwarden_domain::reject::{Reason, Reject};
 use gridwarden_domain::report::Report;
+use gridwarden_store::read::OffsetRange;
 use gridwarden_store::rows::{
-    MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, ReportRow, Reports, Said,
+    GapKind, GapRow, Gaps, MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, ReportRow, Reports,
+    Said,
 };
 use std::collections::BTreeMap;
-
-/// Longest payload kept with a reject: `rejects.v1` takes 2 MiB, and base64 adds a third.
-const MAX_KEPT: usize = 1_400_000;
 
 /// What is the same for all records of a batch.
 #[derive(Clone, Copy)]
@@ -32,14 +31,22 @@ pub(crate) struct Moment<'t> {
     pub(crate) now_ms: i64,
 }
 
+/// A reject for the topic.
+pub(crate) struct ForTopic {
+    pub(crate) reject: Reject,
+    /// Bytes of the message; the reject may hold fewer.
+    pub(crate) length: usize,
+}
+
 /// Rows being collected.
 pub(crate) struct Collector {
     observations: Shelf<Observations>,
     reports: Shelf<Reports>,
     rejects: Shelf<Rejects>,
     markers: Shelf<Markers>,
+    gaps: Shelf<Gaps>,
     /// The rejects of each day's block, for the topic.
-    for_topic: BTreeMap<i64, Vec<Reject>>,
+    for_topic: BTreeMap<i64, Vec<ForTopic>>,
     feeds: Feeds,
     metrics: Metrics,
     places: Places,
@@ -61,6 +68,7 @@ impl Collector {
             reports: Shelf::new(limits),
             rejects: Shelf::new(of_rejects),
             markers: Shelf::new(limits),
+            gaps: Shelf::new(limits),
             for_topic: BTreeMap::new(),
             feeds,
             metrics,
@@ -93,6 +101,16 @@ impl Collector {
         self.metrics.in_flight.inc();
     }
 
+    /// Notes offsets at which the log holds no record, seen at the record that follows them.
+    pub(crate) fn gap(&mut self, source: &Source, follower: &Record<'_>, gap: OffsetRange, now_ms: i64) {
+        let (topic_id, partition) = (source.meta.id, follower.partition);
+        let noted_ms = follower.appended_ms;
+        let row = GapRow { topic_id, partition, first: gap.first, end: gap.end, kind: GapKind::Empty, noted_ms };
+        let record = RecordId { topic_id, partition, offset: gap.first };
+        self.gaps.push((record, noted_ms), false, &row, now_ms);
+        self.metrics.gaps.inc_by((gap.end - gap.first).max(0).unsigned_abs());
+    }
+
     fn observation(&mut self, at: Origin, (feed, late): (&str, bool), said: &ObservationRef<'_>, moment: Moment<'_>) {
         let (position, areas) = place_observation(moment.timeline, said, at.appended_ms, &mut self.places);
         if areas.is_empty() {
@@ -120,7 +138,6 @@ impl Collector {
     }
 
     fn reject(&mut self, at: Origin, topic: &str, (reason, payload): (Reason, &[u8]), moment: Moment<'_>) {
-        let payload = payload.get(..MAX_KEPT).unwrap_or(payload);
         let row = RejectRow {
             record: at.record,
             topic,
@@ -130,14 +147,18 @@ impl Collector {
             payload,
         };
         self.rejects.push((at.record, at.appended_ms), false, &row, moment.now_ms);
-        self.for_topic.entry(at.appended_ms.div_euclid(DAY_MS)).or_default().push(Reject {
+        let kept = payload.get(..rejects::MAX_KEPT).unwrap_or(payload);
+        let reject = Reject {
             origin: at.record,
             topic: topic.to_owned(),
             reason,
             appended_at: at.appended_ms,
             first_seen: moment.now_ms,
-            payload_base64: STANDARD.encode(payload),
-        });
+            payload_base64: STANDARD.encode(kept),
+        };
+        let for_topic =
+            ForTopic { reject: rejects::cut(reject, rejects::MAX_KEPT, payload.len()), length: payload.len() };
+        self.for_topic.entry(at.appended_ms.div_euclid(DAY_MS)).or_default().push(for_topic);
     }
 
     /// A block that is due.
@@ -150,6 +171,9 @@ impl Collector {
         }
         if let Some(filled) = self.markers.take_due(now_ms) {
             return Some(Work::Markers(filled));
+        }
+        if let Some(filled) = self.gaps.take_due(now_ms) {
+            return Some(Work::Gaps(filled));
         }
         let filled = self.rejects.take_due(now_ms)?;
         let rejects = self.for_topic.remove(&filled.day).unwrap_or_default();
@@ -166,6 +190,9 @@ impl Collector {
         }
         if let Some(filled) = self.markers.take_any() {
             return Some(Work::Markers(filled));
+        }
+        if let Some(filled) = self.gaps.take_any() {
+            return Some(Work::Gaps(filled));
         }
         let filled = self.rejects.take_any()?;
         let rejects = self.for_topic.remove(&filled.day).unwrap_or_default();

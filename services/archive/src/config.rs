@@ -1,7 +1,7 @@
 //! The archive's configuration; defaults and comments stand in `config.default.toml`.
 
 use gridwarden_bus::KafkaConfig;
-use gridwarden_runtime::config::{ConfigError, HttpConfig, load};
+use gridwarden_runtime::config::{ConfigError, HttpConfig, Wrong, load_checked};
 use gridwarden_store::ClickHouseConfig;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,23 @@ pub struct ArchiveSection {
 
 /// Loads it: defaults, then the file, then the environment.
 pub fn config(file: Option<&Path>) -> Result<Config, ConfigError> {
-    load("archive", DEFAULTS, file)
+    load_checked("archive", DEFAULTS, file, check)
+}
+
+/// A block stays one part, and a few of them stay in memory: a batch may still be added to one that is almost full.
+fn check(config: &Config) -> Result<(), Wrong> {
+    let own = &config.archive;
+    let ranges = [
+        ("archive.block_rows", own.block_rows as u64, 1, 900_000),
+        ("archive.block_mib", own.block_mib as u64, 1, 256),
+        ("archive.block_ms", own.block_ms.max(0).unsigned_abs(), 1, 60_000),
+    ];
+    for (key, value, least, most) in ranges {
+        if !(least..=most).contains(&value) {
+            return Err(Wrong::new(key, format!("{value} must lie between {least} and {most}")));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -59,5 +75,17 @@ mod tests {
     fn the_defaults_are_complete() {
         let faults = gridwarden_runtime::config::faults_in_defaults::<Config>(DEFAULTS);
         assert!(faults.is_empty(), "{faults:?}");
+    }
+
+    #[test]
+    fn a_block_that_could_not_be_one_part_is_refused_by_name() {
+        let good = config(None).unwrap();
+        assert_eq!(check(&good), Ok(()));
+        let mut bad = good.clone();
+        bad.archive.block_rows = 1_000_000;
+        assert_eq!(check(&bad), Err(Wrong::new("archive.block_rows", "1000000 must lie between 1 and 900000")));
+        let mut bad = good;
+        bad.archive.block_ms = -5;
+        assert_eq!(check(&bad).unwrap_err().key, "archive.block_ms");
     }
 }

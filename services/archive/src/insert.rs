@@ -2,16 +2,21 @@
 //!
 //! `ARC-6` a reject's row is written after Kafka has acknowledged the reject, so that a row in ClickHouse means "in both".
 //! A crash in between writes it to the topic again, under the same key.
+//! `ARC-7` before a block goes out its topics are asked for their ids: what was read under a name belongs to the topic that
+//! still has that name, or it goes nowhere.
 
 use crate::blocks::Filled;
+use crate::collect::ForTopic;
 use crate::metrics::Metrics;
-use anyhow::{Context, Result};
-use gridwarden_bus::{BusError, Producer, rejects};
-use gridwarden_domain::reject::Reject;
+use crate::sources::{Source, changed};
+use crate::to_topic::ToTopic;
+use anyhow::{Context, Result, bail};
+use gridwarden_bus::topics::Identities;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::Shutdown;
-use gridwarden_store::rows::{Markers, Observations, Rejects, Reports, Table};
+use gridwarden_store::rows::{Gaps, Markers, Observations, Rejects, Reports, Table};
 use gridwarden_store::{BlockWriter, StoreError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 
@@ -19,21 +24,24 @@ use tokio::sync::mpsc::Receiver;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long what was read may still be put away once the end has begun.
 const LAST: Duration = Duration::from_secs(4);
-/// Pause between attempts to write rejects to their topic.
+/// Pause between questions Kafka does not answer.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// A block to put away.
 pub(crate) enum Work {
     Observations(Filled<Observations>),
     Reports(Filled<Reports>),
-    Rejects(Filled<Rejects>, Vec<Reject>),
+    Rejects(Filled<Rejects>, Vec<ForTopic>),
     Markers(Filled<Markers>),
+    Gaps(Filled<Gaps>),
 }
 
 /// Where blocks go.
 pub(crate) struct Inserter {
     pub(crate) writer: BlockWriter,
-    pub(crate) producer: Producer,
+    pub(crate) to_topic: ToTopic,
+    pub(crate) identities: Arc<Identities>,
+    pub(crate) sources: Arc<Vec<Source>>,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
     pub(crate) shutdown: Shutdown,
@@ -48,6 +56,7 @@ impl Inserter {
         };
         let all = async {
             while let Some(next) = work.recv().await {
+                self.confirm().await?;
                 self.put(next).await?;
             }
             Ok(())
@@ -61,10 +70,28 @@ impl Inserter {
         }
     }
 
+    /// `ARC-7`. Waits while Kafka is away: nothing new is read then either.
+    async fn confirm(&self) -> Result<()> {
+        loop {
+            let (identities, sources) = (Arc::clone(&self.identities), Arc::clone(&self.sources));
+            let asked = tokio::task::spawn_blocking(move || changed(&identities, &sources));
+            match asked.await.context("a blocking task ended early")? {
+                Ok(None) => return Ok(()),
+                Ok(Some(words)) => bail!("{words}; what was read is not archived, start again"),
+                Err(error) if error.is_transient() => {
+                    self.health.set_part("kafka", false, &format!("blocks wait: {error}"));
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(error).context("the topics that were read"),
+            }
+        }
+    }
+
     async fn put(&self, work: Work) -> Result<()> {
         match work {
             Work::Observations(filled) => self.rows("observations", "observations_rows", &filled).await,
             Work::Reports(filled) => self.rows("reports", "reports_rows", &filled).await,
+            Work::Gaps(filled) => self.insert("gaps_rows", &filled).await,
             Work::Markers(filled) => {
                 self.insert("markers_rows", &filled).await?;
                 self.metrics.marker.inc_by(filled.block.rows() as u64);
@@ -72,10 +99,10 @@ impl Inserter {
                 Ok(())
             }
             Work::Rejects(filled, rejects) => {
-                self.to_topic(&rejects).await?;
+                self.to_topic.send(&rejects, &self.health).await?;
                 self.insert("rejects_rows", &filled).await?;
-                for reject in &rejects {
-                    self.metrics.rejected.with_label_values(&[reject.reason.code.as_str()]).inc();
+                for sent in &rejects {
+                    self.metrics.rejected.with_label_values(&[sent.reject.reason.code.as_str()]).inc();
                 }
                 self.settled(filled.block.rows());
                 Ok(())
@@ -111,32 +138,6 @@ impl Inserter {
         };
         done.with_context(|| format!("a block for {table} was refused"))?;
         self.health.set_part("clickhouse", true, "");
-        Ok(())
-    }
-
-    async fn to_topic(&self, rejects: &[Reject]) -> Result<()> {
-        loop {
-            match self.all_to_topic(rejects).await {
-                Ok(()) => return Ok(()),
-                Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, rejects = rejects.len(), "rejects were not acknowledged, will try again");
-                    self.health.set_part("rejects", false, "Kafka does not take rejects; reading waits");
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err(error) => return Err(error).context("rejects cannot be written to their topic"),
-            }
-        }
-    }
-
-    async fn all_to_topic(&self, rejects: &[Reject]) -> Result<(), BusError> {
-        let mut deliveries = Vec::with_capacity(rejects.len());
-        for reject in rejects {
-            deliveries.push(rejects::submit(&self.producer, reject).await?);
-        }
-        for delivery in deliveries {
-            delivery.await?;
-        }
-        self.health.set_part("rejects", true, "");
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 //! ```text
 //!  Kafka ─▶ pipeline (thread): poll ─▶ judge ─▶ rows ─▶ blocks ──bounded──▶ insert (task) ─▶ ClickHouse, rejects.v1
 //!             ▲ waits for the control topics (what is in force)      ▲ back-pressure: not reading
-//!           prepare: read back what is held, per partition ─▶ plan
+//!           prepare, read_back: what is held, per partition ─▶ plan ─▶ cursor
 //! ```
 //!
 //! Invariants:
@@ -16,21 +16,26 @@
 //! * `ARC-3` a block holds one append day and is one part ([`blocks`]).
 //! * `ARC-4` a block's token is a function of exactly its rows ([`blocks`]).
 //! * `ARC-5` every record becomes one row: an observation, a report, a reject or a marker ([`judge`](mod@judge)).
-//! * `ARC-6` a reject is acknowledged by Kafka before its row is written.
+//! * `ARC-6` a reject is acknowledged by Kafka before its row is written ([`insert`]).
+//! * `ARC-7` nothing is archived under the id of a topic that was made anew meanwhile ([`insert`]).
+//! * `ARC-8` offsets at which the log holds no record are noted, so that they are no holes ([`cursor`]).
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]
 
 pub mod blocks;
 mod city;
 mod collect;
 mod config;
+pub mod cursor;
 mod insert;
 pub mod judge;
 pub mod metrics;
 mod pipeline;
 pub mod plan;
 mod prepare;
+mod read_back;
 pub mod rows;
 pub mod sources;
+mod to_topic;
 mod watch;
 
 pub use config::{ArchiveSection, CitySection, Config, config};
@@ -38,17 +43,19 @@ pub use config::{ArchiveSection, CitySection, Config, config};
 use anyhow::{Context, Result};
 use blocks::Limits;
 use collect::Collector;
+use gridwarden_bus::topics::Identities;
 use gridwarden_bus::{Producer, ProducerOptions};
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::{Shutdown, Tasks};
-use gridwarden_runtime::{http, prometheus::Registry, telemetry};
+use gridwarden_runtime::{http, telemetry};
 use gridwarden_store::{BlockWriter, StoreMetrics, WriterOptions};
 use insert::Inserter;
 use metrics::Metrics;
-use pipeline::Pipeline;
+use pipeline::{Partition, Pipeline};
 use prepare::Prepared;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use to_topic::ToTopic;
 use watch::Watch;
 
 /// Blocks between reading and inserting.
@@ -59,20 +66,22 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
     let health = Health::new("archive");
     let registry = telemetry::registry("archive");
     let metrics = Metrics::new(&registry).context("metrics")?;
+    let store = StoreMetrics::new(&registry).context("metrics")?;
     let listener = http::bind(config.http.listen).await?;
     let router = http::status_router(health.clone(), registry.clone());
     let mut tasks = Tasks::new(&shutdown);
     let ending = shutdown.clone();
     tasks.spawn("http", async move { Ok(http::serve(listener, router, ending).await?) });
-    match prepare::until_ready(&config, &health, &shutdown).await {
-        Ok(Some(prepared)) => start(&config, prepared, (&registry, metrics, health), (&mut tasks, &shutdown))?,
+    let started = match prepare::until_ready(&config, &store, &health, &shutdown).await {
+        Ok(Some(prepared)) => start(&config, prepared, (store, metrics, health), (&mut tasks, &shutdown)),
         // The end began before everything was there.
-        Ok(None) => {}
-        Err(error) => {
-            shutdown.trigger("the archive cannot start");
-            tasks.finish().await.ok();
-            return Err(error);
-        }
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = started {
+        shutdown.trigger("the archive cannot start");
+        tasks.finish().await.ok();
+        return Err(error);
     }
     tasks.finish().await
 }
@@ -80,27 +89,32 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
 fn start(
     config: &Config,
     prepared: Prepared,
-    (registry, metrics, health): (&Registry, Metrics, Health),
+    (store, metrics, health): (StoreMetrics, Metrics, Health),
     (tasks, shutdown): (&mut Tasks, &Shutdown),
 ) -> Result<()> {
     let (sender, receiver) = tokio::sync::mpsc::channel(HANDED_OVER);
-    let store = StoreMetrics::new(registry).context("metrics")?;
+    let sources = Arc::new(prepared.sources);
+    let identities = Arc::new(Identities::open(&config.kafka)?);
+    let producer = Producer::new(&config.kafka, &ProducerOptions::named("gridwarden-archive"))?;
     let inserter = Inserter {
         writer: BlockWriter::new(&config.clickhouse, WriterOptions::default(), store),
-        producer: Producer::new(&config.kafka, &ProducerOptions::named("gridwarden-archive"))?,
+        to_topic: ToTopic { producer },
+        identities: Arc::clone(&identities),
+        sources: Arc::clone(&sources),
         metrics: metrics.clone(),
         health: health.clone(),
         shutdown: shutdown.clone(),
     };
     let own = &config.archive;
     let limits = Limits { rows: own.block_rows, bytes: own.block_mib << 20, age_ms: own.block_ms };
-    let positions: Arc<Vec<AtomicI64>> = Arc::new(prepared.from.iter().map(|from| AtomicI64::new(*from)).collect());
-    let sources = Arc::new(prepared.sources);
+    let positions = prepared.partitions.iter().map(|known| AtomicI64::new(known.next()));
+    let positions: Arc<Vec<AtomicI64>> = Arc::new(positions.collect());
     metrics.lost.inc_by(prepared.lost);
     let watch = Watch {
         kafka: config.kafka.clone(),
+        identities,
         sources: Arc::clone(&sources),
-        partitions: prepared.partitions.iter().map(|known| (known.topic, known.partition)).collect(),
+        partitions: prepared.partitions.iter().map(Partition::place).collect(),
         positions: Arc::clone(&positions),
         metrics: metrics.clone(),
         health: health.clone(),

@@ -19,13 +19,15 @@ pub struct Metrics {
     pub duplicate: IntCounter,
     /// Ends of feeds.
     pub marker: IntCounter,
+    /// Offsets at which the log holds no record.
+    pub gaps: IntCounter,
     /// Rows in no area of any layer, by table.
     pub nowhere: IntCounterVec,
     /// Records read, not yet acknowledged.
     pub in_flight: IntGauge,
     /// Records in the log that were not read yet, by topic.
     pub lag: IntGaugeVec,
-    /// Records retention deleted before they were archived.
+    /// Offsets retention deleted before they were archived.
     pub lost: IntCounter,
     /// Control records that could not be taken.
     pub control_skipped: IntGauge,
@@ -61,10 +63,11 @@ impl Metrics {
             rejected: by("rejected_total", "Records rejected, by reason", "code")?,
             duplicate: one("duplicate_total", "Records read that ClickHouse had already")?,
             marker: one("marker_total", "Ends of feeds, once ClickHouse has them")?,
+            gaps: one("gap_offsets_total", "Offsets passed at which the log holds no record")?,
             nowhere: by("nowhere_total", "Rows in no area of any layer", "table")?,
             in_flight: level("in_flight_records", "Records read, not yet acknowledged by ClickHouse")?,
             lag,
-            lost: one("lost_total", "Records deleted by retention before they were archived")?,
+            lost: one("lost_total", "Offsets deleted by retention before they were archived")?,
             control_skipped: level("control_skipped_records", "Control records that could not be taken")?,
         })
     }

@@ -2,9 +2,9 @@
 //! read.
 
 use crate::collect::{Collector, Moment};
+use crate::cursor::{Cursor, Step};
 use crate::insert::Work;
 use crate::metrics::Metrics;
-use crate::plan::Present;
 use crate::sources::Source;
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::control::ControlReader;
@@ -26,9 +26,31 @@ const CONTROL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A partition that is read.
 pub(crate) struct Partition {
-    pub(crate) topic: u16,
-    pub(crate) partition: i32,
-    pub(crate) present: Present,
+    topic: u16,
+    partition: i32,
+    cursor: Cursor,
+    /// Records read and not counted yet.
+    read: u64,
+}
+
+impl Partition {
+    pub(crate) fn new(topic: u16, partition: i32, cursor: Cursor) -> Self {
+        Self { topic, partition, cursor, read: 0 }
+    }
+
+    /// Topic (index of the source) and partition.
+    pub(crate) fn place(&self) -> (u16, i32) {
+        (self.topic, self.partition)
+    }
+
+    /// The next offset to be read.
+    pub(crate) fn next(&self) -> i64 {
+        self.cursor.next()
+    }
+
+    fn is_of(&self, record: &Record<'_>) -> bool {
+        (self.partition, self.topic) == (record.partition, record.topic)
+    }
 }
 
 /// What the thread works with.
@@ -106,44 +128,65 @@ impl Pipeline {
         let timeline = self.control.timeline();
         let moment = Moment { timeline: &timeline, now_ms: now_ms() };
         self.metrics.control_skipped.set(i64::try_from(self.control.skipped()).unwrap_or(i64::MAX));
-        let mut leaps = Vec::new();
+        let (mut at, mut gaps, mut leaps) = (0, Vec::new(), Vec::new());
         for record in batch.records() {
-            let Some(source) = self.sources.get(usize::from(record.topic)) else { continue };
-            self.metrics.read.with_label_values(&[&source.topic]).inc();
-            match held_until(&mut self.partitions, &record) {
-                Some(until) => {
+            // Records come in runs of one partition.
+            if !self.partitions.get(at).is_some_and(|known| known.is_of(&record)) {
+                at = self.partitions.iter().position(|known| known.is_of(&record)).context("an unknown partition")?;
+            }
+            let (Some(known), Some(source)) =
+                (self.partitions.get_mut(at), self.sources.get(usize::from(record.topic)))
+            else {
+                bail!("a record of a topic that is not read");
+            };
+            known.read += 1;
+            let step = known.cursor.step(record.offset, &mut gaps);
+            for gap in gaps.drain(..) {
+                self.collector.gap(source, &record, gap, moment.now_ms);
+            }
+            match step {
+                Step::Missing => self.collector.add(source, &record, moment),
+                Step::Old => self.metrics.duplicate.inc(),
+                Step::Held { until } => {
                     self.metrics.duplicate.inc();
-                    leaps.push((record.topic, record.partition, until));
+                    if until - record.offset > LEAP {
+                        leaps.push((at, until));
+                    }
                 }
-                None => self.collector.add(source, &record, moment),
             }
         }
         leaps.dedup();
-        for (topic, partition, until) in leaps {
-            self.leap(topic, partition, until)?;
+        for (at, until) in leaps {
+            self.leap(at, until);
         }
-        for (known, position) in self.positions.iter().zip(self.reader.positions()) {
-            known.store(position.next.unwrap_or(-1), Ordering::Relaxed);
-        }
+        self.tell();
         Ok(())
     }
 
-    /// Goes on at the end of a held range when much of it is still to come.
-    fn leap(&mut self, topic: u16, partition: i32, until: i64) -> Result<()> {
-        let position =
-            self.reader.positions().iter().find(|known| (known.topic, known.partition) == (topic, partition));
-        if let Some(next) = position.and_then(|position| position.next)
-            && until - next > LEAP
-        {
-            tracing::info!(topic, partition, from = next, until, "leaping over what is archived");
-            self.reader.seek(topic, partition, until).context("leaping over what is archived")?;
+    /// What was read, and up to where.
+    fn tell(&mut self) {
+        for (known, position) in self.partitions.iter_mut().zip(self.positions.iter()) {
+            let read = std::mem::take(&mut known.read);
+            if let (1.., Some(source)) = (read, self.sources.get(usize::from(known.topic))) {
+                self.metrics.read.with_label_values(&[&source.topic]).inc_by(read);
+            }
+            position.store(known.cursor.next(), Ordering::Relaxed);
         }
-        Ok(())
     }
-}
 
-fn held_until(partitions: &mut [Partition], record: &Record<'_>) -> Option<i64> {
-    let known =
-        partitions.iter_mut().find(|known| known.partition == record.partition && known.topic == record.topic)?;
-    known.present.held_until(record.offset)
+    /// Goes on at the end of a held range when much of it is still to come. It only saves time: when it fails, the records
+    /// come and are known.
+    fn leap(&mut self, at: usize, until: i64) {
+        let Some(known) = self.partitions.get_mut(at) else { return };
+        let from = known.cursor.next();
+        if until - from <= LEAP {
+            return;
+        }
+        known.cursor.leap(until);
+        let (topic, partition) = (known.topic, known.partition);
+        match self.reader.seek(topic, partition, until) {
+            Ok(()) => tracing::info!(topic, partition, from, until, "leaping over what is archived"),
+            Err(error) => tracing::warn!(topic, partition, from, until, %error, "reading on over what is archived"),
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! Where to begin reading a partition, and what to leave out: decided from what ClickHouse holds and what the log holds.
 //!
-//! `ARC-1` an offset is inserted exactly when ClickHouse does not hold it: as an observation, a report, a reject or a marker.
-//! `ARC-2` rows ahead of the log, or a log that begins above what is held, stop the archive with words; nothing is skipped
-//! in silence.
+//! `ARC-1` an offset is inserted exactly when ClickHouse does not hold it: as an observation, a report, a reject, a marker
+//! or a gap.
+//! `ARC-2` rows ahead of the log, or offsets below the log's start that were never archived (after what is held or in its
+//! middle), stop the archive with words; nothing is skipped in silence.
 
 use gridwarden_store::read::OffsetRange;
 
@@ -22,11 +23,8 @@ pub struct Start {
     pub from: i64,
     /// What is held above it.
     pub present: Present,
-    /// Offsets missing below the log's start, inside what is held: gone before they were archived, or never records
-    /// (transaction markers).
-    pub holes_gone: u64,
-    /// Records gone before they were archived, when reading on was allowed nevertheless.
-    pub lost: u64,
+    /// Below the log's start and never archived, when reading on was allowed nevertheless.
+    pub lost: Vec<OffsetRange>,
 }
 
 /// Why a partition cannot be read on.
@@ -45,43 +43,43 @@ pub enum Refusal {
     },
     /// The log no longer holds what comes next.
     #[error(
-        "offsets {first} to {last} were deleted by the topic's retention before they were archived ({count} records); \
-         to go on without them set archive.accept_loss = true"
+        "offsets {first} to {last}{more} were deleted by the topic's retention before they were archived ({count} \
+         offsets); to go on without them set archive.accept_loss = true",
+        more = if *ranges > 1 { format!(" and {} more ranges", ranges - 1) } else { String::new() }
     )]
     Lost {
         /// First offset that is gone.
         first: i64,
-        /// Last offset that is gone.
+        /// Last offset of the first range that is gone.
         last: i64,
-        /// How many.
+        /// How many ranges.
+        ranges: usize,
+        /// How many offsets in all of them.
         count: u64,
     },
 }
 
-/// Whether ranges that begin at the log's start say enough, or what is held below it must be known too.
-pub fn needs_all(held: &[OffsetRange], log: Log) -> bool {
-    log.start > 0 && held.first().is_none_or(|range| range.first > log.start)
-}
-
-/// Decides where to begin. `held` is ascending and apart; ranges below the log's start may be missing from it only when
-/// [`needs_all`] said so.
+/// Decides where to begin. `held` is ascending and apart, from the very first offset on.
 pub fn start(held: &[OffsetRange], log: Log, accept_loss: bool) -> Result<Start, Refusal> {
     let Some(last) = held.last() else {
         // Nothing was ever archived: the archive begins where the log does.
-        return Ok(Start { from: log.start, present: Present::default(), holes_gone: 0, lost: 0 });
+        return Ok(Start { from: log.start, present: Present::default(), lost: Vec::new() });
     };
     if last.end > log.end {
         return Err(Refusal::Ahead { held: last.end - 1, end: log.end });
     }
-    let mut lost = 0;
-    if last.end < log.start {
-        lost = (log.start - last.end).unsigned_abs();
-        if !accept_loss {
-            return Err(Refusal::Lost { first: last.end, last: log.start - 1, count: lost });
-        }
+    let lost = Present::above(held, 0).missing(OffsetRange { first: 0, end: log.start });
+    if let (Some(first), false) = (lost.first(), accept_loss) {
+        let count = count(&lost);
+        return Err(Refusal::Lost { first: first.first, last: first.end - 1, ranges: lost.len(), count });
     }
     let from = first_missing(held, log.start);
-    Ok(Start { from, present: Present::above(held, from), holes_gone: holes_below(held, log.start), lost })
+    Ok(Start { from, present: Present::above(held, from), lost })
+}
+
+/// How many offsets ranges hold.
+pub fn count(ranges: &[OffsetRange]) -> u64 {
+    ranges.iter().map(|range| (range.end - range.first).max(0).unsigned_abs()).sum()
 }
 
 /// The first offset at or above `start` that is not held.
@@ -96,12 +94,6 @@ fn first_missing(held: &[OffsetRange], start: i64) -> i64 {
     next
 }
 
-/// Missing offsets between ranges, below `start`.
-fn holes_below(held: &[OffsetRange], start: i64) -> u64 {
-    let pairs = held.iter().zip(held.iter().skip(1));
-    pairs.map(|(low, high)| (high.first.min(start) - low.end).max(0).unsigned_abs()).sum()
-}
-
 /// Ranges already held, asked for in rising order of offsets.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Present {
@@ -112,6 +104,25 @@ pub struct Present {
 impl Present {
     fn above(held: &[OffsetRange], from: i64) -> Self {
         Self { ranges: held.iter().filter(|range| range.end > from).copied().collect(), at: 0 }
+    }
+
+    /// The parts of a range that are not held. What lies below offsets asked for already counts as missing.
+    pub fn missing(&self, range: OffsetRange) -> Vec<OffsetRange> {
+        let mut missing = Vec::new();
+        let mut next = range.first;
+        for held in self.ranges.get(self.at..).unwrap_or_default() {
+            if held.first >= range.end {
+                break;
+            }
+            if held.first > next {
+                missing.push(OffsetRange { first: next, end: held.first });
+            }
+            next = next.max(held.end);
+        }
+        if next < range.end {
+            missing.push(OffsetRange { first: next, end: range.end });
+        }
+        missing
     }
 
     /// The end of the held range this offset lies in; `None` when it is missing. Offsets must not fall.
@@ -139,50 +150,45 @@ mod tests {
         pairs.iter().map(|(first, end)| OffsetRange { first: *first, end: *end }).collect()
     }
 
-    fn plan(held: &[(i64, i64)], log: (i64, i64)) -> Result<(i64, u64), Refusal> {
-        start(&ranges(held), Log { start: log.0, end: log.1 }, false).map(|start| (start.from, start.holes_gone))
+    fn plan(held: &[(i64, i64)], log: (i64, i64)) -> Result<i64, Refusal> {
+        start(&ranges(held), Log { start: log.0, end: log.1 }, false).map(|start| start.from)
     }
 
     #[test]
     fn a_new_archive_begins_where_the_log_does() {
-        assert_eq!(plan(&[], (0, 10)), Ok((0, 0)));
-        assert_eq!(plan(&[], (5, 10)), Ok((5, 0)));
+        assert_eq!(plan(&[], (0, 10)), Ok(0));
+        assert_eq!(plan(&[], (5, 10)), Ok(5));
     }
 
     #[test]
     fn reading_goes_on_at_the_first_gap() {
-        assert_eq!(plan(&[(0, 7)], (0, 10)), Ok((7, 0)));
-        assert_eq!(plan(&[(0, 3), (5, 7)], (0, 10)), Ok((3, 0)));
-        assert_eq!(plan(&[(2, 7)], (0, 10)), Ok((0, 0)));
-        assert_eq!(plan(&[(0, 10)], (0, 10)), Ok((10, 0)));
+        assert_eq!(plan(&[(0, 7)], (0, 10)), Ok(7));
+        assert_eq!(plan(&[(0, 3), (5, 7)], (0, 10)), Ok(3));
+        assert_eq!(plan(&[(2, 7)], (0, 10)), Ok(0));
+        assert_eq!(plan(&[(0, 10)], (0, 10)), Ok(10));
     }
 
     #[test]
     fn retention_below_what_is_held_is_no_loss() {
-        assert_eq!(plan(&[(0, 7)], (4, 10)), Ok((7, 0)));
-        assert_eq!(plan(&[(0, 7)], (7, 10)), Ok((7, 0)));
-        assert_eq!(plan(&[(0, 2), (3, 7)], (5, 10)), Ok((7, 1)), "a hole below the log's start is told");
+        assert_eq!(plan(&[(0, 7)], (4, 10)), Ok(7));
+        assert_eq!(plan(&[(0, 7)], (7, 10)), Ok(7));
     }
 
     #[test]
-    fn what_is_gone_stops_the_archive() {
-        let refusal = Refusal::Lost { first: 7, last: 8, count: 2 };
-        assert_eq!(plan(&[(0, 7)], (9, 10)), Err(refusal));
-        let accepted = start(&ranges(&[(0, 7)]), Log { start: 9, end: 10 }, true).unwrap();
-        assert_eq!((accepted.from, accepted.lost), (9, 2));
+    fn what_is_gone_stops_the_archive_also_in_the_middle() {
+        let lost = |first, last, ranges, count| Err(Refusal::Lost { first, last, ranges, count });
+        assert_eq!(plan(&[(0, 7)], (9, 10)), lost(7, 8, 1, 2));
+        assert_eq!(plan(&[(0, 2), (3, 7)], (5, 10)), lost(2, 2, 1, 1));
+        assert_eq!(plan(&[(2, 4), (5, 7)], (9, 10)), lost(0, 1, 3, 5));
+        let accepted = start(&ranges(&[(0, 3), (4, 7)]), Log { start: 9, end: 10 }, true).unwrap();
+        assert_eq!((accepted.from, accepted.lost), (9, ranges(&[(3, 4), (7, 9)])));
+        let words = plan(&[(2, 4), (5, 7)], (9, 10)).unwrap_err().to_string();
+        assert!(words.starts_with("offsets 0 to 1 and 2 more ranges were deleted"), "{words}");
     }
 
     #[test]
     fn rows_ahead_of_the_log_stop_the_archive() {
         assert_eq!(plan(&[(0, 11)], (0, 10)), Err(Refusal::Ahead { held: 10, end: 10 }));
-    }
-
-    #[test]
-    fn all_is_asked_for_only_when_the_beginning_is_unclear() {
-        let log = Log { start: 5, end: 10 };
-        assert!(needs_all(&[], log) && needs_all(&ranges(&[(6, 7)]), log));
-        assert!(!needs_all(&ranges(&[(5, 7)]), log));
-        assert!(!needs_all(&[], Log { start: 0, end: 10 }));
     }
 
     fn held_offsets() -> impl Strategy<Value = (std::collections::BTreeSet<i64>, i64, i64)> {
@@ -208,6 +214,9 @@ mod tests {
             let read: Vec<i64> = (plan.from..log_end).filter(|o| plan.present.held_until(*o).is_none()).collect();
             let missing: Vec<i64> = (log_start..log_end).filter(|offset| !held.contains(offset)).collect();
             prop_assert_eq!(read, missing);
+            let gone: Vec<i64> = plan.lost.iter().flat_map(|range| range.first..range.end).collect();
+            let never: Vec<i64> = (0..log_start).filter(|offset| !held.contains(offset)).collect();
+            prop_assert_eq!(gone, if held.is_empty() { Vec::new() } else { never });
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The topics the archive reads, and how each is decoded.
 
+use gridwarden_bus::topics::{Identities, Identity};
 use gridwarden_bus::{BusError, KafkaConfig, TopicMeta, topic_meta, topics};
-use gridwarden_domain::city::MappingFile;
+use gridwarden_domain::city::{MappingFile, OWN_TOPICS};
 use gridwarden_domain::decode::Decoder;
 use gridwarden_domain::mapping::{Mapping, MappingError};
 
@@ -14,6 +15,14 @@ pub enum SourceError {
     /// A mapping of the city.
     #[error(transparent)]
     Mapping(#[from] MappingError),
+    /// A mapping of a topic that is read already, or written by Gridwarden.
+    #[error("{file}: topic {topic} needs no mapping, or has one already")]
+    MappedTwice {
+        /// The mapping's file.
+        file: String,
+        /// Topic.
+        topic: String,
+    },
     /// The sender's clock cannot tell what is late.
     #[error("topic {topic} does not use LogAppendTime (message.timestamp.type); what is late cannot be told")]
     SenderTime {
@@ -40,6 +49,10 @@ pub fn find(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Result<V
     ];
     for (file, text) in mappings {
         if let Some(topic) = &file.topic {
+            // Read twice, or worse: its own rejects read, rejected and written again.
+            if OWN_TOPICS.contains(&topic.as_str()) || wanted.iter().any(|(known, _)| known == topic) {
+                return Err(SourceError::MappedTwice { file: file.file.clone(), topic: topic.clone() });
+            }
             wanted.push((topic.clone(), Decoder::mapped(Mapping::parse(text, &file.file)?)));
         }
     }
@@ -59,8 +72,15 @@ pub fn mapped_topics(mappings: &[(MappingFile, String)]) -> Vec<topics::TopicSpe
     mappings.iter().filter_map(|(file, _)| file.topic.as_deref()).map(topics::mapped).collect()
 }
 
+/// Asks whether the topics are still what they were; what changed, in words. Blocks for a round trip.
+pub fn changed(identities: &Identities, sources: &[Source]) -> Result<Option<String>, BusError> {
+    let names: Vec<&str> = sources.iter().map(|source| source.topic.as_str()).collect();
+    let now = identities.ask(&names)?;
+    Ok(sources.iter().zip(now).find_map(|(source, now)| change(&source.topic, source.meta, now)))
+}
+
 /// What changed about a topic since it was first asked for: such a change ends the archive, and a fresh start copes with it.
-pub fn change(source: &str, before: TopicMeta, now: TopicMeta) -> Option<String> {
+fn change(source: &str, before: TopicMeta, now: Identity) -> Option<String> {
     if before.id != now.id {
         return Some(format!("topic {source} was made anew (its id was {}, it is {})", before.id, now.id));
     }
@@ -78,8 +98,19 @@ mod tests {
     #[test]
     fn another_id_or_more_partitions_are_a_change() {
         let before = TopicMeta { id: TopicId(1), partitions: 3, log_append_time: true };
-        assert_eq!(change("t", before, before), None);
-        assert!(change("t", before, TopicMeta { id: TopicId(2), ..before }).is_some_and(|text| text.contains("anew")));
-        assert!(change("t", before, TopicMeta { partitions: 4, ..before }).is_some());
+        let now = |id, partitions| change("t", before, Identity { id: TopicId(id), partitions });
+        assert_eq!(now(1, 3), None);
+        assert!(now(2, 3).is_some_and(|text| text.contains("was made anew")));
+        assert_eq!(now(1, 4).as_deref(), Some("topic t has 4 partitions now, it had 3"));
+    }
+    #[test]
+    fn a_topic_is_read_once() {
+        let mapping =
+            |topic: &str| (MappingFile { file: "m.toml".to_owned(), topic: Some(topic.to_owned()) }, String::new());
+        for topic in OWN_TOPICS {
+            // Refused before Kafka is asked: nobody listens there.
+            let error = find(&KafkaConfig::plain("127.0.0.1:1"), &[mapping(topic)]).err().expect("refused");
+            assert_eq!(error.to_string(), format!("m.toml: topic {topic} needs no mapping, or has one already"));
+        }
     }
 }

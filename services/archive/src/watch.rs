@@ -1,21 +1,22 @@
 //! Looking at what is read from outside: how far the log is ahead, and whether a topic is still the same.
 
 use crate::metrics::Metrics;
-use crate::sources::{Source, change};
-use anyhow::{Result, bail};
-use gridwarden_bus::{BusError, KafkaConfig, Offsets, topic_meta};
+use crate::sources::{Source, changed};
+use anyhow::{Context, Result, bail};
+use gridwarden_bus::topics::Identities;
+use gridwarden_bus::{BusError, KafkaConfig, Offsets};
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-const LAG_EVERY: Duration = Duration::from_secs(2);
-const TOPICS_EVERY: Duration = Duration::from_secs(20);
+const EVERY: Duration = Duration::from_secs(2);
 
 /// What the watching thread works with.
 pub(crate) struct Watch {
     pub(crate) kafka: KafkaConfig,
+    pub(crate) identities: Arc<Identities>,
     pub(crate) sources: Arc<Vec<Source>>,
     /// Topic (index of the source) and partition, in the order of `positions`.
     pub(crate) partitions: Vec<(u16, i32)>,
@@ -29,23 +30,29 @@ impl Watch {
     /// Looks until the end begins. A topic that is another one now ends the archive: it starts afresh and copes.
     pub(crate) fn run(self) -> Result<()> {
         let offsets = Offsets::open(&self.kafka)?;
-        let mut topics_at = Instant::now() + TOPICS_EVERY;
         while !self.shutdown.is_triggered() {
-            let mut outcome = self.lag(&offsets);
-            if Instant::now() >= topics_at {
-                topics_at = Instant::now() + TOPICS_EVERY;
-                outcome = outcome.and(self.topics()?);
+            match self.look(&offsets) {
+                Ok(None) => self.health.set_part("kafka", true, ""),
+                Ok(Some(words)) => bail!("{words}; start again"),
+                Err(error) if error.is_transient() => self.health.set_part("kafka", false, &error.to_string()),
+                Err(error) => return Err(error).context("the topics that are read"),
             }
-            match outcome {
-                Ok(()) => self.health.set_part("kafka", true, ""),
-                Err(error) => self.health.set_part("kafka", false, &error.to_string()),
-            }
-            let until = Instant::now() + LAG_EVERY;
+            let until = Instant::now() + EVERY;
             while Instant::now() < until && !self.shutdown.is_triggered() {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
         Ok(())
+    }
+
+    /// What changed, if anything.
+    fn look(&self, offsets: &Offsets) -> Result<Option<String>, BusError> {
+        // First: a topic that is gone has no ends.
+        if let Some(words) = changed(&self.identities, &self.sources)? {
+            return Ok(Some(words));
+        }
+        self.lag(offsets)?;
+        Ok(None)
     }
 
     fn lag(&self, offsets: &Offsets) -> Result<(), BusError> {
@@ -56,25 +63,10 @@ impl Watch {
             let of_topic = wanted.iter().zip(&ends).zip(self.positions.iter());
             let behind = of_topic
                 .filter(|(((topic, _), _), _)| *topic == source.topic)
-                .map(|((_, end), position)| (end - position.load(Ordering::Relaxed).max(0)).max(0))
+                .map(|((_, end), position)| (end - position.load(Ordering::Relaxed)).max(0))
                 .sum();
             self.metrics.lag.with_label_values(&[&source.topic]).set(behind);
         }
         Ok(())
-    }
-
-    /// Outer error: a topic changed. Inner error: it cannot be asked just now.
-    fn topics(&self) -> Result<Result<(), BusError>> {
-        for source in self.sources.iter() {
-            match topic_meta(&self.kafka, &source.topic) {
-                Ok(now) => {
-                    if let Some(words) = change(&source.topic, source.meta, now) {
-                        bail!("{words}; starting afresh");
-                    }
-                }
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-        Ok(Ok(()))
     }
 }

@@ -31,10 +31,9 @@ pub async fn send(producer: &Producer, reject: &Reject) -> Result<(i32, i64), Bu
 
 /// The same reject with `kept` bytes of its message at most, and a reason that says so. `length` is the message's.
 pub fn cut(mut reject: Reject, kept: usize, length: usize) -> Reject {
-    // Four digits hold three bytes.
-    let digits = kept / 3 * 4;
-    if digits < reject.payload_base64.len() {
-        reject.payload_base64.truncate(digits);
+    if kept < length {
+        // Four digits hold three bytes.
+        reject.payload_base64.truncate(kept / 3 * 4);
         let note = format!(" (the first {} of {length} bytes are kept here)", kept / 3 * 3);
         let said = Reason::new(reject.reason.code, "", whole(&reject.reason.detail, MAX_DETAIL - note.len()));
         reject.reason.detail = said.detail + &note;
@@ -82,6 +81,7 @@ mod tests {
         let once = cut(short.clone(), 100, 300);
         assert_eq!(once.payload_base64.len(), 132);
         assert_eq!(once.reason.detail, "no JSON (the first 99 of 300 bytes are kept here)");
+        assert!(cut(reject("x", 400), 300, 301).reason.detail.ends_with("300 of 301 bytes are kept here)"));
         let twice = cut(once, 50, 300);
         assert_eq!(twice.reason.detail, "no JSON (the first 48 of 300 bytes are kept here)");
         let long = cut(reject(&"数".repeat(100), 400), 100, 300);

@@ -75,12 +75,17 @@ pub enum StoreError {
 
 /// Codes after which the same statement may succeed: <https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp>
 const LATER: &[u32] = &[
+    74,  // CANNOT_READ_FROM_FILE_DESCRIPTOR
+    75,  // CANNOT_WRITE_TO_FILE_DESCRIPTOR: a full disk
+    76,  // CANNOT_OPEN_FILE
     159, // TIMEOUT_EXCEEDED
     160, // TOO_SLOW
+    173, // CANNOT_ALLOCATE_MEMORY
     202, // TOO_MANY_SIMULTANEOUS_QUERIES
     203, // NO_FREE_CONNECTION
     209, // SOCKET_TIMEOUT
     210, // NETWORK_ERROR
+    216, // QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING
     225, // NO_ZOOKEEPER
     236, // ABORTED
     241, // MEMORY_LIMIT_EXCEEDED
@@ -89,11 +94,15 @@ const LATER: &[u32] = &[
     252, // TOO_MANY_PARTS
     279, // ALL_CONNECTION_TRIES_FAILED
     285, // TOO_FEW_LIVE_REPLICAS
+    286, // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
+    289, // REPLICA_IS_NOT_IN_QUORUM
     319, // UNKNOWN_STATUS_OF_INSERT
     394, // QUERY_WAS_CANCELLED
     425, // SYSTEM_ERROR
     439, // CANNOT_SCHEDULE_TASK
     473, // DEADLOCK_AVOIDED
+    722, // ASYNC_LOAD_WAIT_FAILED
+    745, // SERVER_OVERLOADED
     999, // KEEPER_EXCEPTION
 ];
 
@@ -173,6 +182,7 @@ mod tests {
         };
         check("Code: 252. DB::Exception: Too many parts", Retry::Later);
         check("Code: 241. DB::Exception: Memory limit", Retry::Later);
+        check("Code: 75. DB::ErrnoException: Cannot write to file: No space left on device", Retry::Later);
         check("Code: 60. DB::Exception: Unknown table", Retry::Never);
         check("Code: 62. DB::Exception: Syntax error", Retry::Never);
         check("503 Service Unavailable", Retry::Later);

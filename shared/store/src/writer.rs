@@ -71,7 +71,12 @@ impl BlockWriter {
             // The answer must mean "the part is there".
             .with_setting("async_insert", "0")
             .with_setting("insert_deduplicate", "1")
-            // One insert, one part: the engine must not cut a block of long rows at 256 MB …
+            // One insert, one part, whatever the user's profile says: read by one thread, cut neither at a number of rows
+            // nor at 256 MB …
+            .with_setting("max_insert_threads", "1")
+            .with_setting("input_format_parallel_parsing", "0")
+            .with_setting("max_insert_block_size", "1048576")
+            .with_setting("min_insert_block_size_rows", "1048576")
             .with_setting("min_insert_block_size_bytes", "0")
             // … and a replay may touch years of windows in one block.
             .with_setting("max_partitions_per_insert_block", "0");

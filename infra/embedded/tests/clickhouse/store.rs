@@ -8,10 +8,8 @@ use gridwarden_domain::{
     value::Fixed,
 };
 use gridwarden_store::{
-    Block, BlockWriter, ClickHouseConfig, StoreError, StoreMetrics, WriterOptions, migrate, ping,
-    read::{OffsetRange, Reader},
-    rows::*,
-    wait_ready,
+    Block, BlockWriter, ClickHouseConfig, StoreError, StoreMetrics, WriterOptions, migrate, pending, ping,
+    read::Reader, rows::*, wait_ready,
 };
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -181,12 +179,29 @@ async fn a_writer_outlives_the_engine() {
     assert_eq!(count(&config, "observations").await, 1000 * blocks as u64);
 }
 
+fn gaps(rows: &[(i64, i64, GapKind)]) -> Block<Gaps> {
+    let mut block = Block::new();
+    for (first, end, kind) in rows {
+        let (topic_id, partition) = (TOPIC, 3);
+        block.push(&GapRow { topic_id, partition, first: *first, end: *end, kind: *kind, noted_ms: NOW_MS });
+    }
+    block
+}
+
+/// What is held of partition 3.
+async fn held(reader: &Reader) -> Vec<(i64, i64)> {
+    let of_all = reader.archived_ranges(TOPIC, 5).await.unwrap();
+    assert_eq!(of_all.len(), 5, "one list for each partition");
+    assert!(of_all.iter().enumerate().all(|(partition, held)| partition == 3 || held.is_empty()));
+    of_all[3].iter().map(|range| (range.first, range.end)).collect()
+}
+
 #[tokio::test]
 async fn the_archives_cursor_is_what_is_there() {
     let Some(config) = migrated().await else { return };
     let writer = writer(&config);
     let reader = Reader::new(&config);
-    assert_eq!(reader.archived_ranges(TOPIC, 3, 0).await.unwrap(), []);
+    assert_eq!(held(&reader).await, []);
     writer.insert(&observations((0..70_000).chain(70_001..70_010)), "a").await.unwrap();
     writer.insert(&observations((5..10).chain([131_071, 131_072])), "b").await.unwrap();
     let reason = Reason { code: Code::Malformed, field: String::new(), detail: String::new() };
@@ -200,12 +215,71 @@ async fn the_archives_cursor_is_what_is_there() {
         payload: b"",
     });
     writer.insert(&rejects, "c").await.unwrap();
-    let range = |first, end| OffsetRange { first, end };
-    let all = reader.archived_ranges(TOPIC, 3, 0).await.unwrap();
-    assert_eq!(all, [range(0, 70_010), range(131_071, 131_073)]);
-    assert_eq!(reader.archived_ranges(TOPIC, 3, 69_999).await.unwrap()[0], range(69_999, 70_010));
-    assert_eq!(reader.archived_ranges(TOPIC, 4, 0).await.unwrap(), []);
-    assert_eq!(reader.archived_ranges(TopicId(1), 3, 0).await.unwrap(), []);
+    assert_eq!(held(&reader).await, [(0, 70_010), (131_071, 131_073)]);
+    assert_eq!(reader.archived_ranges(TopicId(1), 5).await.unwrap(), vec![Vec::new(); 5]);
+
+    // Short gaps fill holes inside of buckets, also where rows are; long ones reach over many.
+    let noted = [(70_010, 70_020, GapKind::Empty), (60_000, 60_001, GapKind::Empty), (70_020, 131_070, GapKind::Empty)];
+    writer.insert(&gaps(&noted), "d").await.unwrap();
+    assert_eq!(held(&reader).await, [(0, 131_070), (131_071, 131_073)]);
+    writer.insert(&gaps(&[(131_080, 900_000, GapKind::Empty), (131_073, 131_079, GapKind::Lost)]), "e").await.unwrap();
+    assert_eq!(held(&reader).await, [(0, 131_070), (131_071, 131_079), (131_080, 900_000)]);
+    writer.insert(&gaps(&[(0, 131_072, GapKind::Settled)]), "f").await.unwrap();
+    assert_eq!(held(&reader).await, [(0, 131_079), (131_080, 900_000)]);
+}
+
+/// A file that was cut short after any of its statements is applied again from its first.
+#[tokio::test]
+async fn a_migration_that_was_cut_short_is_finished() {
+    let Some(url) = shared() else { return };
+    let config = config_of(url);
+    let first = migrate(&config).await.unwrap();
+    // As if the process had died after the first table of `alerts`: its other table, its views and its note are missing.
+    for sql in [
+        "DROP VIEW deliveries",
+        "DROP TABLE deliveries_rows SYNC",
+        "DROP VIEW alerts",
+        "ALTER TABLE schema_migrations DELETE WHERE name = 'alerts' SETTINGS mutations_sync = 2",
+    ] {
+        let url = format!("{}/?database={}", config.url, config.database);
+        let answer = reqwest::Client::new().post(url).body(sql).send().await.unwrap();
+        assert!(answer.status().is_success(), "{sql}: {}", answer.text().await.unwrap());
+    }
+    assert_eq!(pending(&config).await.unwrap(), ["0005 alerts"]);
+    let again = migrate(&config).await.unwrap();
+    let now: Vec<&str> = again.iter().filter(|one| one.now).map(|one| one.name.as_str()).collect();
+    assert_eq!((now, again.len()), (vec!["alerts"], first.len()));
+    assert_eq!((count(&config, "alerts").await, count(&config, "deliveries").await), (0, 0));
+}
+
+#[tokio::test]
+async fn a_migration_changed_after_it_was_applied_is_refused_with_words() {
+    let Some(config) = migrated().await else { return };
+    // Beside the right note: it must not hide the wrong one.
+    let sql = "INSERT INTO schema_migrations (number, name, hash) VALUES (2, 'reports', 'another')";
+    let url = format!("{}/?database={}", config.url, config.database);
+    let answer = reqwest::Client::new().post(url).body(sql).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    let words = migrate(&config).await.unwrap_err().to_string();
+    let expected = "migration 0002 (reports) was changed after it had been applied; restore the file and add a new one";
+    assert_eq!(words, expected);
+}
+
+/// `STO-3`: also when it is long in rows or in bytes.
+#[tokio::test]
+async fn a_block_is_one_part() {
+    let Some(config) = migrated().await else { return };
+    let stop = format!("{}/?database={}", config.url, config.database);
+    let answer = reqwest::Client::new().post(stop).body("SYSTEM STOP MERGES observations_rows").send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    let block = observations(0..900_000);
+    assert!(block.bytes().len() > 64 << 20, "{} bytes", block.bytes().len());
+    writer(&config).insert(&block, "long").await.unwrap();
+    let parts = format!(
+        "(SELECT name FROM system.parts WHERE database = '{}' AND table = 'observations_rows' AND active)",
+        config.database
+    );
+    assert_eq!((count(&config, &parts).await, count(&config, "observations_rows").await), (1, 900_000));
 }
 
 #[tokio::test]

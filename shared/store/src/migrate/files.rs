@@ -21,4 +21,5 @@ pub(super) const FILES: &[Migration] = &[
     migration!(6, "rejects", "0006_rejects.sql"),
     migration!(7, "archived_offsets", "0007_archived_offsets.sql"),
     migration!(8, "markers", "0008_markers.sql"),
+    migration!(9, "archive_gaps", "0009_archive_gaps.sql"),
 ];

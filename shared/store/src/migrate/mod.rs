@@ -2,7 +2,8 @@
 //!
 //! ClickHouse has no transactions over DDL, and several services may start at once. So every statement is written to be
 //! harmless when repeated (`IF NOT EXISTS`, tested), a file is noted as applied after its last statement, and the notes
-//! collapse by number.
+//! are read again before each file: what another service applied meanwhile is left alone. A file that was cut short is
+//! applied again from its first statement.
 
 mod files;
 mod split;
@@ -50,8 +51,8 @@ struct Note {
 const CREATE_NOTES: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
     (number UInt32, name String, hash String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) \
     ENGINE = ReplacingMergeTree ORDER BY number";
-const READ_NOTES: &str =
-    "SELECT number, any(name) AS name, any(hash) AS hash FROM schema_migrations GROUP BY number ORDER BY number";
+/// Every different note, so that none hides behind another of the same number.
+const READ_NOTES: &str = "SELECT DISTINCT number, name, hash FROM schema_migrations ORDER BY number, name, hash";
 const WRITE_NOTE: &str =
     "INSERT INTO schema_migrations (number, name, hash) SELECT {number:UInt32}, {name:String}, {hash:String}";
 
@@ -61,11 +62,13 @@ pub async fn migrate(config: &ClickHouseConfig) -> Result<Vec<Applied>, StoreErr
     create_database(config).await?;
     let client = config.client();
     client.query_raw(CREATE_NOTES).execute().await?;
-    let notes: Vec<Note> = client.query_raw(READ_NOTES).fetch_all().await?;
-    check_notes(&notes)?;
+    let mut notes = read_notes(&client).await?;
     let mut applied = Vec::new();
     for migration in FILES {
-        let now = !notes.iter().any(|note| note.number == migration.number);
+        if !is_noted(&notes, migration) {
+            notes = read_notes(&client).await?;
+        }
+        let now = !is_noted(&notes, migration);
         if now {
             apply(&client, migration).await?;
             tracing::info!(number = migration.number, name = migration.name, "migration applied");
@@ -78,10 +81,19 @@ pub async fn migrate(config: &ClickHouseConfig) -> Result<Vec<Applied>, StoreErr
 
 /// Names of the migrations the database lacks, in order; changes nothing.
 pub async fn pending(config: &ClickHouseConfig) -> Result<Vec<String>, StoreError> {
-    let notes: Vec<Note> = config.client().query_raw(READ_NOTES).fetch_all().await?;
-    check_notes(&notes)?;
-    let lacking = FILES.iter().filter(|file| !notes.iter().any(|note| note.number == file.number));
+    let notes = read_notes(&config.client()).await?;
+    let lacking = FILES.iter().filter(|file| !is_noted(&notes, file));
     Ok(lacking.map(|file| format!("{:04} {}", file.number, file.name)).collect())
+}
+
+async fn read_notes(client: &Client) -> Result<Vec<Note>, StoreError> {
+    let notes: Vec<Note> = client.query_raw(READ_NOTES).fetch_all().await?;
+    check_notes(&notes)?;
+    Ok(notes)
+}
+
+fn is_noted(notes: &[Note], migration: &Migration) -> bool {
+    notes.iter().any(|note| note.number == migration.number)
 }
 
 async fn create_database(config: &ClickHouseConfig) -> Result<(), StoreError> {
@@ -159,7 +171,7 @@ mod tests {
     fn a_changed_or_unknown_migration_is_an_error() {
         let note = |number: u32, hash: String| Note { number, name: "x".into(), hash };
         assert!(check_notes(&[note(1, FILES[0].hash())]).is_ok());
-        let changed = check_notes(&[note(1, "00".into())]);
+        let changed = check_notes(&[note(1, FILES[0].hash()), note(1, "00".into())]);
         assert!(matches!(changed, Err(StoreError::MigrationChanged { number: 1, .. })));
         let unknown = check_notes(&[note(9999, "00".into())]);
         assert!(matches!(unknown, Err(StoreError::MigrationUnknown { number: 9999, .. })));

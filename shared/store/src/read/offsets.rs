@@ -1,7 +1,7 @@
 //! Which offsets of a partition are archived: the archive's cursor is what ClickHouse itself holds.
 //!
-//! A partition may hold hundreds of millions of records, so offsets are counted in buckets by bitmaps on the server; only
-//! buckets with holes are listed.
+//! A topic may hold hundreds of millions of records, so offsets are counted in buckets by bitmaps on the server, for all
+//! partitions at once; only buckets with holes are listed. What the log never held (`archive_gaps`) counts as held.
 
 use super::Reader;
 use crate::error::StoreError;
@@ -19,8 +19,15 @@ pub struct OffsetRange {
 }
 
 #[derive(Row, Deserialize)]
+struct Gap {
+    partition: u32,
+    first_offset: u64,
+    end_offset: u64,
+}
+
+#[derive(Row, Deserialize)]
 struct Bucket {
-    bucket: u64,
+    key: u64,
     first: u64,
     last: u64,
     present: u64,
@@ -28,57 +35,67 @@ struct Bucket {
 
 #[derive(Row, Deserialize)]
 struct Holey {
-    bucket: u64,
+    key: u64,
     places: Vec<u32>,
 }
 
+/// Offsets of a bucket; `archived_offsets` holds no gap longer than this.
 const BUCKET: u64 = 1 << 16;
+/// Buckets of a partition: what a key is made of.
+const PARTITION: u64 = 1 << 40;
 
-const BUCKETS: &str = "SELECT intDiv(offset, 65536) AS bucket, min(offset) AS first, max(offset) AS last, \
-    toUInt64(groupBitmap(toUInt32(offset % 65536))) AS present \
-    FROM archived_offsets WHERE topic_id = {topic:UUID} AND partition = {partition:UInt32} AND offset >= {from:UInt64} \
-    GROUP BY bucket ORDER BY bucket";
+/// What `archived_offsets` leaves to its reader: long gaps, and what was settled or lost.
+const GAPS: &str = "SELECT partition, first_offset, end_offset FROM archive_gaps \
+    WHERE topic_id = {topic:UUID} AND (kind != 'empty' OR end_offset - first_offset > 65536) \
+    ORDER BY partition, first_offset";
 
-const PLACES: &str = "SELECT intDiv(offset, 65536) AS bucket, \
+const BUCKETS: &str = "SELECT toUInt64(partition) * 1099511627776 + intDiv(offset, 65536) AS key, \
+    min(offset) AS first, max(offset) AS last, toUInt64(groupBitmap(toUInt32(offset % 65536))) AS present \
+    FROM archived_offsets WHERE topic_id = {topic:UUID} AND offset >= {from:UInt64} GROUP BY key ORDER BY key";
+
+const PLACES: &str = "SELECT toUInt64(partition) * 1099511627776 + intDiv(offset, 65536) AS key, \
     bitmapToArray(groupBitmapState(toUInt32(offset % 65536))) AS places \
-    FROM archived_offsets WHERE topic_id = {topic:UUID} AND partition = {partition:UInt32} AND offset >= {from:UInt64} \
-    AND bucket IN {buckets:Array(UInt64)} GROUP BY bucket ORDER BY bucket";
+    FROM archived_offsets WHERE topic_id = {topic:UUID} AND offset >= {from:UInt64} \
+    AND key IN {keys:Array(UInt64)} GROUP BY key ORDER BY key";
 
 /// Most holey buckets asked for at once: 256 KiB of answer each.
-const HOLEY_AT_ONCE: usize = 64;
+const HOLEY_AT_ONCE: usize = 256;
 
 impl Reader {
-    /// Ranges of offsets ≥ `from` of a partition that are in ClickHouse as an observation, a report or a reject, ascending
-    /// and apart from each other. Records that leave no row (ends of feeds) are gaps.
-    pub async fn archived_ranges(
-        &self,
-        topic: TopicId,
-        partition: i32,
-        from: i64,
-    ) -> Result<Vec<OffsetRange>, StoreError> {
-        let query = |sql: &str| {
-            let query = self.client().query_raw(sql);
-            let query = query.param("topic", hyphenated(topic)).param("partition", partition.max(0) as u32);
-            query.param("from", from.max(0) as u64)
-        };
+    /// What ClickHouse knows of a topic, per partition (their number is given): ranges of offsets that are there as an
+    /// observation, a report, a reject, a marker or a gap, ascending and apart from each other.
+    pub async fn archived_ranges(&self, topic: TopicId, partitions: i32) -> Result<Vec<Vec<OffsetRange>>, StoreError> {
+        let mut held: Vec<Ranges> = (0..partitions.max(0)).map(|_| Ranges::default()).collect();
+        let gaps = self.client().query_raw(GAPS).param("topic", hyphenated(topic));
+        let gaps: Vec<Gap> = gaps.fetch_all().await?;
+        for gap in &gaps {
+            if let Some(ranges) = held.get_mut(gap.partition as usize) {
+                ranges.add(gap.first_offset, gap.end_offset);
+            }
+        }
+        // Below what is settled in every partition nobody needs to look.
+        let from = held.iter().map(Ranges::settled).min().unwrap_or(0);
+        let query = |sql: &str| self.client().query_raw(sql).param("topic", hyphenated(topic)).param("from", from);
         let buckets: Vec<Bucket> = query(BUCKETS).fetch_all().await?;
-        let mut ranges = Ranges::default();
         let (whole, holey): (Vec<&Bucket>, Vec<&Bucket>) =
             buckets.iter().partition(|bucket| bucket.last - bucket.first + 1 == bucket.present);
         for bucket in whole {
-            ranges.add(bucket.first, bucket.last + 1);
+            if let Some(ranges) = held.get_mut((bucket.key / PARTITION) as usize) {
+                ranges.add(bucket.first, bucket.last + 1);
+            }
         }
         for some in holey.chunks(HOLEY_AT_ONCE) {
-            let numbers: Vec<u64> = some.iter().map(|bucket| bucket.bucket).collect();
-            let lists: Vec<Holey> = query(PLACES).param("buckets", numbers).fetch_all().await?;
+            let keys: Vec<u64> = some.iter().map(|bucket| bucket.key).collect();
+            let lists: Vec<Holey> = query(PLACES).param("keys", keys).fetch_all().await?;
             for list in lists {
+                let Some(ranges) = held.get_mut((list.key / PARTITION) as usize) else { continue };
                 for place in list.places {
-                    let offset = list.bucket * BUCKET + u64::from(place);
+                    let offset = list.key % PARTITION * BUCKET + u64::from(place);
                     ranges.add(offset, offset + 1);
                 }
             }
         }
-        Ok(ranges.joined())
+        Ok(held.into_iter().map(Ranges::joined).collect())
     }
 }
 
@@ -89,6 +106,7 @@ fn hyphenated(topic: TopicId) -> String {
     format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", low >> 48, low & 0xffff_ffff_ffff)
 }
 
+/// Ranges as they come: in any order, and they may overlap.
 #[derive(Default)]
 struct Ranges(Vec<OffsetRange>);
 
@@ -101,13 +119,22 @@ impl Ranges {
         }
     }
 
+    /// The end of what is known without a gap from the very first offset on.
+    fn settled(&self) -> u64 {
+        self.0.iter().filter(|range| range.first == 0).map(|range| range.end as u64).max().unwrap_or(0)
+    }
+
     fn joined(mut self) -> Vec<OffsetRange> {
+        self.0.retain(|range| range.end > range.first);
         self.0.sort_by_key(|range| range.first);
-        let mut joined = Self::default();
+        let mut joined = Vec::<OffsetRange>::new();
         for range in self.0 {
-            joined.add(range.first as u64, range.end as u64);
+            match joined.last_mut() {
+                Some(last) if range.first <= last.end => last.end = last.end.max(range.end),
+                _ => joined.push(range),
+            }
         }
-        joined.0
+        joined
     }
 }
 
@@ -115,14 +142,30 @@ impl Ranges {
 mod tests {
     use super::*;
 
-    #[test]
-    fn ranges_that_touch_are_one() {
+    fn joined(pairs: &[(u64, u64)]) -> Vec<(i64, i64)> {
         let mut ranges = Ranges::default();
-        for (first, end) in [(70, 80), (0, 5), (5, 6), (6, 70), (90, 91)] {
-            ranges.add(first, end);
+        for (first, end) in pairs {
+            ranges.add(*first, *end);
         }
-        let joined = ranges.joined();
-        assert_eq!(joined, [OffsetRange { first: 0, end: 80 }, OffsetRange { first: 90, end: 91 }]);
+        ranges.joined().iter().map(|range| (range.first, range.end)).collect()
+    }
+
+    #[test]
+    fn ranges_that_touch_or_overlap_are_one() {
+        assert_eq!(joined(&[(70, 80), (0, 5), (5, 6), (6, 70), (90, 91)]), [(0, 80), (90, 91)]);
+        assert_eq!(joined(&[(0, 100), (10, 20), (50, 120), (130, 130), (125, 131)]), [(0, 120), (125, 131)]);
+        assert_eq!(joined(&[]), []);
+    }
+
+    #[test]
+    fn only_what_begins_at_the_first_offset_is_settled() {
+        let settled = |pairs: &[(u64, u64)]| {
+            Ranges(pairs.iter().map(|(first, end)| OffsetRange { first: *first as i64, end: *end as i64 }).collect())
+                .settled()
+        };
+        assert_eq!(settled(&[(0, 7), (0, 9), (9, 20)]), 9);
+        assert_eq!(settled(&[(1, 7)]), 0);
+        assert_eq!(settled(&[]), 0);
     }
 
     #[test]

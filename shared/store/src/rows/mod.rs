@@ -5,11 +5,13 @@
 #![allow(private_interfaces, reason = "`Table` is sealed: its encoder cannot be named outside")]
 
 mod alert;
+mod gap;
 mod metric;
 mod observation;
 mod report;
 
 pub use alert::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState};
+pub use gap::{GapKind, GapRow, Gaps};
 pub use metric::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, entity_version, metric_version};
 pub use observation::{MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, Said};
 pub use report::{ReportRow, Reports};
