@@ -1,12 +1,16 @@
 //! `gridwarden city check`: reads a city folder as everybody else does and tells what is in it, what is odd, what is wrong.
 
+use gridwarden_domain::entity::Entity;
 use gridwarden_domain::layer::{Area, LayerHead};
+use gridwarden_domain::locate::{Layer, LayerSet, Places};
 use gridwarden_domain::mapping::Mapping;
 use gridwarden_domain::text::Text;
 use gridwarden_runtime::city::City;
+use gridwarden_runtime::clock;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What came out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,18 +57,43 @@ pub(crate) fn check(folder: &Path, out: &mut dyn Write) -> anyhow::Result<Outcom
     }
     writeln!(out, "feeds      {}", city.file.feeds.len())?;
     writeln!(out, "endpoints  {}", city.file.endpoints.len())?;
-    for warning in &city.warnings {
+    let misplaced = misplaced(&city)?;
+    let warnings: Vec<&String> = city.warnings.iter().chain(&misplaced).collect();
+    for warning in &warnings {
         writeln!(out, "warning: {warning}")?;
     }
-    writeln!(out, "{} can be used: {}", folder.display(), counted(city.warnings.len(), "warning"))?;
-    Ok(Outcome::Usable { warnings: city.warnings.len() })
+    writeln!(out, "{} can be used: {}", folder.display(), counted(warnings.len(), "warning"))?;
+    Ok(Outcome::Usable { warnings: warnings.len() })
+}
+
+/// Registered positions that lie in no area of any layer: most often longitude and latitude were exchanged.
+fn misplaced(city: &City) -> anyhow::Result<Option<String>> {
+    let layer = |(head, areas): &(LayerHead, Vec<Area>)| Layer::build(head.clone(), String::new(), areas.clone());
+    let layers = city.layers.iter().map(|layer_of| layer(layer_of).map(Arc::new)).collect::<Result<_, _>>()?;
+    let set = LayerSet::new(layers);
+    let now_ms = clock::now_ms();
+    let mut places = Places::new();
+    let outside = |entity: &&Entity| {
+        entity.position.is_some_and(|at| {
+            set.locate(at.lon, at.lat, now_ms, &mut places);
+            places.is_empty()
+        })
+    };
+    let outside: Vec<&str> = city.registry.iter().filter(outside).map(|entity| entity.id.as_str()).collect();
+    let Some(first) = outside.first().filter(|_| !city.layers.is_empty()) else { return Ok(None) };
+    let others = match outside.len() {
+        1 => "lies".to_owned(),
+        n => format!("and {} more lie", n - 1),
+    };
+    Ok(Some(format!("registry: the position of {first} {others} in no area of any layer")))
 }
 
 fn shown(text: &Text) -> &str {
     if text.en.is_empty() { &text.zh } else { &text.en }
 }
 
-fn counted(count: usize, what: &str) -> String {
+/// `no problems`, `1 problem`, `2 problems`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
     match count {
         0 => format!("no {what}s"),
         1 => format!("1 {what}"),
@@ -142,6 +171,22 @@ layers = [{ id = "grid", file = "grid.geojson", levels = [{ id = "region" }, { i
             "{text}"
         );
         assert!(text.ends_with("can be used: 1 warning\n"), "{text}");
+    }
+
+    #[test]
+    fn tells_of_positions_outside_of_every_area() {
+        let square = r#"{"type":"FeatureCollection","features":[{"properties":{"code":"1","parent":"R"},
+            "geometry":{"type":"Polygon","coordinates":[[[104,30],[105,30],[105,31],[104,31],[104,30]]]}}]}"#;
+        let head = format!("registry = [\"registry.csv\"]\n{HEAD}");
+        let rows = "id,kind,lon,lat\na,air,104.5,30.5\nb,air,30.5,104.5\nc,air,30.5,10\nd,air,,\n";
+        let swapped = rows.replace("b,air,30.5,104.5\n", "b,air,30.5,14.5\n");
+        let (outcome, text) = checked(&[("city.toml", &head), ("grid.geojson", square), ("registry.csv", &swapped)]);
+        assert_eq!(outcome, Outcome::Usable { warnings: 1 });
+        let said = "warning: registry: the position of b and 1 more lie in no area of any layer";
+        assert!(text.contains(said), "{text}");
+        let (outcome, text) = checked(&[("city.toml", &head), ("grid.geojson", square), ("registry.csv", rows)]);
+        assert_eq!(outcome, Outcome::Broken { problems: 1 });
+        assert!(text.contains("error: registry.csv: line 3: position: is not a position"), "{text}");
     }
 
     #[test]

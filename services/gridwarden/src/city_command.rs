@@ -38,7 +38,9 @@ impl CityCommand {
                 answer(String::from_utf8_lossy(&out).trim_end());
                 match outcome {
                     Outcome::Usable { .. } => Ok(()),
-                    Outcome::Broken { problems } => bail!("city folder {}: {problems} problems", folder.display()),
+                    Outcome::Broken { problems } => {
+                        bail!("city folder {}: {}", folder.display(), city_check::counted(problems, "problem"))
+                    }
                 }
             }
             Self::Publish { folder, kafka, topic_prefix } => {

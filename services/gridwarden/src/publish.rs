@@ -17,6 +17,9 @@ const READ_LIMIT: Duration = Duration::from_secs(120);
 /// The control reader calls a moment covered this much before it is; asking this much later makes it sure.
 const MARGIN_MS: i64 = 1_000;
 
+/// Longest message of a topic that says nothing: Kafka's own default.
+const DEFAULT_LIMIT: usize = 1_048_588;
+
 /// What was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Published {
@@ -54,6 +57,7 @@ pub(crate) async fn publish(city: &City, kafka: &KafkaConfig) -> Result<Publishe
     })
     .await?;
     let (records, mut published) = difference(city, &target, &known)?;
+    check_sizes(&records)?;
     send(kafka, &records).await?;
     let (skipped, now) = blocking(move || Ok((reader.skipped(), covered(&reader)?))).await?;
     if skipped > 0 {
@@ -61,6 +65,27 @@ pub(crate) async fn publish(city: &City, kafka: &KafkaConfig) -> Result<Publishe
     }
     published.in_force_from_ms = now.settled_from().unwrap_or_default();
     Ok(published)
+}
+
+/// What Kafka's record format adds to a message, at most.
+const RECORD_OVERHEAD: usize = 1024;
+
+/// A record its topic would not take is said by name before anything is sent.
+fn check_sizes(records: &[Record]) -> Result<()> {
+    let table = topics::table();
+    for record in records {
+        let limit = table.iter().find(|spec| spec.name == record.topic).and_then(|spec| spec.max_message_bytes);
+        let limit = limit.map_or(DEFAULT_LIMIT, |limit| limit as usize);
+        let size = record.key.len() + record.payload.as_ref().map_or(0, Vec::len) + RECORD_OVERHEAD;
+        if size > limit {
+            bail!(
+                "{} {}: {size} bytes are more than a record may have ({limit}); draw it simpler",
+                record.topic,
+                record.key
+            );
+        }
+    }
+    Ok(())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -227,6 +252,21 @@ mod tests {
             taken.unwrap();
         }
         fold.timeline()
+    }
+
+    #[test]
+    fn a_record_too_long_for_its_topic_is_named() {
+        let record = |topic, bytes| Record { topic, key: "grid/v/1".into(), payload: Some(vec![b' '; bytes]) };
+        assert!(check_sizes(&[record(topics::LAYERS, 4_000_000), record(topics::RULES, 4_000_000)]).is_ok());
+        let said = check_sizes(&[record(topics::LAYERS, 9_000_000)]).expect_err("too long").to_string();
+        assert!(said.starts_with("layers.v1 grid/v/1: 9001032 bytes are more"), "{said}");
+        assert!(check_sizes(&[record(topics::REGISTRY, 1_048_588)]).is_err());
+    }
+
+    #[test]
+    fn no_mapping_may_read_a_topic_of_the_contract() {
+        let names: Vec<String> = topics::table().into_iter().map(|spec| spec.name).collect();
+        assert_eq!(names, gridwarden_domain::city::OWN_TOPICS);
     }
 
     #[test]

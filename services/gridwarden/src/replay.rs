@@ -3,29 +3,31 @@
 //! [`pack`] reads the file whole and says what cannot be read; [`pace`] decides when an event is due; this sends.
 //! Nothing is skipped in silence: every bad row is said with its line and reason, and counted.
 
+mod choose;
 mod pace;
 mod pack;
+mod words;
 
 use crate::output;
 use anyhow::{Context, Result, bail};
+use choose::Chosen;
 use gridwarden_bus::{Delivery, KafkaConfig, Message, Producer, ProducerOptions, headers, topics};
 use gridwarden_domain::{
     city::CityFile,
+    crs::Crs,
     mapping::{Mapping, Target},
 };
-use gridwarden_runtime::shutdown::Shutdown;
+use gridwarden_runtime::{city, shutdown::Shutdown};
 use pace::{Pace, Speed};
-use pack::Pack;
+use pack::{Pack, Reading};
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How many messages may wait for their acknowledgement.
 const UNDER_WAY: usize = 20_000;
 /// How often progress is said.
-const SAY_EVERY: Duration = Duration::from_secs(2);
-/// How many bad rows are said one by one; the rest is only counted.
-const SAID: usize = 20;
+const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// Arguments of `gridwarden replay`.
 #[derive(clap::Args, Clone, Debug)]
@@ -35,7 +37,8 @@ pub(crate) struct ReplayArgs {
     /// City folder: knows the mapping and the feed
     #[arg(long)]
     city: Option<PathBuf>,
-    /// Mapping: a file of the city folder (with or without `.toml`) or a path. Without it the lines are contract messages
+    /// Mapping: a file of the city folder (with or without `.toml`) or a path; by default the one of the city that names the
+    /// file. Without any the lines are contract messages
     #[arg(long)]
     mapping: Option<String>,
     /// What the lines are when there is no mapping: observations or reports
@@ -71,15 +74,7 @@ fn target(text: &str) -> Result<Target, String> {
 /// # Errors
 /// A file, mapping or city that cannot be read, a feed the city does not know, Kafka out of reach, with `--strict` a bad row.
 pub(crate) async fn run(args: ReplayArgs, shutdown: Shutdown) -> Result<()> {
-    let city = args.city.as_deref().map(city_file).transpose()?;
-    if let Some(city) = &city {
-        check_feed(city, &args.feed)?;
-    }
-    let mapping = args.mapping.as_deref().map(|name| mapping(name, args.city.as_deref())).transpose()?;
-    let target = mapping.as_ref().map_or(args.target, Mapping::target);
-    let file = file_of(&args.pack, mapping.as_ref())?;
-    let pack = tokio::task::spawn_blocking(move || Pack::read(&file, mapping.as_ref(), target)).await??;
-    say_bad(&pack);
+    let (pack, target) = read(&args).await?;
     if args.strict && !pack.bad.is_empty() {
         bail!("{} of {} rows cannot be read, and --strict was given; nothing was sent", pack.bad.len(), pack.rows);
     }
@@ -96,8 +91,8 @@ pub(crate) async fn run(args: ReplayArgs, shutdown: Shutdown) -> Result<()> {
     if sent == pack.events.len() {
         player.end(meta.partitions).await?;
     }
-    output::progress(&format!(
-        "replay: {sent} of {} rows sent to {topic}, {} could not be read{}",
+    say(&format!(
+        "{sent} of {} rows sent to {topic}, {} could not be read{}",
         pack.rows,
         pack.bad.len(),
         if sent < pack.events.len() { "; interrupted" } else { "" }
@@ -105,57 +100,42 @@ pub(crate) async fn run(args: ReplayArgs, shutdown: Shutdown) -> Result<()> {
     Ok(())
 }
 
-fn city_file(folder: &Path) -> Result<CityFile> {
-    let path = folder.join("city.toml");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    toml::from_str(&text).with_context(|| format!("cannot read {}", path.display()))
+fn say(line: &str) {
+    output::progress(&format!("replay: {line}"));
 }
 
-fn check_feed(city: &CityFile, name: &str) -> Result<()> {
+/// Chooses the file and its mapping, reads it whole and says what cannot be played.
+async fn read(args: &ReplayArgs) -> Result<(Pack, Target)> {
+    let city = args.city.as_deref().map(|folder| city::head(folder).map(|head| (folder, head))).transpose()?;
+    let city = city.as_ref().map(|(folder, file)| (*folder, file));
+    let default_crs = city.map(|(_, file)| feed(file, &args.feed)).transpose()?.unwrap_or_default();
+    let Chosen { file, mapping } = choose::choose(&args.pack, args.mapping.as_deref(), city)?;
+    let target = mapping.as_ref().map_or(args.target, Mapping::target);
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let through = mapping.as_ref().map_or_else(String::new, |mapping| format!(" through {}", mapping.name()));
+    say(&format!("reading {}{through}", file.display()));
+    let work = move || {
+        let progress = |rows: usize| say(&format!("{rows} rows read"));
+        Pack::read(&file, &Reading { mapping: mapping.as_ref(), target, default_crs, progress: &progress })
+    };
+    let pack = tokio::task::spawn_blocking(work).await??;
+    words::bad(&name, &pack).iter().for_each(|line| say(line));
+    say(&words::read(&name, &pack));
+    Ok((pack, target))
+}
+
+/// The feed must be one the city knows; says which reference system its positions are in.
+fn feed(city: &CityFile, name: &str) -> Result<Crs> {
     if name.is_empty() {
-        return Ok(());
+        return Ok(Crs::default());
     }
     let Some(feed) = city.feeds.iter().find(|feed| feed.name == name) else {
         bail!("city.toml knows no feed `{name}`");
     };
     if !feed.historical {
-        output::progress(&format!("replay: feed {name} is not historical; old events will count as late"));
+        say(&format!("feed {name} is not historical; old events will count as late"));
     }
-    Ok(())
-}
-
-/// A mapping by path, or by name in the city folder.
-fn mapping(name: &str, city: Option<&Path>) -> Result<Mapping> {
-    let mut places = vec![PathBuf::from(name)];
-    for folder in city {
-        places.extend([folder.join(name), folder.join(format!("{name}.toml"))]);
-        places.extend([folder.join("mappings").join(name), folder.join("mappings").join(format!("{name}.toml"))]);
-    }
-    let Some(path) = places.iter().find(|path| path.is_file()) else {
-        let tried: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
-        bail!("there is no mapping `{name}` (looked for {})", tried.join(", "));
-    };
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Mapping::parse(&text, &path.display().to_string())?)
-}
-
-fn file_of(pack: &Path, mapping: Option<&Mapping>) -> Result<PathBuf> {
-    if !pack.is_dir() {
-        return Ok(pack.to_owned());
-    }
-    match mapping.and_then(Mapping::file) {
-        Some(file) => Ok(pack.join(file)),
-        None => bail!("{} is a folder, and no mapping names the file in it", pack.display()),
-    }
-}
-
-fn say_bad(pack: &Pack) {
-    for bad in pack.bad.iter().take(SAID) {
-        output::progress(&format!("replay: line {}: {}: {}", bad.line, bad.reason.field, bad.reason.detail));
-    }
-    if pack.bad.len() > SAID {
-        output::progress(&format!("replay: and {} more rows that cannot be read", pack.bad.len() - SAID));
-    }
+    Ok(feed.crs)
 }
 
 struct Player {
@@ -169,35 +149,26 @@ impl Player {
     async fn play(&self, pack: &Pack, pace: Pace, shutdown: &Shutdown) -> Result<usize> {
         let feed = [(headers::FEED, self.feed.as_bytes())];
         let record_headers: &[(&str, &[u8])] = if self.feed.is_empty() { &[] } else { &feed };
-        let start = Instant::now();
-        let first_ms = pack.events.first().map_or(0, |event| event.time_ms);
+        let mut way = Way::new(pack, pace);
         let mut waiting: VecDeque<Delivery> = VecDeque::new();
-        let mut said = start;
-        let mut sent = 0;
         for event in &pack.events {
-            let early = pace.due(event.time_ms - first_ms).saturating_sub(start.elapsed());
-            let goes_on = if early.is_zero() { !shutdown.is_triggered() } else { shutdown.sleep(early).await };
-            if !goes_on {
+            if !way.until_due(event.time_ms, shutdown).await {
                 break;
             }
             let (key, payload) = (Some(event.key.as_bytes()), Some(event.payload.as_slice()));
             let message = Message { topic: self.topic, key, payload, headers: record_headers, partition: None };
             waiting.push_back(self.producer.submit(&message).await?);
-            sent += 1;
+            way.sent += 1;
             if waiting.len() >= UNDER_WAY
                 && let Some(oldest) = waiting.pop_front()
             {
                 oldest.await?;
             }
-            if said.elapsed() >= SAY_EVERY {
-                said = Instant::now();
-                output::progress(&format!("replay: {sent} of {} sent", pack.events.len()));
-            }
         }
         for delivery in waiting {
             delivery.await?;
         }
-        Ok(sent)
+        Ok(way.sent)
     }
 
     /// Tells every partition that the feed ends here. Only a feed with a name has an end.
@@ -215,27 +186,58 @@ impl Player {
     }
 }
 
+/// How far the playing is, and when the next event is due.
+struct Way {
+    pace: Pace,
+    start: Instant,
+    said: Instant,
+    sent: usize,
+    of: usize,
+    first_ms: i64,
+    last_ms: i64,
+}
+
+impl Way {
+    fn new(pack: &Pack, pace: Pace) -> Self {
+        let time = |event: Option<&pack::Event>| event.map_or(0, |event| event.time_ms);
+        let (first_ms, last_ms) = (time(pack.events.first()), time(pack.events.last()));
+        let now = Instant::now();
+        Self { pace, start: now, said: now, sent: 0, of: pack.events.len(), first_ms, last_ms }
+    }
+
+    /// Waits until an event is due and says now and then how far it is; false when the shutdown came first.
+    async fn until_due(&mut self, event_ms: i64, shutdown: &Shutdown) -> bool {
+        let due = self.pace.due(event_ms - self.first_ms);
+        loop {
+            if shutdown.is_triggered() {
+                return false;
+            }
+            let early = due.saturating_sub(self.start.elapsed());
+            let silent = self.said.elapsed();
+            if silent >= SAY_EVERY {
+                self.said = Instant::now();
+                let left = self.pace.left(self.last_ms - event_ms, (self.sent, self.of), self.start.elapsed());
+                let left = left.map(|left| left.saturating_add(early));
+                say(&words::progress(self.sent, self.of, event_ms, left));
+            } else if early.is_zero() {
+                return true;
+            } else {
+                shutdown.sleep(early.min(SAY_EVERY - silent)).await;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn mappings_are_found_by_name_and_said_when_missing() {
-        let folder = tempfile::tempdir().expect("folder");
-        let text = "target = \"reports\"\nformat = \"csv\"\n[fields]\n";
-        std::fs::write(folder.path().join("a.toml"), text).expect("written");
-        let fault = mapping("a", Some(folder.path())).expect_err("incomplete").to_string();
-        assert!(fault.contains("a.toml: fields: `id` is required"), "{fault}");
-        let missing = mapping("b", Some(folder.path())).expect_err("missing").to_string();
-        assert!(missing.starts_with("there is no mapping `b`"), "{missing}");
-    }
-
-    #[test]
     fn a_feed_must_be_known_to_its_city() {
-        let city: CityFile =
-            toml::from_str("name = {}\ntimezone = \"UTC\"\n[[feeds]]\nname = \"old\"\nhistorical = true")
-                .expect("city");
-        assert!(check_feed(&city, "old").is_ok() && check_feed(&city, "").is_ok());
-        assert!(check_feed(&city, "new").is_err());
+        let city = "name = {}\ntimezone = \"UTC\"\n[[feeds]]\nname = \"old\"\nhistorical = true\ncrs = \"CGCS2000\"";
+        let city: CityFile = toml::from_str(city).expect("city");
+        assert_eq!(feed(&city, "old").expect("known"), Crs::Cgcs2000);
+        assert_eq!(feed(&city, "").expect("none"), Crs::Wgs84);
+        assert!(feed(&city, "new").is_err());
     }
 }

@@ -32,6 +32,18 @@ impl Pace {
         Self(speed)
     }
 
+    /// How long it will take from here: by event time, or by what was sent so far in so much time.
+    pub(super) fn left(self, event_ms_left: i64, (sent, of): (usize, usize), took: Duration) -> Option<Duration> {
+        match self.0 {
+            Speed::Times(_) => Some(self.due(event_ms_left)),
+            Speed::Max if sent == 0 => None,
+            Speed::Max => {
+                let each = took.as_secs_f64() / sent as f64;
+                Duration::try_from_secs_f64(each * of.saturating_sub(sent) as f64).ok()
+            }
+        }
+    }
+
     /// How long after the start an event is due that happened `after_ms` after the first one.
     pub(super) fn due(self, after_ms: i64) -> Duration {
         match self.0 {
@@ -56,6 +68,10 @@ mod tests {
         assert_eq!(pace("0.5").due(1000), Duration::from_secs(2));
         assert_eq!(pace("max").due(i64::MAX), Duration::ZERO);
         assert_eq!(pace("1e-300").due(i64::MAX), Duration::MAX);
+        let took = Duration::from_secs(10);
+        assert_eq!(pace("60").left(120_000, (1, 2), took), Some(Duration::from_secs(2)));
+        assert_eq!(pace("max").left(120_000, (50, 200), took), Some(Duration::from_secs(30)));
+        assert_eq!(pace("max").left(120_000, (0, 200), took), None);
         for bad in ["0", "-1", "inf", "nan", "fast", ""] {
             assert!(Speed::parse(bad).is_err(), "{bad}");
         }

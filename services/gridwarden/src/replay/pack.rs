@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use gridwarden_domain::{
+    crs::Crs,
     decode::Decoder,
     mapping::{CsvRow, Format, Mapped, Mapping, Target},
     reject::{Code, Reason},
@@ -25,6 +26,21 @@ pub(super) struct Bad {
     pub(super) reason: Reason,
 }
 
+/// After how many rows it is said that reading goes on.
+const SAY_EVERY: usize = 200_000;
+
+/// How a file is read.
+pub(super) struct Reading<'a> {
+    /// Without one the lines are messages of the contract.
+    pub(super) mapping: Option<&'a Mapping>,
+    /// What the lines are when there is no mapping.
+    pub(super) target: Target,
+    /// Reference system of positions where neither message nor mapping names one.
+    pub(super) default_crs: Crs,
+    /// Hears how many rows were read.
+    pub(super) progress: &'a dyn Fn(usize),
+}
+
 /// A file, read.
 #[derive(Debug, Default)]
 pub(super) struct Pack {
@@ -35,48 +51,53 @@ pub(super) struct Pack {
 
 impl Pack {
     /// Reads a file through its mapping, or as messages of the contract.
-    pub(super) fn read(path: &Path, mapping: Option<&Mapping>, target: Target) -> Result<Self> {
+    pub(super) fn read(path: &Path, reading: &Reading<'_>) -> Result<Self> {
         let cannot = || format!("cannot read {}", path.display());
         let file = File::open(path).with_context(cannot)?;
         let mut pack = Self::default();
-        match mapping {
-            Some(mapping) if mapping.format() == Format::Csv => pack.read_csv(file, mapping).with_context(cannot)?,
-            _ => pack.read_lines(file, mapping, target).with_context(cannot)?,
+        match reading.mapping {
+            Some(mapping) if mapping.format() == Format::Csv => {
+                let mapping = mapping.clone().with_default_crs(reading.default_crs);
+                pack.read_csv(file, &mapping, reading).with_context(cannot)?;
+            }
+            _ => pack.read_lines(file, reading).with_context(cannot)?,
         }
         pack.events.sort_by_key(|event| event.time_ms);
         Ok(pack)
     }
 
-    fn add(&mut self, line: u64, read: Result<Event, Reason>) {
+    fn add(&mut self, line: u64, read: Result<Event, Reason>, reading: &Reading<'_>) {
         self.rows += 1;
         match read {
             Ok(event) => self.events.push(event),
             Err(reason) => self.bad.push(Bad { line, reason }),
         }
-    }
-
-    fn read_csv(&mut self, file: impl Read, mapping: &Mapping) -> Result<()> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(BufReader::new(file));
-        let header = reader.headers()?.clone();
-        mapping.check_header(&header)?;
-        let mut cells = csv::StringRecord::new();
-        loop {
-            let line = reader.position().line();
-            let malformed = |detail: String| Reason::new(Code::Malformed, "", detail);
-            let read = match reader.read_record(&mut cells) {
-                Ok(false) => return Ok(()),
-                Ok(true) if cells.len() != header.len() => {
-                    Err(malformed(format!("has {} cells, the header {}", cells.len(), header.len())))
-                }
-                Ok(true) => mapping.map_csv(&CsvRow { header: &header, cells: &cells }).and_then(event),
-                Err(error) if error.is_io_error() => return Err(error.into()),
-                Err(error) => Err(malformed(error.to_string())),
-            };
-            self.add(cells.position().map_or(line, csv::Position::line), read);
+        if self.rows.is_multiple_of(SAY_EVERY) {
+            (reading.progress)(self.rows);
         }
     }
 
-    fn read_lines(&mut self, file: impl Read, mapping: Option<&Mapping>, target: Target) -> Result<()> {
+    fn read_csv(&mut self, file: impl Read, mapping: &Mapping, reading: &Reading<'_>) -> Result<()> {
+        let mut builder = csv::ReaderBuilder::new();
+        builder.flexible(true).delimiter(mapping.delimiter());
+        let mut reader = builder.from_reader(BufReader::new(file));
+        let header = reader.headers().context("line 1")?.clone();
+        mapping.check_header(&header)?;
+        let mut cells = csv::StringRecord::new();
+        loop {
+            let begin = reader.position().line();
+            let (line, read) = match reader.read_record(&mut cells) {
+                Ok(false) => return Ok(()),
+                Ok(true) => (cells.position().map_or(begin, csv::Position::line), row(&header, &cells, mapping)),
+                Err(error) if error.is_io_error() => return Err(error.into()),
+                Err(error) => (error.position().map_or(begin, csv::Position::line), Err(unreadable(&header, &error))),
+            };
+            self.add(line, read, reading);
+        }
+    }
+
+    fn read_lines(&mut self, file: impl Read, reading: &Reading<'_>) -> Result<()> {
+        let mapping = reading.mapping.map(|mapping| mapping.clone().with_default_crs(reading.default_crs));
         let mut reader = BufReader::new(file);
         let mut bytes = Vec::new();
         for line in 1.. {
@@ -84,29 +105,48 @@ impl Pack {
             if reader.read_until(b'\n', &mut bytes)? == 0 {
                 break;
             }
-            let text = bytes.trim_ascii();
+            // Windows puts a mark of the byte order before the first line.
+            let text = if line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes) } else { &bytes };
+            let text = text.trim_ascii();
             if !text.is_empty() {
-                let read = match mapping {
+                let read = match &mapping {
                     Some(mapping) => mapping.map_json(text).and_then(event),
-                    None => as_sent(text, target),
+                    None => as_sent(text, reading),
                 };
-                self.add(line, read);
+                self.add(line, read, reading);
             }
         }
         Ok(())
     }
 }
 
+fn row(header: &csv::StringRecord, cells: &csv::StringRecord, mapping: &Mapping) -> Result<Event, Reason> {
+    if cells.len() != header.len() {
+        let detail = format!("has {} cells, the header {}", cells.len(), header.len());
+        return Err(Reason::new(Code::Malformed, "", detail));
+    }
+    mapping.map_csv(&CsvRow { header, cells }).and_then(event)
+}
+
+/// Why the CSV reader gave up a row.
+fn unreadable(header: &csv::StringRecord, error: &csv::Error) -> Reason {
+    if let csv::ErrorKind::Utf8 { err, .. } = error.kind() {
+        let column = header.get(err.field()).unwrap_or_default();
+        return Reason::new(Code::NotUtf8, "", format!("column `{column}` is not UTF-8"));
+    }
+    Reason::new(Code::Malformed, "", error.to_string())
+}
+
 /// A line that is a message of the contract already: checked, and sent as it stands.
-fn as_sent(text: &[u8], target: Target) -> Result<Event, Reason> {
-    let (time_ms, key) = match target {
+fn as_sent(text: &[u8], reading: &Reading<'_>) -> Result<Event, Reason> {
+    let (time_ms, key) = match reading.target {
         Target::Observations => {
             let decoder = Decoder::observations();
-            let read = decoder.observation(text)?;
+            let read = decoder.observation_in(text, reading.default_crs)?;
             (read.time_ms, read.source.into_owned())
         }
         Target::Reports => {
-            let read = Decoder::reports().report(text)?;
+            let read = Decoder::reports().report_in(text, reading.default_crs)?;
             (read.time, read.id)
         }
     };
@@ -131,9 +171,12 @@ mod tests {
         class = { catalogue = { const = \"c\" }, kind = { const = \"event\" }, code = \"what\" }\n\
         time = { from = \"when\", time = \"epoch_s\" }\n";
 
-    fn csv(text: &str) -> Result<Pack> {
+    const PLAIN: Reading<'_> =
+        Reading { mapping: None, target: Target::Observations, default_crs: Crs::Wgs84, progress: &|_| {} };
+
+    fn csv(text: impl AsRef<[u8]>) -> Result<Pack> {
         let mut pack = Pack::default();
-        pack.read_csv(text.as_bytes(), &Mapping::parse(ROWS, "rows").expect("mapping"))?;
+        pack.read_csv(text.as_ref(), &Mapping::parse(ROWS, "rows").expect("mapping"), &PLAIN)?;
         pack.events.sort_by_key(|event| event.time_ms);
         Ok(pack)
     }
@@ -149,6 +192,32 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_is_not_utf8_is_named_and_the_next_is_read() {
+        let pack = csv(b"\xef\xbb\xbfnr,when,what\na,10,x\nb,20,\xd6\xd0\nc,30,x\n").expect("read");
+        assert_eq!((pack.rows, pack.events.len()), (3, 2));
+        let bad = &pack.bad[0];
+        assert_eq!(
+            (bad.line, bad.reason.code, bad.reason.detail.as_str()),
+            (3, Code::NotUtf8, "column `what` is not UTF-8")
+        );
+    }
+
+    #[test]
+    fn positions_are_in_the_system_of_the_feed() {
+        let line = br#"{"source":"s","kind":"k","time":1,"position":{"lon":121,"lat":31}}"#;
+        let reading = Reading { default_crs: Crs::Gcj02, ..PLAIN };
+        let mut pack = Pack::default();
+        pack.read_lines(line.as_slice(), &reading).expect("read");
+        assert_eq!(pack.bad[0].reason.code, Code::UnsupportedCrs);
+        let mapping = "target = \"observations\"\nformat = \"json\"\nfields = { source = \"source\", kind = \"kind\", \
+            time = { from = \"time\", time = \"epoch_ms\" }, position = { lon = \"position.lon\", lat = \"position.lat\" } }";
+        let mapping = Mapping::parse(mapping, "m").expect("mapping");
+        let reading = Reading { mapping: Some(&mapping), ..reading };
+        pack.read_lines(line.as_slice(), &reading).expect("read");
+        assert_eq!(pack.bad[1].reason.code, Code::UnsupportedCrs);
+    }
+
+    #[test]
     fn a_missing_column_is_said_before_anything_is_sent() {
         let fault = csv("nr,when\na,1\n").expect_err("no such column").to_string();
         assert_eq!(fault, "mapping rows: fields.class.code: there is no column `what`");
@@ -156,9 +225,9 @@ mod tests {
 
     #[test]
     fn lines_of_the_contract_are_sent_as_they_stand() {
-        let lines = "{\"source\":\"s\",\"kind\":\"k\",\"time\":2}\n\nnonsense\n {\"time\":1,\"kind\":\"k\",\"source\":\"r\"} \n";
+        let lines = "\u{feff}{\"source\":\"s\",\"kind\":\"k\",\"time\":2}\n\nnonsense\n {\"time\":1,\"kind\":\"k\",\"source\":\"r\"} \n";
         let mut pack = Pack::default();
-        pack.read_lines(lines.as_bytes(), None, Target::Observations).expect("read");
+        pack.read_lines(lines.as_bytes(), &PLAIN).expect("read");
         assert_eq!((pack.rows, pack.bad[0].line), (3, 3));
         assert_eq!(
             pack.events[1],

@@ -1,9 +1,11 @@
 //! Sends a simulated city's messages to Kafka as they come due. The edge of the simulator: clock, files and broker are here.
 
+use super::city::{CityOptions, MOST_CELLS, make};
 use super::life::{Life, Message, Stage, Streets, Tempo};
+use crate::output;
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::{KafkaConfig, Message as Record, Producer, ProducerOptions, headers, topics};
-use gridwarden_domain::class::ClassRef;
+use gridwarden_domain::{class::ClassRef, time};
 use gridwarden_runtime::{city::City, clock, shutdown::Shutdown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,12 +19,15 @@ const SAY_EVERY_MS: i64 = 30_000;
 /// Arguments of `gridwarden simulate`.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct SimulateArgs {
-    /// City folder; must say `simulated = true`
+    /// City folder; made from --seed and --cells where there is none. A city made by hand must say `simulated = true`
     #[arg(long)]
     pub(crate) city: PathBuf,
-    /// Kafka, host:port
+    /// Unit cells of the city when it is made
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(100..=i64::from(MOST_CELLS)))]
+    pub(crate) cells: u32,
+    /// Kafka, host:port; without it the city is only made
     #[arg(long)]
-    pub(crate) kafka: String,
+    pub(crate) kafka: Option<String>,
     /// Put before every topic name
     #[arg(long, default_value = "")]
     pub(crate) topic_prefix: String,
@@ -52,13 +57,24 @@ pub(crate) async fn run(args: SimulateArgs, shutdown: Shutdown) -> Result<()> {
             bail!("{name} must be a number above 0, not {value}");
         }
     }
-    let city = City::load(&args.city).with_context(|| format!("city folder {}", args.city.display()))?;
+    let city = {
+        let (folder, options) =
+            (args.city.clone(), CityOptions { seed: args.seed, cells: args.cells, ..CityOptions::default() });
+        tokio::task::spawn_blocking(move || city(&folder, &options)).await.context("the city")??
+    };
     if !city.file.simulated {
         bail!(
             "{}: city.toml does not say simulated = true; made-up data is not sent to a real city",
             args.city.display()
         );
     }
+    let Some(kafka) = &args.kafka else {
+        output::progress(&format!(
+            "simulate: the simulated city is in {}; --kafka HOST:PORT makes it live",
+            args.city.display()
+        ));
+        return Ok(());
+    };
     let stage = stage(&args.city, city)?;
     let tempo = Tempo {
         observations_per_s: args.rate,
@@ -66,12 +82,24 @@ pub(crate) async fn run(args: SimulateArgs, shutdown: Shutdown) -> Result<()> {
         report_every_s: args.report_every,
     };
     let life = Life::new(stage, tempo, args.seed, clock::now_ms());
+    if life.voices() == 0 {
+        bail!("{}: nothing in the registry is of a kind that can be simulated", args.city.display());
+    }
     tracing::info!(entities = life.voices(), rate = args.rate, "simulating");
-    let kafka = KafkaConfig { topic_prefix: args.topic_prefix, ..KafkaConfig::plain(&args.kafka) };
+    let kafka = KafkaConfig { topic_prefix: args.topic_prefix, ..KafkaConfig::plain(kafka) };
     let producer = Producer::new(&kafka, &ProducerOptions::named("gridwarden-simulate")).context("kafka producer")?;
     live(life, &producer, &shutdown).await?;
     producer.flush(Duration::from_secs(5)).context("last messages")?;
     Ok(())
+}
+
+/// The city in the folder, made first where there is none.
+fn city(folder: &Path, options: &CityOptions) -> Result<City> {
+    let say = |line: &str| output::progress(&format!("simulate: {line}"));
+    if !make(folder, options, &[], say)? {
+        say(&format!("the city in {} is there already", folder.display()));
+    }
+    Ok(City::load(folder)?)
 }
 
 /// What the life needs, from the city folder.
@@ -98,7 +126,7 @@ fn stage(folder: &Path, city: City) -> Result<Stage> {
 }
 
 fn utc_offset_ms(zone: &str) -> Result<i64> {
-    let zone = jiff::tz::TimeZone::get(zone).with_context(|| format!("city.toml: timezone: {zone} is unknown"))?;
+    let zone = time::zone(zone).with_context(|| format!("city.toml: timezone: {zone} is unknown"))?;
     let now = jiff::Timestamp::from_millisecond(clock::now_ms()).context("clock")?;
     Ok(i64::from(zone.to_offset(now).seconds()) * 1000)
 }

@@ -13,8 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use gridwarden_bus::topics;
 use gridwarden_runtime::city::City;
 use gridwarden_runtime::clock;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The seed of the city that is made when none is given.
@@ -49,7 +48,10 @@ pub(super) async fn city(args: &UpArgs, folder: &Folder, ports: &Ports) -> Resul
     let load = move || -> Result<CityHome> {
         let path = match given {
             Some(path) => path.canonicalize().with_context(|| format!("city folder {}", path.display()))?,
-            None => made(own, &options)?,
+            None => {
+                city::make(&own, &options, &[(SECRET_FILE, secret())], progress)?;
+                own
+            }
         };
         let city = City::load(&path)?;
         let receiver = Some(path.join(SECRET_FILE)).filter(|secret| secret.is_file());
@@ -63,26 +65,6 @@ pub(super) async fn city(args: &UpArgs, folder: &Folder, ports: &Ports) -> Resul
         progress(&format!("city: {warning}"));
     }
     Ok(home)
-}
-
-/// Makes the city beside its place and renames it, so that one half made is made anew.
-fn made(folder: PathBuf, options: &CityOptions) -> Result<PathBuf> {
-    if folder.join("city.toml").is_file() {
-        return Ok(folder);
-    }
-    progress(&format!("making a simulated city (seed {}, {} cells)", options.seed, options.cells));
-    let new = folder.with_extension("new");
-    let what = || format!("cannot make the simulated city in {}", folder.display());
-    for half in [&new, &folder] {
-        if half.exists() {
-            fs::remove_dir_all(half).with_context(what)?;
-        }
-    }
-    fs::create_dir_all(&new).with_context(what)?;
-    city::write(&city::generate(options), &new).with_context(what)?;
-    fs::write(new.join(SECRET_FILE), secret()).with_context(what)?;
-    fs::rename(&new, &folder).with_context(what)?;
-    Ok(folder)
 }
 
 /// A signing secret after Standard Webhooks.
@@ -108,27 +90,4 @@ pub(super) async fn prepare(plan: &Plan<'_>, home: &CityHome) -> Result<()> {
     let wait = published.in_force_from_ms.saturating_sub(clock::now_ms()).clamp(0, FORCE_LIMIT_MS);
     tokio::time::sleep(Duration::from_millis(wait.unsigned_abs())).await;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_city_is_made_once_and_can_be_read() {
-        let place = tempfile::tempdir().expect("folder");
-        let folder = place.path().join("city");
-        let options = CityOptions {
-            cells: 100,
-            endpoint: Some(("http://127.0.0.1:1/".into(), format!("file:{SECRET_FILE}"))),
-            ..CityOptions::default()
-        };
-        made(folder.clone(), &options).expect("made");
-        let city = City::load(&folder).expect("readable");
-        assert!(city.file.simulated && !city.registry.is_empty());
-        let secret = |folder: &Path| fs::read_to_string(folder.join(SECRET_FILE)).expect("secret");
-        let first = secret(&folder);
-        made(folder.clone(), &options).expect("there");
-        assert_eq!(secret(&folder), first);
-    }
 }

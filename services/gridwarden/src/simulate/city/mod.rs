@@ -1,12 +1,13 @@
 //! A believable made-up city from a seed: irregular cells under five levels, duty grids, streets, sensors, vehicles, officers, rules.
 //!
-//! Pure but for [`write`]: the same options give the same city to the last digit. Every name says that it is simulated.
+//! Pure but for [`make`]: the same options give the same city to the last digit. Every name says that it is simulated.
 //!
 //! * `SIM-1` cells share their borders point by point: the leaves are a partition, without gaps and overlaps.
 //! * `SIM-2` codes follow GB/T 30428: 6 + 3 + 3 + 3 digits, cells numbered west → east, north → south inside a community.
 
 mod divide;
 mod ground;
+mod make;
 mod outline;
 mod people;
 mod rules;
@@ -142,6 +143,7 @@ fn city_file(layers: Vec<LayerFile>, endpoint: Option<&(String, String)>) -> Cit
     }
 }
 
+pub(crate) use make::make;
 pub(crate) use write::write;
 
 #[cfg(test)]

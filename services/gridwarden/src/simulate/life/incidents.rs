@@ -8,7 +8,6 @@ use gridwarden_domain::observation::Position;
 use gridwarden_domain::report::{Channel, Report};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
 
 /// One incident.
 struct Incident {
@@ -57,14 +56,24 @@ impl Incident {
         self.strength * near.sqrt() * rise * fall
     }
 
-    fn what(&self) -> &'static str {
-        match self.kind {
-            Kind::Air => "smoke and a burning smell (simulated)",
-            Kind::Noise => "very loud machines (simulated)",
-            Kind::Water => "water on the street (simulated)",
-            Kind::Bin => "bins overflowing (simulated)",
-        }
+    fn sight(&self) -> Sight {
+        let (words, code) = match self.kind {
+            Kind::Air => ("smoke and a burning smell (simulated)", "0110"),
+            Kind::Noise => ("very loud machines (simulated)", "0301"),
+            Kind::Water => ("water on the street (simulated)", "0401"),
+            Kind::Bin => ("bins overflowing (simulated)", "0106"),
+        };
+        Sight { words, code }
     }
+}
+
+/// What a witness saw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sight {
+    /// In words.
+    pub(super) words: &'static str,
+    /// Its class in the catalogue of made-up cities.
+    pub(super) code: &'static str,
 }
 
 /// All incidents under way.
@@ -105,11 +114,11 @@ impl Incidents {
     }
 
     /// The next witness whose moment has come: when, where and what they saw.
-    pub(super) fn next_witness(&mut self, now_ms: i64) -> Option<(i64, Point, &'static str)> {
+    pub(super) fn next_witness(&mut self, now_ms: i64) -> Option<(i64, Point, Sight)> {
         for incident in &mut self.under_way {
             if let Some(index) = incident.witnesses.iter().position(|(at, _)| *at <= now_ms) {
                 let (at, place) = incident.witnesses.swap_remove(index);
-                return Some((at, place, incident.what()));
+                return Some((at, place, incident.sight()));
             }
         }
         None
@@ -123,7 +132,7 @@ pub(super) fn report(
     at: i64,
     place: Point,
     class: ClassRef,
-    witness: Option<&'static str>,
+    witness: Option<Sight>,
     rng: &mut ChaCha8Rng,
 ) -> Report {
     let channel = match rng.random_range(0..10) {
@@ -142,8 +151,8 @@ pub(super) fn report(
         position: Some(Position { lon: round(place[0]), lat: round(place[1]), accuracy_m }),
         crs: None,
         area: None,
-        description: witness.unwrap_or("seen on a round (simulated)").to_owned(),
-        attributes: BTreeMap::new(),
+        description: witness.map_or("seen on a round (simulated)", |sight| sight.words).to_owned(),
+        attributes: super::simulated(),
         component_id: None,
         media: Vec::new(),
         reporter_ref: None,

@@ -4,6 +4,7 @@
 //!
 //! * `LIF-1` the same seed, city and sequence of moments give the same messages.
 //! * `LIF-2` a mover's next position lies on the street it was on, or on one that starts where that one ended.
+//! * `LIF-3` every message says that it is simulated.
 
 mod incidents;
 mod movers;
@@ -13,11 +14,11 @@ mod streets;
 
 pub(crate) use streets::Streets;
 
-use gridwarden_domain::class::ClassRef;
+use gridwarden_domain::class::{ClassKind, ClassRef};
 use gridwarden_domain::entity::Entity;
 use gridwarden_domain::observation::Observation;
 use gridwarden_domain::report::Report;
-use incidents::Incidents;
+use incidents::{Incidents, Sight};
 use movers::Mover;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -49,6 +50,11 @@ pub(crate) struct Tempo {
     pub(crate) incident_every_s: f64,
     /// Mean time between ordinary reports by day, in seconds.
     pub(crate) report_every_s: f64,
+}
+
+/// What every message carries, so that whoever finds it in an archive or an export knows.
+fn simulated() -> BTreeMap<String, String> {
+    BTreeMap::from([("simulated".to_owned(), "true".to_owned())])
 }
 
 /// A message the city sends.
@@ -147,39 +153,46 @@ impl Life {
     }
 
     fn say_reports(&mut self, now_ms: i64, local_ms: i64, say: &mut impl FnMut(Message)) {
-        while let Some((at, place, what)) = self.incidents.next_witness(now_ms) {
-            let report = self.report(at, place, Some(what));
+        while let Some((at, place, sight)) = self.incidents.next_witness(now_ms) {
+            let report = self.report(at, place, Some(sight));
             say(Message::Report(Box::new(report)));
         }
         while self.next_report_ms <= now_ms {
             let at = self.next_report_ms;
-            let place = self.streets.somewhere(&mut self.rng);
-            let report = self.report(at, place, None);
-            say(Message::Report(Box::new(report)));
+            if let Some(place) = self.somewhere() {
+                let report = self.report(at, place, None);
+                say(Message::Report(Box::new(report)));
+            }
             let lively = rhythm::of_people(local_ms).max(0.1);
             let wait = self.tempo.report_every_s * 1000.0 / lively * self.rng.random_range(0.3..1.7);
             self.next_report_ms = (at + wait.max(1.0) as i64).max(now_ms - 10_000);
         }
     }
 
-    fn report(&mut self, at: i64, place: Point, witness: Option<&'static str>) -> Report {
+    /// On a street; where there are none, at a sensor.
+    fn somewhere(&mut self) -> Option<Point> {
+        let street = self.streets.somewhere(&mut self.rng);
+        street.or_else(|| pick_site(&self.voices, &mut self.rng).map(|(place, _)| place))
+    }
+
+    fn report(&mut self, at: i64, place: Point, witness: Option<Sight>) -> Report {
         self.reports += 1;
-        let class = match self.classes.len() {
-            0 => ClassRef {
-                catalogue: "simulated".to_owned(),
-                kind: gridwarden_domain::class::ClassKind::Event,
-                code: "0000".to_owned(),
-            },
-            n => {
-                let index = self.rng.random_range(0..n);
-                self.classes.iter().cycle().nth(index).cloned().unwrap_or_else(|| ClassRef {
-                    catalogue: "simulated".to_owned(),
-                    kind: gridwarden_domain::class::ClassKind::Event,
-                    code: "0000".to_owned(),
-                })
-            }
-        };
+        let class = self.class(witness);
         incidents::report(self.born_ms, self.reports, at, place, class, witness, &mut self.rng)
+    }
+
+    /// The class of what was seen, if the catalogue has it; any class otherwise.
+    fn class(&mut self, witness: Option<Sight>) -> ClassRef {
+        let seen = witness.and_then(|sight| self.classes.iter().find(|class| class.code == sight.code));
+        let any = || match self.classes.len() {
+            0 => None,
+            n => self.classes.get(self.rng.random_range(0..n)),
+        };
+        seen.or_else(any).cloned().unwrap_or_else(|| ClassRef {
+            catalogue: "simulated".to_owned(),
+            kind: ClassKind::Event,
+            code: "0000".to_owned(),
+        })
     }
 }
 
@@ -239,7 +252,7 @@ fn speak(
         position,
         crs: None,
         values,
-        attributes: BTreeMap::new(),
+        attributes: simulated(),
     }
 }
 

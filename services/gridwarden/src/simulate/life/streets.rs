@@ -87,13 +87,11 @@ impl Streets {
         }
     }
 
-    /// A random place on a street; the origin where there are none.
-    pub(super) fn somewhere(&self, rng: &mut ChaCha8Rng) -> Point {
+    /// A random place on a street.
+    pub(super) fn somewhere(&self, rng: &mut ChaCha8Rng) -> Option<Point> {
         let part = rng.random_range(0.0..1.0);
-        match self.any(rng).and_then(|index| self.segment(index)) {
-            Some(Segment { from, to, .. }) => [from[0] + (to[0] - from[0]) * part, from[1] + (to[1] - from[1]) * part],
-            None => [0.0, 0.0],
-        }
+        let Segment { from, to, .. } = self.any(rng).and_then(|index| self.segment(index))?;
+        Some([from[0] + (to[0] - from[0]) * part, from[1] + (to[1] - from[1]) * part])
     }
 }
 

@@ -98,6 +98,81 @@ fn incidents_are_measured_and_reported() {
 }
 
 #[test]
+fn witnesses_report_the_class_of_what_they_saw() {
+    let class = |code: &str| ClassRef { catalogue: "simulated-1".into(), kind: ClassKind::Event, code: code.into() };
+    let classes = ["0102", "0106", "0110", "0301", "0401", "0505"].map(class).to_vec();
+    let mut life = Life::new(Stage { classes, ..stage() }, TEMPO, 3, NOON_MS);
+    let mut seen = 0;
+    for step in 1..=2_400 {
+        life.until(NOON_MS + step * 250, |message| {
+            let Message::Report(report) = message else { return };
+            let expected = match report.description.as_str() {
+                "smoke and a burning smell (simulated)" => "0110",
+                "very loud machines (simulated)" => "0301",
+                "water on the street (simulated)" => "0401",
+                "bins overflowing (simulated)" => "0106",
+                _ => return,
+            };
+            assert_eq!(report.class.code, expected);
+            seen += 1;
+        });
+    }
+    assert!(seen > 10, "{seen} witnesses");
+}
+
+#[test]
+fn every_message_says_that_it_is_simulated() {
+    for message in live(1, 30) {
+        let attributes = match &message {
+            Message::Observation(observation) => &observation.attributes,
+            Message::Report(report) => &report.attributes,
+        };
+        assert_eq!(attributes.get("simulated").map(String::as_str), Some("true"), "{message:?}");
+    }
+}
+
+#[test]
+fn without_streets_reports_come_from_where_somebody_measures() {
+    let mut life = Life::new(Stage { streets: Streets::default(), ..stage() }, TEMPO, 1, NOON_MS);
+    let mut reports = 0;
+    for step in 1..=1_200 {
+        life.until(NOON_MS + step * 100, |message| {
+            let Message::Report(report) = message else { return };
+            let lon = report.position.map_or(0.0, |at| at.lon);
+            assert!((103.9..104.1).contains(&lon), "{report:?}");
+            reports += 1;
+        });
+    }
+    assert!(reports > 3, "{reports} reports");
+}
+
+/// A sensor's day: a quiet hour and a busy one differ as the rhythm says. Medians, because the first incident is soon.
+#[test]
+fn days_have_a_rhythm() {
+    let median = |hour: i64, kind: &str, value: &str| {
+        let begin = NOON_MS + (hour - 12) * 3_600_000;
+        let quiet = Tempo { incident_every_s: 1e9, ..TEMPO };
+        let mut life = Life::new(stage(), quiet, 1, begin);
+        let mut values = Vec::new();
+        for step in 1..=600 {
+            life.until(begin + step * 100, |message| {
+                if let Message::Observation(o) = message
+                    && o.kind == kind
+                {
+                    values.extend(o.values.get(value).copied());
+                }
+            });
+        }
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    assert!(median(8, "noise", "laeq_db") > median(3, "noise", "laeq_db") + 2.0);
+    assert!(median(8, "air", "no2") > median(3, "air", "no2") + 10.0);
+    assert!(median(15, "air", "temp_c") > median(4, "air", "temp_c") + 6.0);
+    assert!(median(8, "vehicle", "speed_kmh") < median(3, "vehicle", "speed_kmh") * 0.9);
+}
+
+#[test]
 fn a_city_that_was_held_up_does_not_shout() {
     let mut life = Life::new(stage(), TEMPO, 1, NOON_MS);
     let mut said = 0;
