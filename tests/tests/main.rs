@@ -4,8 +4,10 @@
 
 mod archive;
 mod bus;
+mod city;
 mod dispatch;
 mod gateway;
+mod la;
 mod stream;
 mod support;
 mod up;
