@@ -1,6 +1,12 @@
 //! The registry: entities that speak (sensors, vehicles, officers) and components (部件) that are looked after.
 
-use crate::{observation::Position, text::Text};
+use crate::{
+    decode::{self, check},
+    observation::Position,
+    reject::{Code, Reason},
+    strict,
+    text::Text,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -41,21 +47,22 @@ pub struct Entity {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// Longest id of an entity, in bytes.
-pub const MAX_ID: usize = 128;
-
 impl Entity {
+    /// Reads and checks an entity as it stands in the topic and in files of one JSON object a line.
+    pub fn read(payload: &[u8]) -> Result<Self, Reason> {
+        let entity: Self = strict::read(decode::text_of(payload)?)?;
+        entity.check().map_err(|(field, detail)| Reason::new(Code::InvalidValue, field, detail))?;
+        Ok(entity)
+    }
+
     /// What a registry may hold; the field and what is wrong with it otherwise.
     pub fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        if self.id.is_empty() || self.id.len() > MAX_ID {
-            return Err(("id", "must have 1 to 128 bytes"));
+        // The same limits as for the `source` and `kind` of its observations: it could not be found otherwise.
+        if !check::is_line(&self.id, check::MAX_ID) {
+            return Err(("id", "must have 1 to 128 bytes and no control characters"));
         }
-        if self.id.chars().any(char::is_control) {
-            return Err(("id", "must not hold control characters"));
-        }
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
-        if self.kind.is_empty() || !self.kind.chars().all(plain) {
-            return Err(("kind", "must be lower case letters, digits, _ - ."));
+        if !check::is_kind(&self.kind) {
+            return Err(("kind", "must be 1 to 64 lower case letters, digits, _ - ."));
         }
         if let Some(position) = &self.position
             && !(position.lon.abs() <= 180.0 && position.lat.abs() <= 90.0)
@@ -63,7 +70,7 @@ impl Entity {
             return Err(("position", "is not a position in degrees"));
         }
         let accuracy = self.position.and_then(|position| position.accuracy_m);
-        if accuracy.is_some_and(|metres| !(metres >= 0.0 && metres.is_finite())) {
+        if accuracy.is_some_and(|metres| !check::is_accuracy(metres)) {
             return Err(("position.accuracy_m", "must be 0 or more metres, and finite"));
         }
         Ok(())

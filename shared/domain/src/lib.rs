@@ -25,6 +25,7 @@ pub mod observation;
 pub mod reject;
 pub mod report;
 pub mod rule;
+mod strict;
 pub mod text;
 pub mod time;
 pub mod value;

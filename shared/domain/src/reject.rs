@@ -34,6 +34,22 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code.
+    pub const ALL: [Self; 12] = [
+        Self::EmptyPayload,
+        Self::TooLarge,
+        Self::NotUtf8,
+        Self::Malformed,
+        Self::MissingField,
+        Self::WrongType,
+        Self::InvalidValue,
+        Self::InvalidPosition,
+        Self::InvalidTime,
+        Self::FutureTime,
+        Self::UnsupportedCrs,
+        Self::UnsupportedEncoding,
+    ];
+
     /// The code as it stands in topics, tables and metric labels.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -158,12 +158,10 @@ fn force_of(clock: &mut Option<i64>, append_ms: i64) -> i64 {
 }
 
 fn read_entity(id: &str, value: &[u8]) -> Result<Entity, Reason> {
-    let entity: Entity =
-        sonic_rs::from_slice(value).map_err(|error| reason(Code::Malformed, "", &first_line(&error.to_string())))?;
+    let entity = Entity::read(value)?;
     if entity.id != id {
         return Err(reason(Code::InvalidValue, "id", "differs from the record's key"));
     }
-    entity.check().map_err(|(field, detail)| reason(Code::InvalidValue, field, detail))?;
     Ok(entity)
 }
 

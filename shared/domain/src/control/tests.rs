@@ -173,6 +173,15 @@ fn entities_come_change_and_go() {
         let odd = format!(r#"{{"id":"s-1","kind":"air","position":{position}}}"#);
         assert_eq!(fold.registry(b"s-1", Some(odd.as_bytes()), 300).unwrap_err().field, field);
     }
+    for (rest, field) in [
+        (r#""kind":"Air""#, "kind"),
+        (r#""kind":"air","attributes":{"a":"1","a":"2"}"#, "attributes.a"),
+        (r#""kind":"air","position":[121.5,31.2]"#, "position"),
+        (r#""kind":"air","name":{"fr":"x"}"#, "name.fr"),
+    ] {
+        let odd = format!(r#"{{"id":"s-1",{rest}}}"#);
+        assert_eq!(fold.registry(b"s-1", Some(odd.as_bytes()), 300).unwrap_err().field, field);
+    }
     let control = fold.registry(b"s-1", Some(br#"{"id":"s-1","a\tb":1}"#), 300).unwrap_err();
     assert!(!control.detail.contains(char::is_control), "{control}");
 }

@@ -4,8 +4,9 @@ use super::{
     Condition, Rule,
     validity::{RuleError, validate, wrong},
 };
+use crate::strict;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -62,18 +63,22 @@ impl<'a> Document<'a> {
         }
     }
 
-    fn required<T: Deserialize<'a>>(&mut self, name: &str) -> Result<T, RuleError> {
+    fn required<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, RuleError> {
         match self.optional(name)? {
             Some(value) => Ok(value),
             None => wrong(name, "is missing"),
         }
     }
 
-    fn optional<T: Deserialize<'a>>(&mut self, name: &str) -> Result<Option<T>, RuleError> {
+    fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, RuleError> {
         let Some(raw) = self.fields.remove(name) else {
             return Ok(None);
         };
-        serde_json::from_str(raw.get()).or_else(|error| wrong(name, self.said(raw, &error)))
+        strict::part(name, raw.get()).map(Some).or_else(|reason| match serde_json::from_str::<T>(raw.get()) {
+            Err(error) => wrong(reason.field, self.said(raw, &error)),
+            // serde_json takes a list of its fields for an object.
+            Ok(_) => wrong(reason.field, reason.detail),
+        })
     }
 
     /// What a field's reader said, with the place counted from the document's begin instead of the field's.

@@ -1,7 +1,7 @@
 //! What a rule document may say.
 
 use super::{Condition, Fence, Rule, Shape, Threshold};
-use crate::alert::AreaRef;
+use crate::{alert::AreaRef, decode::check, value::MAX_UNITS};
 use gridwarden_geo::ring;
 
 /// Most vertices a fence may have, over all rings.
@@ -38,8 +38,11 @@ pub fn validate(rule: &Rule) -> Result<(), RuleError> {
     if rule.title.en.is_empty() && rule.title.zh.is_empty() {
         return wrong("title", "must be given in one language at least");
     }
-    not_empty("select.kinds", &rule.select.kinds)?;
-    not_empty("select.sources", &rule.select.sources)?;
+    // What no observation can hold would never be met, and nobody would hear of it.
+    let kinds = "must be 1 to 64 lower case letters, digits, _ - .";
+    all("select.kinds", &rule.select.kinds, check::is_kind, kinds)?;
+    let sources = "must have 1 to 128 bytes and no control characters";
+    all("select.sources", &rule.select.sources, |id| check::is_line(id, check::MAX_ID), sources)?;
     for (number, area) in rule.select.areas.iter().enumerate() {
         named(&format!("select.areas[{number}]"), area)?;
     }
@@ -58,9 +61,9 @@ pub fn areas_of(rule: &Rule) -> impl Iterator<Item = &AreaRef> {
     rule.select.areas.iter().chain(fence)
 }
 
-fn not_empty(field: &str, names: &[String]) -> Result<(), RuleError> {
-    match names.iter().position(String::is_empty) {
-        Some(number) => wrong(format!("{field}[{number}]"), "is empty"),
+fn all(field: &str, names: &[String], fits: impl Fn(&str) -> bool, wanted: &str) -> Result<(), RuleError> {
+    match names.iter().position(|name| !fits(name)) {
+        Some(number) => wrong(format!("{field}[{number}]"), wanted),
         None => Ok(()),
     }
 }
@@ -73,21 +76,17 @@ fn named(field: &str, area: &AreaRef) -> Result<(), RuleError> {
 }
 
 fn check_threshold(threshold: &Threshold) -> Result<(), RuleError> {
-    if threshold.value.is_empty() {
-        return wrong("threshold.value", "is empty");
+    if !check::is_line(&threshold.value, check::MAX_NAME) {
+        return wrong("threshold.value", "must have 1 to 64 bytes and no control characters");
     }
-    if !threshold.level.is_finite() {
-        return wrong("threshold.level", "is not a number");
-    }
+    within_values("threshold.level", threshold.level)?;
     if threshold.hold_s > MAX_HOLD_S {
         return wrong("threshold.hold_s", format!("must be at most {MAX_HOLD_S}"));
     }
     let Some(clear) = threshold.clear else {
         return Ok(());
     };
-    if !clear.is_finite() {
-        return wrong("threshold.clear", "is not a number");
-    }
+    within_values("threshold.clear", clear)?;
     let level = threshold.level;
     match threshold.side {
         super::Side::Above if clear > level => {
@@ -98,6 +97,11 @@ fn check_threshold(threshold: &Threshold) -> Result<(), RuleError> {
         }
         _ => Ok(()),
     }
+}
+
+fn within_values(field: &str, level: f64) -> Result<(), RuleError> {
+    // NaN fails this comparison as well.
+    if level.abs() <= MAX_UNITS { Ok(()) } else { wrong(field, format!("{level} is beyond ±{MAX_UNITS}")) }
 }
 
 fn check_fence(fence: &Fence) -> Result<(), RuleError> {

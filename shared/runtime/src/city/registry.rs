@@ -7,6 +7,7 @@ use super::{Findings, parts};
 use gridwarden_domain::{
     entity::{Departments, Entity},
     observation::Position,
+    reject::Reason,
     text::Text,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -53,12 +54,17 @@ type Rows = Vec<(u64, Result<Entity, String>)>;
 fn json_rows(text: &str) -> Rows {
     let lines = (1u64..).zip(text.lines());
     let written = lines.filter(|(_, line)| !line.trim().is_empty());
-    let entity = |line: &str| {
-        // The line serde counts is the first of one; only its column says something.
-        let said = |error: serde_json::Error| error.to_string().replace(" at line 1 column ", " at column ");
-        serde_json::from_str(line).map_err(said)
-    };
+    let entity = |line: &str| Entity::read(line.as_bytes()).map_err(|reason| said(line, &reason));
     written.map(|(number, line)| (number, entity(line))).collect()
+}
+
+/// The field and what is wrong with it; where JSON itself or a type does not fit, the column too (the line is known).
+fn said(line: &str, reason: &Reason) -> String {
+    let place = if reason.field.is_empty() { String::new() } else { format!("{}: ", reason.field) };
+    match serde_json::from_str::<Entity>(line) {
+        Err(error) => format!("{place}{} (column {})", reason.detail, error.column()),
+        Ok(_) => format!("{place}{}", reason.detail),
+    }
 }
 
 fn csv_rows(text: &str) -> Rows {

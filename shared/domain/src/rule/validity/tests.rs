@@ -26,8 +26,8 @@ fn the_error_names_the_place() {
         (r#""threshold":{"value":"pm25","side":"above","level":150,"clear":160}"#, "threshold.clear: 160"),
         (r#""threshold":{"value":"pm25","side":"below","level":150,"clear":140}"#, "threshold.clear: 140"),
         (r#""threshold":{"value":"","side":"below","level":150}"#, "threshold.value: "),
-        (r#""threshold":{"value":"x","side":"over","level":1}"#, "threshold: unknown variant `over`"),
-        (r#""threshold":{"value":"x","side":"above","level":1,"clera":1}"#, "threshold: unknown field `clera`"),
+        (r#""threshold":{"value":"x","side":"over","level":1}"#, "threshold.side: unknown variant `over`"),
+        (r#""threshold":{"value":"x","side":"above","level":1,"clera":1}"#, "threshold.clera: unknown field `clera`"),
         (r#""threshold":{"value":"x","side":"above","level":1},"holds":3"#, "holds: is not a field"),
         (
             r#""fence":{"on":"enter","shape":{"circle":{"centre":[121,31],"radius_m":0}}}"#,
@@ -44,6 +44,14 @@ fn the_error_names_the_place() {
         (r#""fence":{"on":"enter","shape":{"polygon":[[[0,0],[1,1],[0,0]]]}}"#, "fence.shape.polygon[0]: no ring"),
         (r#""fence":{"on":"enter","shape":{"polygon":[]}}"#, "fence.shape.polygon: has no ring"),
         (r#""fence":{"on":"enter","shape":{"area":{"layer":"","code":"1"}}}"#, "fence.shape.area: "),
+        (r#""threshold":{"value":"x","side":"above","level":1.1e12}"#, "threshold.level: 1100000000000 is beyond"),
+        (
+            r#""threshold":{"value":"x","side":"above","level":1,"clear":-1e13}"#,
+            "threshold.clear: -10000000000000 is beyond",
+        ),
+        (r#""threshold":["x","above",1]"#, "threshold: is a list, not an object"),
+        (r#""fence":{"on":"enter","shape":{"circle":[[121,31],5]}}"#, "fence.shape.circle: is a list, not an object"),
+        (r#""fence":{"on":{"enter":null},"shape":{"area":{"layer":"l","code":"1"}}}"#, "fence.on: is an object"),
         (r#""speed":{}"#, ": has neither"),
     ];
     for (condition, expected) in cases {
@@ -52,6 +60,17 @@ fn the_error_names_the_place() {
     }
     let twice = document(r#""threshold":{"value":"x","side":"above","level":1},"version":2"#);
     assert_eq!(read(twice.as_bytes()).unwrap_err().to_string(), "version: stands twice");
+    let whole = r#"{"id":"a","version":1,"title":{"en":"A"},"severity":"major","select":{"kinds":["air"]},"threshold":{"value":"x","side":"above","level":1}}"#;
+    for (good, bad, field) in [
+        (r#"["air"]"#, r#"["air","Air"]"#, "select.kinds[1]: must be"),
+        (r#""kinds":["air"]"#, r#""sources":["a\nb"]"#, "select.sources[0]: must have"),
+        (r#"{"kinds":["air"]}"#, "[]", "select: is a list, not an object"),
+        (r#"{"en":"A"}"#, r#"["A"]"#, "title: is a list, not an object"),
+    ] {
+        let error = read(whole.replace(good, bad).as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with(field), "{bad} gave: {error}");
+    }
+    assert!(read(whole.as_bytes()).is_ok());
     assert_eq!(read(b"{\xff}").unwrap_err().to_string(), ": is not UTF-8 at byte 1");
     assert!(read(b"[1]").unwrap_err().to_string().contains("not a JSON object"));
     let no_title = r#"{"id":"a","version":1,"severity":"major","fence":{}}"#;
@@ -68,7 +87,8 @@ fn a_value_of_the_wrong_form_is_named_by_line_and_column() {
     );
     let error = read(text.replace("worst", "major").as_bytes()).unwrap_err().to_string();
     assert!(
-        error.starts_with("fence: invalid type: string \"x\"") && error.ends_with("(line 4, column 11)"),
+        error.starts_with("fence.shape.polygon[0][2][1]: invalid type: string \"x\"")
+            && error.ends_with("(line 4, column 11)"),
         "{error}"
     );
 }
