@@ -8,5 +8,12 @@
     reason = "tests"
 )]
 
+mod agreement;
+mod asyncapi;
+mod examples;
 mod los_angeles;
 mod malformed;
+mod normal;
+mod reading;
+mod schemas;
+mod written;
