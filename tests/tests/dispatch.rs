@@ -2,16 +2,27 @@
 //! nobody waits for anybody.
 
 mod post_office;
+mod process;
+mod receiver;
 
 use gridwarden_bus::topics::{ALERTS, ensure};
 use gridwarden_bus::{Producer, ProducerOptions};
-use gridwarden_tests::parts::Parts;
-use gridwarden_tests::wait;
-use post_office::{Answer, Dispatch, Receiver, alert, id};
+use gridwarden_embedded::clickhouse::ClickHouseProcess;
+use gridwarden_embedded::kafka::KafkaProcess;
+use gridwarden_tests::parts::{self, Parts};
+use gridwarden_tests::{metrics, wait};
+use post_office::{Dispatch, alert, id};
+use process::Process;
+use receiver::{Answer, Receiver};
 use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(30);
+/// How RFC 9110 writes dates.
+const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
 async fn made(test: &str) -> (Parts, Producer) {
     let parts = Parts::named(test);
@@ -44,7 +55,9 @@ async fn a_slow_and_a_dead_endpoint_delay_no_other_and_order_is_kept() {
     let flaky = Receiver::start(|earlier| Answer::status(if earlier < 2 { 503 } else { 200 })).await;
     let dead = "http://127.0.0.1:1/".to_owned();
     let endpoints = [("good", good.url()), ("slow", slow.url()), ("flaky", flaky.url()), ("dead", dead)];
-    let dispatch = Dispatch::start("isolation", &parts, &endpoints, |_| {}).await;
+    // Who fails three times has to wait for longer than the test takes.
+    let change = |config: &mut gridwarden_dispatch::Config| config.webhooks.schedule_s = vec![0, 1, 1, 600];
+    let dispatch = Dispatch::start("isolation", &parts, &endpoints, change).await;
     for number in 0..20 {
         raise(&producer, number, 1).await;
         raise(&producer, number, 2).await;
@@ -71,7 +84,120 @@ async fn a_slow_and_a_dead_endpoint_delay_no_other_and_order_is_kept() {
     let pending: Vec<_> =
         shown["endpoints"].as_array().expect("list").iter().map(|each| each["pending"].clone()).collect();
     assert!(pending[0] == 0 && pending[1].as_u64() > Some(0) && pending[3].as_u64() > Some(0), "{shown}");
+    let text = dispatch.text("/metrics").await;
+    assert_eq!(metrics::faults(&text), Vec::<String>::new(), "{text}");
+    assert!(text.contains(r#"gridwarden_dispatch_deliveries_total{endpoint="good",state="delivered"} 40"#), "{text}");
     dispatch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_kill_9_nothing_is_missing_and_only_what_was_under_way_comes_again() {
+    const ALERTS: usize = 120;
+    const UNDER_WAY: usize = 8;
+    let (parts, producer) = made("dispatch_kill").await;
+    // Answers a quarter of all, and then nobody until after the kill.
+    let (asked, open) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let opened = Arc::clone(&open);
+    let good = Receiver::start(move |_| {
+        let answers = asked.fetch_add(1, Ordering::Relaxed) < ALERTS / 4 || opened.load(Ordering::Relaxed);
+        if answers { Answer::status(200) } else { Answer::after(Duration::from_secs(600)) }
+    })
+    .await;
+    let gone = Receiver::start(|_| Answer::status(410)).await;
+    let later = Receiver::start(|earlier| Answer::status(if earlier == 0 { 500 } else { 200 })).await;
+    let endpoints = [("good", good.url()), ("gone", gone.url()), ("later", later.url())];
+    let process = Process::start("kill", &parts, &endpoints).await;
+    for number in 0..ALERTS {
+        raise(&producer, u32::try_from(number).expect("few"), 1).await;
+    }
+    // Once it knows that the endpoint is gone, and every answer of that endpoint is in, nothing more goes there.
+    process.until_metrics(|| r#"gridwarden_dispatch_endpoint_gone{endpoint="gone"} 1"#.to_owned()).await;
+    let answers =
+        || format!(r#"gridwarden_dispatch_attempts_total{{endpoint="gone",result="gone"}} {}"#, gone.seen().len());
+    process.until_metrics(answers).await;
+    until_received(&good, ALERTS / 4);
+    until_received(&later, 1);
+    process.kill();
+    let (had, refusals) = (good.seen().len(), gone.seen().len());
+    assert!(had <= ALERTS / 4 + UNDER_WAY, "{had} were sent, more than {UNDER_WAY} at once");
+    assert!(refusals <= UNDER_WAY, "an endpoint that said 410 was asked {refusals} times");
+
+    open.store(true, Ordering::Relaxed);
+    let process = Process::start("kill", &parts, &endpoints).await;
+    for receiver in [&good, &later] {
+        wait::until("every alert at every endpoint that lives", SOON, || {
+            let all: BTreeSet<String> = receiver.seen().into_iter().collect();
+            (all.len() == ALERTS).then_some(())
+        });
+    }
+    // Each was refused once and taken once; what was under way at the kill may have come once more.
+    let twice = wait::until("the second attempts", SOON, || {
+        let seen = later.seen();
+        let all: BTreeSet<&String> = seen.iter().collect();
+        let taken = all.iter().all(|id| seen.iter().filter(|each| each == id).count() >= 2);
+        taken.then_some(seen.len())
+    });
+    assert!(twice <= ALERTS * 2 + UNDER_WAY, "{twice} attempts");
+    let repeated = good.seen().len() - ALERTS;
+    assert!(repeated <= UNDER_WAY, "{repeated} were delivered twice");
+    process.stop();
+    assert_eq!(good.seen().len(), ALERTS + repeated, "something came after all had come");
+    assert_eq!(gone.seen().len(), refusals, "410 was forgotten");
+    assert_eq!(good.refused() + gone.refused() + later.refused(), 0, "a signature did not verify");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_asks_for_time_gets_it_in_seconds_and_as_a_date() {
+    let (parts, producer) = made("dispatch_retry_after").await;
+    let seconds = Receiver::start(|earlier| match earlier {
+        0 => Answer::busy("3".into()),
+        _ => Answer::status(200),
+    })
+    .await;
+    let date = Receiver::start(|earlier| match earlier {
+        // A date has whole seconds: this one lies 3 to 4 s ahead.
+        0 => {
+            Answer::busy((jiff::Timestamp::now() + jiff::SignedDuration::from_secs(4)).strftime(HTTP_DATE).to_string())
+        }
+        _ => Answer::status(200),
+    })
+    .await;
+    let endpoints = [("seconds", seconds.url()), ("date", date.url())];
+    let dispatch = Dispatch::start("retry_after", &parts, &endpoints, |_| {}).await;
+    raise(&producer, 1, 1).await;
+    for receiver in [&seconds, &date] {
+        until_received(receiver, 2);
+        let times = receiver.times();
+        let waited = times[1] - times[0];
+        // The schedule alone would have asked after one second.
+        assert!(waited > Duration::from_millis(2_900), "{waited:?}");
+    }
+    dispatch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_kafka_is_away_it_says_so_and_goes_on_once_it_is_back() {
+    let options = parts::kafka_options("dispatch_kafka_away");
+    let broker = KafkaProcess::start(options.clone()).expect("Kafka starts");
+    let kafka = gridwarden_bus::KafkaConfig::plain(&broker.bootstrap());
+    ensure(&kafka, &[]).await.expect("topics");
+    let parts = Parts { kafka, clickhouse: parts::config_of("http://127.0.0.1:1", "none") };
+    let producer = Producer::new(&parts.kafka, &ProducerOptions::named("test")).expect("producer");
+    let good = Receiver::start(|_| Answer::status(200)).await;
+    let dispatch = Dispatch::start("kafka_away", &parts, &[("good", good.url())], |_| {}).await;
+    raise(&producer, 1, 1).await;
+    until_received(&good, 1);
+    dispatch.until_deliveries("its line", |all| all.len() == 1).await;
+    // Dropping is SIGKILL.
+    drop(broker);
+    assert!(dispatch.until_ready(false).await.contains("kafka"));
+    let broker = KafkaProcess::start(options).expect("Kafka starts again");
+    raise(&producer, 2, 1).await;
+    until_received(&good, 2);
+    dispatch.until_ready(true).await;
+    assert_eq!(good.seen(), [format!("{}.1", id(1)), format!("{}.1", id(2))]);
+    dispatch.stop().await;
+    tokio::task::spawn_blocking(|| broker.stop()).await.expect("thread").expect("stops");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,10 +253,12 @@ async fn history_before_an_endpoints_first_day_is_skipped_and_said_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_live_stream_goes_on_where_a_client_was_and_tells_of_gaps() {
     let (parts, producer) = made("dispatch_stream").await;
-    let dispatch = Dispatch::start("stream", &parts, &[], |config| config.stream.keep = 2).await;
+    let change = |config: &mut gridwarden_dispatch::Config| (config.stream.keep, config.stream.heartbeat_s) = (2, 1);
+    let dispatch = Dispatch::start("stream", &parts, &[], change).await;
     let mut first = dispatch.stream(None).await;
     let hello = first.next().await;
     assert_eq!((hello.kind.as_str(), hello.data["open"].as_u64()), ("hello", Some(0)));
+    assert!(first.block().await.starts_with(':'), "no heartbeat");
     for seq in 1..=2 {
         raise(&producer, 1, seq).await;
         let event = first.next().await;
@@ -167,14 +295,25 @@ async fn alerts_and_deliveries_stand_in_clickhouse_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_clickhouse_webhooks_go_out_all_the_same() {
-    let (mut parts, producer) = made("dispatch_no_tables").await;
-    parts.clickhouse.url = "http://127.0.0.1:1".into();
+async fn without_clickhouse_webhooks_go_out_all_the_same_and_the_tables_catch_up() {
+    let options = parts::clickhouse_options("dispatch_no_tables");
+    let (kafka, url) = (parts::kafka("dispatch_no_tables"), format!("http://{}", options.engine.listen));
+    ensure(&kafka, &[]).await.expect("topics");
+    let parts = Parts { kafka, clickhouse: parts::config_of(&url, "dispatch_no_tables") };
+    let producer = Producer::new(&parts.kafka, &ProducerOptions::named("test")).expect("producer");
     let good = Receiver::start(|_| Answer::status(200)).await;
     let dispatch = Dispatch::start("no_tables", &parts, &[("good", good.url())], |_| {}).await;
     raise(&producer, 1, 1).await;
     until_received(&good, 1);
+    dispatch.until_deliveries("its line", |all| all.len() == 1).await;
+    let engine = tokio::task::spawn_blocking(move || ClickHouseProcess::start(&options));
+    let engine = engine.await.expect("thread").expect("ClickHouse starts");
+    gridwarden_store::migrate(&parts.clickhouse).await.expect("tables");
+    let sql = "SELECT concat((SELECT toString(count()) FROM alerts), ' ', \
+        (SELECT toString(countIf(state = 'delivered')) FROM deliveries))";
+    dispatch.until_query("both tables have caught up", sql, "1 1").await;
     dispatch.stop().await;
+    tokio::task::spawn_blocking(|| engine.stop()).await.expect("thread").expect("stops");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,18 +1,21 @@
-//! What the gateway promises once Kafka is there: what it said 202 to stands in the topic, once, as it was sent.
+//! What the gateway promises: what it said 202 to stands in the topic, once, as it was sent; what Kafka has not acknowledged it
+//! does not say 202 to.
 
 use gridwarden_bus::topics::{self, ensure};
 use gridwarden_bus::{Assignment, From, KafkaConfig, Reader, ReaderOptions, headers};
 use gridwarden_domain::city::{Feed, Intake};
 use gridwarden_domain::crs::Crs;
+use gridwarden_embedded::kafka::KafkaProcess;
 use gridwarden_gateway::config::{Config, DEFAULTS};
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::secrets::Secret;
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_runtime::{config, http as shell};
 use gridwarden_tests::http::Client;
-use gridwarden_tests::{parts, wait};
+use gridwarden_tests::{metrics, parts, wait};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -32,19 +35,24 @@ impl Drop for Served {
 
 impl Served {
     async fn start(test: &str) -> Self {
-        let kafka = parts::kafka(test);
+        Self::over(parts::kafka(test), |_| {}).await
+    }
+
+    async fn over(kafka: KafkaConfig, change: impl FnOnce(&mut Config)) -> Self {
         ensure(&kafka, &[]).await.expect("topics");
         let mut own: Config = config::load_with("gateway", DEFAULTS, None, []).expect("defaults");
         own.kafka = kafka.clone();
         own.auth.admin_token = Some(Secret::literal("root"));
-        let feeds = [Feed {
-            name: "air".into(),
-            token_sha256: Some(format!("{:x}", HexDigest(Sha256::digest(b"air token").into()))),
+        change(&mut own);
+        let feed = |name: &str, crs| Feed {
+            name: name.into(),
+            token_sha256: Some(hex(&Sha256::digest(format!("{name} token")))),
             may: vec![Intake::Observations, Intake::Reports],
-            crs: Crs::Wgs84,
+            crs,
             historical: false,
-        }];
-        let routes = gridwarden_gateway::gateway(&own, &feeds, Health::new("gateway")).expect("gateway");
+        };
+        let feeds = [feed("air", Crs::Wgs84), feed("taxi", Crs::Gcj02)];
+        let routes = gridwarden_gateway::gateway(&own, &feeds, Health::new("gateway")).expect("gateway").routes;
         let listener = shell::bind("127.0.0.1:0".parse().expect("address")).await.expect("port");
         let base = format!("http://{}", listener.local_addr().expect("address"));
         let shutdown = Shutdown::new();
@@ -79,12 +87,28 @@ impl Served {
     }
 }
 
-struct HexDigest([u8; 32]);
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all");
+        text
+    })
+}
 
-impl std::fmt::LowerHex for HexDigest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
+/// gzip of the plainest kind: one stored block, so that two packings of the same bytes can be made to differ.
+fn gzip(bytes: &[u8], made_at: u32) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).expect("short");
+    let crc = !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+    });
+    let mut packed = vec![0x1f, 0x8b, 8, 0];
+    packed.extend(made_at.to_le_bytes());
+    packed.extend([0, 255, 1]);
+    packed.extend(length.to_le_bytes());
+    packed.extend((!length).to_le_bytes());
+    packed.extend(bytes);
+    packed.extend(crc.to_le_bytes());
+    packed.extend(u32::from(length).to_le_bytes());
+    packed
 }
 
 fn observation(source: &str) -> Value {
@@ -117,6 +141,97 @@ async fn what_was_acknowledged_stands_in_the_topic_as_it_was_sent() {
         ("air-2".to_owned(), observation("air-2"), None),
     ];
     assert_eq!(found, wanted);
+    let (status, text) = air.get("/metrics").await.expect("answer");
+    assert_eq!((status, metrics::faults(&text)), (200, Vec::new()), "{text}");
+    assert!(text.contains(r#"gridwarden_gateway_records_total{feed="air",kind="observations"} 1"#), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_that_cannot_be_converted_yet_is_refused_with_that_reason() {
+    let gateway = Served::start("gateway_crs").await;
+    let (air, taxi) = (gateway.client("air token"), gateway.client("taxi token"));
+    let position = json!({"lon": 121.5, "lat": 31.2});
+    let observed = |crs: Option<&str>| {
+        let mut body = observation("taxi-1");
+        body["position"] = position.clone();
+        body["crs"] = crs.into();
+        body.to_string()
+    };
+    let cases = [
+        (&air, Some("GCJ-02"), "GCJ-02 is not converted yet"),
+        (&air, Some("BD-09"), "BD-09 is not converted yet"),
+        (&air, Some("EPSG:4326"), "unknown reference system `EPSG:4326`"),
+        (&taxi, None, "GCJ-02 is not converted yet"),
+    ];
+    for (client, crs, why) in cases {
+        let (status, text) = client.post("/v1/observations", JSON, observed(crs), &[]).await.expect("answer");
+        let told: Value = serde_json::from_str(&text).expect("json");
+        assert_eq!((status, &told["errors"][0]), (400, &json!({"field": "crs", "detail": why})), "{text}");
+        let (_, text) =
+            client.post("/v1/observations/batch", "application/x-ndjson", observed(crs), &[]).await.expect("answer");
+        let told: Value = serde_json::from_str(&text).expect("json");
+        let wanted = json!({"line": 1, "field": "crs", "code": "unsupported_crs", "detail": why});
+        assert_eq!(told["rejected"], json!([wanted]), "{text}");
+    }
+    // The record's own word counts more than the feed's, and without a position no system is needed.
+    for (source, body) in [("taxi-1", observed(Some("WGS-84"))), ("taxi-2", observation("taxi-2").to_string())] {
+        let (status, text) = taxi.post("/v1/observations", JSON, body, &[]).await.expect("answer");
+        assert_eq!(status, 202, "{source}: {text}");
+    }
+    assert_eq!(gateway.records(topics::OBSERVATIONS).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_kafka_is_away_nothing_is_acknowledged_and_the_same_request_passes_once_it_is_back() {
+    let options = parts::kafka_options("gateway_kafka_away");
+    let broker = KafkaProcess::start(options.clone()).expect("Kafka starts");
+    let kafka = KafkaConfig::plain(&broker.bootstrap());
+    let gateway = Served::over(kafka, |config| config.limits.acknowledge_s = 3).await;
+    let (client, key) = (gateway.client("air token"), [("idempotency-key", "k-1")]);
+    accepted(&client, "/v1/observations", &observation("air-0"), &[]).await;
+    // Dropping is SIGKILL.
+    drop(broker);
+    let batch = || format!("{}\n{}\n", observation("air-1"), observation("air-2"));
+    let send = || client.post("/v1/observations/batch", "application/x-ndjson", batch(), &key);
+    let (status, text) = send().await.expect("answer");
+    let told: Value = serde_json::from_str(&text).expect("json");
+    assert_eq!((status, &told["status"]), (503, &json!(503)), "{text}");
+    assert!(told["detail"].as_str().is_some_and(|words| words.contains("nothing counts as taken")), "{text}");
+    let broker = KafkaProcess::start(options).expect("Kafka starts again");
+    let taken = wait::until_async("the same request is taken", SOON * 3, || async {
+        let (status, text) = send().await?;
+        if status == 202 { Ok(text) } else { Err(text) }
+    })
+    .await;
+    assert_eq!(serde_json::from_str::<Value>(&taken).expect("json"), json!({"accepted": 2, "rejected": []}));
+    // From now on the answer is known, and no further record is made.
+    let before = gateway.records(topics::OBSERVATIONS).len();
+    assert_eq!(send().await.expect("answer"), (202, taken));
+    let found = gateway.records(topics::OBSERVATIONS);
+    assert_eq!(found.len(), before);
+    for source in ["air-0", "air-1", "air-2"] {
+        assert!(found.iter().any(|(key, ..)| key == source), "{source} is not in the topic");
+    }
+    drop(gateway);
+    tokio::task::spawn_blocking(|| broker.stop()).await.expect("thread").expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_text_packed_anew_is_the_same_body() {
+    let gateway = Served::start("gateway_gzip").await;
+    let client = gateway.client("air token");
+    let headers = [("idempotency-key", "k-1"), ("content-encoding", "gzip")];
+    let text = observation("air-1").to_string();
+    let mut answers = Vec::new();
+    for made_at in [1, 2] {
+        let packed = gzip(text.as_bytes(), made_at);
+        answers.push(client.post("/v1/observations", JSON, packed, &headers).await.expect("answer"));
+    }
+    // Packed or not is no difference either.
+    answers.push(client.post("/v1/observations", JSON, text, &headers[..1]).await.expect("answer"));
+    assert!(answers.iter().all(|answer| answer.0 == 202 && *answer == answers[0]), "{answers:?}");
+    let found = gateway.records(topics::OBSERVATIONS);
+    assert_eq!(found, [("air-1".to_owned(), observation("air-1"), Some("air".to_owned()))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,9 +240,9 @@ async fn a_batch_takes_its_good_lines_and_tells_of_the_others() {
     let mut lines: Vec<String> = (0..2000).map(|n| observation(&format!("air-{n}")).to_string()).collect();
     lines[7] = "{\"source\":\"a\"".into();
     lines[1500] = json!({"source": "b", "kind": "air", "time": 1, "position": {"lon": 200, "lat": 0}}).to_string();
-    let answer =
-        gateway.client("air token").post("/v1/observations/batch", "application/x-ndjson", lines.join("\n"), &[]);
-    let (status, text) = answer.await.expect("answer");
+    let client = gateway.client("air token");
+    let answer = client.post("/v1/observations/batch", "application/x-ndjson", lines.join("\n"), &[]).await;
+    let (status, text) = answer.expect("answer");
     assert_eq!(status, 202, "{text}");
     let told: Value = serde_json::from_str(&text).expect("json");
     assert_eq!(told["accepted"], 1998);
@@ -166,7 +281,7 @@ async fn a_report_without_id_gets_one_that_follows_its_key() {
     let client = gateway.client("air token");
     let told = accepted(&client, "/v1/reports", &report(), &[("idempotency-key", "r-1")]).await;
     let id = told["id"].as_str().expect("id").to_owned();
-    assert_eq!(id, gridwarden_gateway::check::id_of("air", "r-1"));
+    assert_eq!(id, gridwarden_gateway::check::id_of("air", "r-1", report().to_string().as_bytes()));
     let other = accepted(&client, "/v1/reports", &report(), &[]).await;
     assert_ne!(other["id"], told["id"]);
     let own = json!({"id": "own-7", "channel": "officer", "class": report()["class"], "time": 1_700_000_000_000i64});

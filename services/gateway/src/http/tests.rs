@@ -174,28 +174,39 @@ async fn limits_are_kept() {
     assert_eq!(problem(gateway.observation(chunked)).await.0, 413);
 }
 
+/// The head of a POST by hand.
+fn head(path: &str, token: &str, kind: &str, length: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: {kind}\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n"
+    )
+}
+
 #[tokio::test]
 async fn who_is_refused_while_still_sending_gets_the_answer_and_no_reset() {
+    const LONG: usize = 8 << 20;
     let gateway = served(|_| {}).await;
-    let long = || "x".repeat(8 << 20);
-    let nobody = gateway.client.post(format!("{}/v1/observations/batch", gateway.base)).bearer_auth("nobody");
+    let (single, batch) = ("/v1/observations", "/v1/observations/batch");
     let refused = [
-        (nobody.header("content-type", "application/x-ndjson").body(long()), 401),
-        (gateway.post("/v1/observations/batch", "text/csv", long()), 415),
-        (gateway.batch(long()).header("idempotency-key", ""), 400),
-        (gateway.observation(long()), 413),
+        (head(batch, "nobody", "application/x-ndjson", LONG), 401),
+        (head("/v1/reports", "air", "application/json", LONG), 403),
+        (head(single, "air", "application/json", LONG), 413),
+        (head(batch, "air", "text/csv", LONG), 415),
     ];
-    for (request, wanted) in refused {
-        assert_eq!(problem(request).await.0, wanted);
+    for (head, wanted) in refused {
+        // A plain client: it reads nothing before it has sent everything.
+        let mut stream = gateway.raw(&head).await;
+        stream.write_all("x".repeat(LONG).as_bytes()).await.expect("all of it is taken");
+        let mut answer = String::new();
+        tokio::time::timeout(SOON, stream.read_to_string(&mut answer)).await.expect("in time").expect("no reset");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {wanted} ")), "{wanted}: {answer}");
     }
 }
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
     let gateway = served(|config| config.limits.body_timeout_s = 1).await;
-    let head =
-        "POST /v1/observations HTTP/1.1\r\nhost: x\r\nauthorization: Bearer root\r\ncontent-type: application/json\r\n";
-    let mut slow = gateway.raw(&format!("{head}content-length: 100\r\n\r\n{{")).await;
+    let mut slow = gateway.raw(&format!("{}{{", head("/v1/observations", "air", "application/json", 100))).await;
     let mut answer = String::new();
     tokio::time::timeout(SOON, slow.read_to_string(&mut answer)).await.expect("in time").expect("answer");
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
@@ -205,13 +216,18 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 #[tokio::test]
 async fn a_client_that_goes_away_leaves_nothing_behind() {
     let gateway = served(|config| config.limits.in_flight_per_feed = 1).await;
-    let head =
-        "POST /v1/observations HTTP/1.1\r\nhost: x\r\nauthorization: Bearer root\r\ncontent-type: application/json\r\n";
-    let gone = gateway.raw(&format!("{head}content-length: 100\r\n\r\n{{")).await;
-    gateway.until_metrics("gridwarden_gateway_in_flight 1").await;
-    drop(gone);
-    gateway.until_metrics("gridwarden_gateway_in_flight 0").await;
-    assert_eq!(problem(gateway.observation("{}")).await.0, 400, "its place was not given back");
+    // One goes in the middle of its body, one while Kafka is waited for.
+    for (length, body) in [(100, "{"), (GOOD.len(), GOOD)] {
+        let gone = gateway.raw(&format!("{}{body}", head("/v1/observations", "air", "application/json", length))).await;
+        gateway.until_metrics("gridwarden_gateway_in_flight 1").await;
+        drop(gone);
+        gateway.until_metrics("gridwarden_gateway_in_flight 0").await;
+    }
+    // The record of the second is still on its way; its place is free once Kafka was waited for.
+    gateway.until_metrics("gridwarden_gateway_unacknowledged_total 1").await;
+    let air = gateway.client.post(format!("{}/v1/observations", gateway.base)).bearer_auth("air");
+    let next = air.header("content-type", "application/json").body("{}");
+    assert_eq!(problem(next).await.0, 400, "a place was not given back");
 }
 
 #[tokio::test]
