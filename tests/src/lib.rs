@@ -16,6 +16,7 @@
 
 pub mod binary;
 pub mod http;
+pub mod metrics;
 pub mod packs;
 pub mod parts;
 pub mod up;
