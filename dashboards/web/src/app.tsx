@@ -1,51 +1,70 @@
 // The way in: token → session → city → page, and a designed answer when a step fails.
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { ApiError, api, openSession, takeTokenFromAddress } from './api/client';
+import type { Metric } from './api/types';
 import { Overview } from './overview';
 import { SignIn } from './panels/sign-in';
 import { useSpeech } from './i18n';
 import type { Start } from './state/use-city';
 import { useTheme } from './state/use-theme';
 
-type Phase = { at: 'loading' } | { at: 'token' } | { at: 'failed'; why: string } | { at: 'ready'; start: Start };
+type Phase = { at: 'loading' } | { at: 'token' } | { at: 'failed' } | { at: 'ready'; start: Start };
 
 const RETRY_MS = 3_000;
 
+/** The page can be shown without ClickHouse: city and areas come from elsewhere. */
+async function metricsIfAny(): Promise<Metric[] | null> {
+  try {
+    return (await api.metrics()).metrics;
+  } catch (error) {
+    if (error instanceof ApiError && error.status !== 401) return null;
+    throw error;
+  }
+}
+
 async function fetchStart(): Promise<Start> {
-  const [city, { layers }, { metrics }] = await Promise.all([api.city(), api.layers(), api.metrics()]);
+  const [city, { layers }, metrics] = await Promise.all([api.city(), api.layers(), metricsIfAny()]);
   return { city, layers, metrics };
 }
 
 export function App() {
-  const { t } = useSpeech();
+  const { t, setMadeUp } = useSpeech();
   const [ground, flipGround] = useTheme();
   const [phase, setPhase] = useState<Phase>({ at: 'loading' });
 
-  const begin = useCallback(async (token: string | null) => {
-    try {
-      if (token !== null) await openSession(token);
-      setPhase({ at: 'ready', start: await fetchStart() });
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 401) setPhase({ at: 'token' });
-      else setPhase({ at: 'failed', why: error instanceof Error ? error.message : '' });
-    }
-  }, []);
+  const begin = useCallback(
+    async (token: string | null) => {
+      try {
+        if (token !== null) await openSession(token);
+        const start = await fetchStart();
+        setMadeUp(start.city.simulated);
+        setPhase({ at: 'ready', start });
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 401) setPhase({ at: 'token' });
+        else setPhase({ at: 'failed' });
+      }
+    },
+    [setMadeUp],
+  );
 
+  // The token of the address, until it has bought a session.
+  const given = useRef<string | null>(null);
   useEffect(() => {
-    void begin(takeTokenFromAddress());
+    given.current = takeTokenFromAddress();
+    void begin(given.current);
   }, [begin]);
 
   // A console that is only just starting answers soon; nobody should have to press a button for that.
   useEffect(() => {
     if (phase.at !== 'failed') return;
-    const timer = setTimeout(() => void begin(takeTokenFromAddress()), RETRY_MS);
+    const timer = setTimeout(() => void begin(given.current), RETRY_MS);
     return () => clearTimeout(timer);
   }, [phase, begin]);
 
+  const leave = useCallback(() => setPhase({ at: 'token' }), []);
+
   if (phase.at === 'ready') {
-    return (
-      <Overview start={phase.start} ground={ground} flipGround={flipGround} leave={() => setPhase({ at: 'token' })} />
-    );
+    return <Overview start={phase.start} ground={ground} flipGround={flipGround} leave={leave} />;
   }
   if (phase.at === 'token') return <SignIn enter={begin} />;
   return (
@@ -58,8 +77,8 @@ export function App() {
       ) : (
         <>
           <p role="alert">{t('app.failed')}</p>
-          <p className="quiet">{phase.why}</p>
-          <button type="button" className="button" onClick={() => void begin(takeTokenFromAddress())}>
+          <p className="quiet">{t('app.failed.about')}</p>
+          <button type="button" className="button" onClick={() => void begin(given.current)}>
             {t('app.retry')}
           </button>
         </>

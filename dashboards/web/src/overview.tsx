@@ -3,21 +3,32 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { closeSession } from './api/client';
 import type { Alert, EntityKind } from './api/types';
 import { useSpeech } from './i18n';
+import { isFixed } from './map/looks';
 import { MapView, type MapHand } from './map/map-view';
 import { useAreaNames } from './map/use-area-names';
-import { AreaPanel } from './panels/area';
+import { AlertPanel } from './panels/alert';
 import { Alerts } from './panels/alerts';
+import { AreaPanel } from './panels/area';
 import { EntityPanel } from './panels/entity';
-import { KindToggles, isFixed } from './panels/kind-toggles';
+import { KindToggles } from './panels/kind-toggles';
 import { Kpis } from './panels/kpis';
 import { Legend } from './panels/legend';
 import { MapControls } from './panels/map-controls';
+import { Notice } from './panels/notice';
+import { PlaceSearch } from './panels/place-search';
 import { TopBar } from './panels/top-bar';
 import { scaleOf, stillFits, type ColourScale, type Ground } from './pure/scale';
 import { useCity, type Start } from './state/use-city';
 import { useNow } from './state/use-now';
 
-type Chosen = { what: 'area'; layer: string; code: string } | { what: 'entity'; source: string } | null;
+type Chosen =
+  | { what: 'area'; layer: string; code: string }
+  | { what: 'entity'; source: string }
+  | { what: 'alert'; id: string }
+  | null;
+
+/** Figures older than this are not of now. */
+const STALE_MS = 20_000;
 
 /** The scale follows the values only when they have left it: a legend that changes every second cannot be read. */
 function useScale(values: Map<number, number>, key: string, ground: Ground): ColourScale | null {
@@ -42,30 +53,39 @@ interface OverviewProps {
 
 export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
   const { t, tx } = useSpeech();
-  const { model, choose, attach } = useCity(start);
+  const { model, choose, attach } = useCity(start, leave);
   const now = useNow();
+  const cityNow = now + model.offset;
   const map = useRef<MapHand>(null);
   const [chosen, setChosen] = useState<Chosen>(null);
-  const [alertId, setAlertId] = useState<string | null>(null);
   const [kinds, setKinds] = useState<EntityKind[]>([]);
   const [switched, setSwitched] = useState<ReadonlyMap<string, boolean>>(new Map());
 
-  const layer = model.layers.find((one) => one.id === model.choice?.layer);
-  const metric = model.metrics.find((one) => one.metric === model.choice?.metric);
+  const { choice } = model;
+  const layer = model.layers.find((one) => one.id === choice?.layer);
+  const mainLayer = model.layers.find((one) => one.main)?.id;
+  const metric = model.metrics.find((one) => one.metric === choice?.metric);
   const names = useAreaNames(layer);
-  const key = `${model.choice?.layer ?? ''}|${model.choice?.level ?? ''}|${model.choice?.metric ?? ''}|${model.choice?.span ?? 0}`;
+  const key = [choice?.layer, choice?.level, choice?.metric, choice?.span].join('|');
   const scale = useScale(model.values.byId, key, ground);
+  const openAlerts = useMemo(() => (model.alerts ?? []).filter((alert) => alert.open), [model.alerts]);
 
   // Moving kinds are shown at first, fixed ones on request: sensors would hide the areas they measure.
   const visible = useMemo(
     () => new Set(kinds.filter((kind) => switched.get(kind.kind) ?? !isFixed(kind)).map((kind) => kind.kind)),
     [kinds, switched],
   );
+  const toggle = useCallback(
+    (kind: string) => setSwitched((old) => new Map(old).set(kind, !visible.has(kind))),
+    [visible],
+  );
 
   const cityName = tx(model.city.name, t('app.title'));
   useEffect(() => {
     document.title = `${cityName} · ${t('app.name')}`;
   }, [cityName, t]);
+
+  const close = useCallback(() => setChosen(null), []);
 
   const goArea = useCallback(
     (layerId: string, code: string) => {
@@ -79,16 +99,29 @@ export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
     [names, choose],
   );
 
-  const chooseAlert = useCallback(
-    (alert: Alert) => {
-      setAlertId(alert.id);
-      if (alert.subject.kind === 'entity') setChosen({ what: 'entity', source: alert.subject.id });
-      if (alert.position !== null) map.current?.fly(alert.position[0], alert.position[1]);
-      else if (alert.subject.kind === 'entity') {
-        void map.current?.whereIs(alert.subject.id).then((at) => at !== null && map.current?.fly(at[0], at[1]));
-      } else if (alert.areas[0] !== undefined) goArea(alert.areas[0].layer, alert.areas[0].code);
+  const flyToEntity = useCallback((source: string) => {
+    void map.current?.whereIs(source).then((at) => at !== null && map.current?.fly(at[0], at[1]));
+  }, []);
+
+  const goEntity = useCallback(
+    (source: string) => {
+      setChosen({ what: 'entity', source });
+      flyToEntity(source);
     },
-    [goArea],
+    [flyToEntity],
+  );
+
+  const goAlert = useCallback(
+    (alert: Alert) => {
+      setChosen({ what: 'alert', id: alert.id });
+      const smallest = alert.areas[0];
+      if (alert.position !== null) map.current?.fly(alert.position[0], alert.position[1]);
+      else if (alert.subject.kind === 'entity') flyToEntity(alert.subject.id);
+      else if (smallest !== undefined) {
+        void names.byCode(smallest.layer, smallest.code).then((area) => area?.bounds && map.current?.fit(area.bounds));
+      }
+    },
+    [names, flyToEntity],
   );
 
   const onArea = useCallback(
@@ -103,63 +136,71 @@ export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
     },
     [names, layer],
   );
+  const onEntity = useCallback((source: string) => setChosen({ what: 'entity', source }), []);
+  const onAlert = useCallback((alert: Alert) => setChosen({ what: 'alert', id: alert.id }), []);
+  const findEntities = useCallback((words: string, most: number) => map.current?.findEntities(words, most) ?? [], []);
 
   const onSignOut = useCallback(() => {
     void closeSession().finally(leave);
   }, [leave]);
 
+  const nameOf = (id: number) => {
+    const area = layer === undefined ? null : names.knownById(layer.id, id);
+    return area === null ? null : tx(area.name, area.code);
+  };
   const chosenArea = chosen?.what === 'area' ? names.known(chosen.layer, chosen.code) : null;
-  const areaOnMap = chosenArea !== null && chosenArea.level === model.choice?.level ? chosenArea.id : null;
+  const areaOnMap = chosenArea !== null && chosenArea.level === choice?.level ? chosenArea.id : null;
+  const chosenAlert =
+    chosen?.what === 'alert' ? ((model.alerts ?? []).find((alert) => alert.id === chosen.id) ?? null) : null;
+  const subject = chosenAlert?.subject.kind === 'entity' ? chosenAlert.subject.id : null;
+  const within = useMemo(
+    () =>
+      chosenArea === null
+        ? null
+        : { layer: chosenArea.layer, code: chosenArea.code, name: tx(chosenArea.name, chosenArea.code) },
+    [chosenArea, tx],
+  );
 
   return (
     <div className="page">
       <TopBar model={model} now={now} ground={ground} flipGround={flipGround} leave={onSignOut} />
-      <Kpis kpi={model.kpi} />
+      <Notice model={model} now={now} />
+      <Kpis kpi={model.kpi} stale={model.kpi !== null && cityNow - model.kpi.at > STALE_MS} />
       <main className="work">
         <section className="city" aria-label={t('map.title')}>
-          <MapControls
-            layers={model.layers}
-            metrics={model.metrics}
-            choice={model.choice}
-            choose={choose}
-            findArea={goArea}
-          />
+          <MapControls layers={model.layers} metrics={model.metrics} choice={choice} choose={choose} />
           <div className="map">
             <MapView
               ref={map}
               layer={layer}
-              choice={model.choice}
+              choice={choice}
               values={model.values.byId}
               scale={scale}
               ground={ground}
               area={areaOnMap}
-              entity={chosen?.what === 'entity' ? chosen.source : null}
+              entity={chosen?.what === 'entity' ? chosen.source : subject}
+              alert={chosen?.what === 'alert' ? chosen.id : null}
+              alerts={openAlerts}
               kinds={kinds}
               visible={visible}
               unit={metric?.unit ?? ''}
               attach={attach}
               onKinds={setKinds}
               onArea={onArea}
-              onEntity={(source) => setChosen({ what: 'entity', source })}
-              nameOf={(id) => {
-                const area = layer === undefined ? null : names.knownById(layer.id, id);
-                return area === null ? null : tx(area.name, area.code);
-              }}
-              now={now + model.offset}
+              onEntity={onEntity}
+              onAlert={onAlert}
+              nameOf={nameOf}
+              now={cityNow}
             />
-            <Legend model={model} scale={scale} now={now} />
-            {model.failed.size > 0 && (
-              <p className="missing" role="alert">
-                {t('error.part', { what: [...model.failed].join(', ') })}
+            {model.layers.length === 0 && (
+              <p className="map-empty" role="status">
+                {t('map.no_layers')}
               </p>
             )}
+            <PlaceSearch layer={layer} kinds={kinds} entities={findEntities} goArea={goArea} goEntity={goEntity} />
+            <Legend model={model} scale={scale} now={now} />
           </div>
-          <KindToggles
-            kinds={kinds}
-            visible={visible}
-            ground={ground}
-            toggle={(kind) => setSwitched((old) => new Map(old).set(kind, !visible.has(kind)))}
-          />
+          <KindToggles kinds={kinds} visible={visible} ground={ground} toggle={toggle} />
         </section>
         <div className="side">
           {chosen?.what === 'area' && (
@@ -170,18 +211,32 @@ export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
               ground={ground}
               go={goArea}
               drill={(level) => choose({ layer: chosen.layer, level })}
-              close={() => setChosen(null)}
+              close={close}
             />
           )}
           {chosen?.what === 'entity' && (
-            <EntityPanel source={chosen.source} model={model} now={now} go={goArea} close={() => setChosen(null)} />
+            <EntityPanel
+              source={chosen.source}
+              model={model}
+              now={now}
+              goArea={goArea}
+              goAlert={goAlert}
+              close={close}
+            />
+          )}
+          {chosenAlert !== null && (
+            <AlertPanel alert={chosenAlert} model={model} now={now} goArea={goArea} goEntity={goEntity} close={close} />
           )}
           <Alerts
             alerts={model.alerts}
-            total={model.alertsTotal}
-            now={now + model.offset}
-            chosen={alertId}
-            choose={chooseAlert}
+            beyond={model.alertsBeyond}
+            failed={model.failed.has('alerts')}
+            now={cityNow}
+            mainLayer={mainLayer}
+            citySimulated={model.city.simulated}
+            within={within}
+            chosen={chosen?.what === 'alert' ? chosen.id : null}
+            choose={goAlert}
           />
         </div>
       </main>

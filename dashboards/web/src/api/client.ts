@@ -1,5 +1,5 @@
-// Talks to the console's API. The session is an HttpOnly cookie; the token itself stays in this tab's storage only so
-// that a console that was started again can be given it once more.
+// Talks to the console's API. The session is an HttpOnly cookie that outlives a restart of the console; the token itself is
+// kept nowhere.
 import type {
   Alerts,
   AreaDetail,
@@ -16,8 +16,6 @@ import type {
   Series,
 } from './types';
 
-const TOKEN_KEY = 'gridwarden.token';
-
 export class ApiError extends Error {
   readonly status: number;
   readonly problem: ProblemDocument;
@@ -31,11 +29,8 @@ export class ApiError extends Error {
 /** Takes `#token=…` out of the address, once, so that it neither stays visible nor gets shared. */
 export function takeTokenFromAddress(): string | null {
   const given = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (given !== null) {
-    history.replaceState(null, '', location.pathname + location.search);
-    sessionStorage.setItem(TOKEN_KEY, given);
-  }
-  return given ?? sessionStorage.getItem(TOKEN_KEY);
+  if (given !== null) history.replaceState(null, '', location.pathname + location.search);
+  return given;
 }
 
 async function problemOf(answer: Response): Promise<ApiError> {
@@ -47,15 +42,10 @@ async function problemOf(answer: Response): Promise<ApiError> {
 /** Exchanges the token for a session cookie. */
 export async function openSession(token: string): Promise<void> {
   const answer = await fetch('/api/v1/session', { method: 'POST', headers: { authorization: `Bearer ${token}` } });
-  if (!answer.ok) {
-    sessionStorage.removeItem(TOKEN_KEY);
-    throw await problemOf(answer);
-  }
-  sessionStorage.setItem(TOKEN_KEY, token);
+  if (!answer.ok) throw await problemOf(answer);
 }
 
 export async function closeSession(): Promise<void> {
-  sessionStorage.removeItem(TOKEN_KEY);
   await fetch('/api/v1/session', { method: 'DELETE' });
 }
 
@@ -73,12 +63,7 @@ export function queryOf(query: Query): string {
 async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
   const url = `/api/v1/${path}${queryOf(query)}`;
   const options: RequestInit = signal === undefined ? {} : { signal };
-  let answer = await fetch(url, options);
-  const token = sessionStorage.getItem(TOKEN_KEY);
-  if (answer.status === 401 && token !== null) {
-    await openSession(token);
-    answer = await fetch(url, options);
-  }
+  const answer = await fetch(url, options);
   if (!answer.ok) throw await problemOf(answer);
   return (await answer.json()) as T;
 }

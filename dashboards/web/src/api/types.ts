@@ -185,6 +185,13 @@ export interface ProblemDocument {
   errors?: { field: string; detail: string }[];
 }
 
+/** The end of a tick. */
+export interface Tick {
+  now: number;
+  /** since when ClickHouse does not answer: what is shown is as of then */
+  away_since: number | null;
+}
+
 /** Positions that changed since the last tick, and entities seen for the first time. */
 export interface EntityMoves {
   epoch: string;

@@ -1,7 +1,7 @@
 // The page's language: chosen once, kept in this browser.
 import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from 'react';
 import type { Text } from '../api/types';
-import { say, type Lang } from '../pure/format';
+import { say, unmarked, type Lang } from '../pure/format';
 import { en, type Key } from './en';
 import { zh } from './zh';
 
@@ -18,6 +18,9 @@ export interface Speech {
   t: (key: Key, words?: Record<string, string>) => string;
   /** text that came with the data */
   tx: (text: Text | null | undefined, fallback?: string) => string;
+  /** whether the page itself says that everything is made up, so that not every name has to */
+  madeUp: boolean;
+  setMadeUp: (madeUp: boolean) => void;
 }
 
 const SpeechContext = createContext<Speech | null>(null);
@@ -30,6 +33,7 @@ function firstLang(): Lang {
 
 export function SpeechProvider({ children }: { children: ReactNode }) {
   const [lang, setLang] = useState<Lang>(firstLang);
+  const [madeUp, setMadeUp] = useState(false);
   useEffect(() => {
     document.documentElement.lang = lang === 'zh' ? 'zh-CN' : 'en';
   }, [lang]);
@@ -45,9 +49,11 @@ export function SpeechProvider({ children }: { children: ReactNode }) {
       lang,
       switchLang,
       t: (key, words) => fill(DICTIONARIES[lang][key], words),
-      tx: (text, fallback) => say(text, lang, fallback),
+      tx: (text, fallback) => (madeUp ? unmarked(say(text, lang, fallback)) : say(text, lang, fallback)),
+      madeUp,
+      setMadeUp,
     }),
-    [lang, switchLang],
+    [lang, switchLang, madeUp],
   );
   return <SpeechContext value={speech}>{children}</SpeechContext>;
 }

@@ -1,6 +1,6 @@
 // The map's style: areas of one level, the borders of the level above, labels. No glyphs, no sprite, no other host.
 import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl';
-import type { Lang } from '../pure/format';
+import { MADE_UP, type Lang } from '../pure/format';
 import type { ColourScale, Ground } from '../pure/scale';
 import { MAP_LOOKS } from './looks';
 
@@ -27,13 +27,31 @@ export function fillColour(scale: ColourScale | null, ground: Ground): Expressio
   return ['case', ['==', ['typeof', value], 'number'], coloured, empty] as unknown as ExpressionSpecification;
 }
 
-export function labelText(lang: Lang): ExpressionSpecification {
+/** How names are said: in which language, and whether the mark of made-up names is left out (the page says it once). */
+export interface Speaking {
+  lang: Lang;
+  madeUp: boolean;
+}
+
+export function labelText({ lang, madeUp }: Speaking): ExpressionSpecification {
   const other = lang === 'en' ? 'zh' : 'en';
-  return ['coalesce', ['get', lang], ['get', other], ['get', 'code']];
+  const name: unknown = ['to-string', ['coalesce', ['get', lang], ['get', other], ['get', 'code']]];
+  if (!madeUp) return name as ExpressionSpecification;
+  const known: unknown = ['var', 'name'];
+  const short = MADE_UP.reduce<unknown>(
+    (otherwise, mark) => [
+      'case',
+      ['in', mark, known],
+      ['slice', known, 0, ['-', ['length', known], mark.length]],
+      otherwise,
+    ],
+    known,
+  );
+  return ['let', 'name', name, short] as unknown as ExpressionSpecification;
 }
 
 /** Layers of the areas; `fitZoom` is where the whole city fills the view. */
-export function areaLayers(ground: Ground, lang: Lang, many: boolean, fitZoom: number): LayerSpecification[] {
+export function areaLayers(ground: Ground, speaking: Speaking, many: boolean, fitZoom: number): LayerSpecification[] {
   const look = MAP_LOOKS[ground];
   const thin: ExpressionSpecification = many
     ? ['interpolate', ['linear'], ['zoom'], fitZoom, 0.15, fitZoom + 2, 0.8, fitZoom + 4, 1.4]
@@ -72,9 +90,9 @@ export function areaLayers(ground: Ground, lang: Lang, many: boolean, fitZoom: n
       'source-layer': 'areas_label',
       minzoom: many ? fitZoom + 2.6 : 0,
       layout: {
-        'text-field': labelText(lang),
+        'text-field': labelText(speaking),
         'text-font': FONT,
-        'text-size': 12,
+        'text-size': 13,
         'text-max-width': 7,
         'text-padding': 6,
       },
@@ -84,7 +102,7 @@ export function areaLayers(ground: Ground, lang: Lang, many: boolean, fitZoom: n
 }
 
 /** Borders and names of the level above, so that small cells keep their place in the city. */
-export function parentLayers(ground: Ground, lang: Lang, fitZoom: number): LayerSpecification[] {
+export function parentLayers(ground: Ground, speaking: Speaking, fitZoom: number): LayerSpecification[] {
   const look = MAP_LOOKS[ground];
   return [
     {
@@ -102,9 +120,9 @@ export function parentLayers(ground: Ground, lang: Lang, fitZoom: number): Layer
       'source-layer': 'areas_label',
       maxzoom: fitZoom + 3.2,
       layout: {
-        'text-field': labelText(lang),
+        'text-field': labelText(speaking),
         'text-font': FONT,
-        'text-size': 12.5,
+        'text-size': 13.5,
         'text-max-width': 8,
         'text-padding': 10,
         'text-letter-spacing': 0.02,

@@ -2,10 +2,18 @@
 import { Map as MapLibre, ScaleControl, setWorkerUrl, type MapMouseEvent } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
 import type { Layer } from '../api/types';
-import type { Lang } from '../pure/format';
 import type { Camera } from '../pure/project';
 import type { ColourScale, Ground } from '../pure/scale';
-import { AREAS, PARENTS, areaLayers, emptyStyle, fillColour, labelText, parentLayers } from './area-style';
+import {
+  AREAS,
+  PARENTS,
+  areaLayers,
+  emptyStyle,
+  fillColour,
+  labelText,
+  parentLayers,
+  type Speaking,
+} from './area-style';
 import { MAP_LOOKS } from './looks';
 
 setWorkerUrl(workerUrl);
@@ -28,14 +36,14 @@ export class CityMap {
   private values = new Map<number, number>();
   private scale: ColourScale | null = null;
   private ground: Ground;
-  private lang: Lang;
+  private speaking: Speaking;
   private chosen: number | null = null;
   private loaded = false;
 
-  constructor(container: HTMLElement, ground: Ground, lang: Lang, handlers: MapHandlers) {
+  constructor(container: HTMLElement, ground: Ground, speaking: Speaking, title: string, handlers: MapHandlers) {
     this.handlers = handlers;
     this.ground = ground;
-    this.lang = lang;
+    this.speaking = speaking;
     this.map = new MapLibre({
       container,
       style: emptyStyle(ground),
@@ -46,6 +54,7 @@ export class CityMap {
       maxPitch: 0,
       maxZoom: 18,
       fadeDuration: 0,
+      locale: { 'Map.Title': title },
       localIdeographFontFamily: "'Noto Sans CJK SC', 'Noto Sans SC', 'PingFang SC', 'Microsoft YaHei', sans-serif",
     });
     this.map.touchZoomRotate.disableRotation();
@@ -97,10 +106,11 @@ export class CityMap {
     this.draw();
   }
 
-  setLang(lang: Lang): void {
-    this.lang = lang;
+  speak(speaking: Speaking, title: string): void {
+    this.speaking = speaking;
+    this.map.getCanvas().setAttribute('aria-label', title);
     for (const id of ['areas-label', 'parents-label']) {
-      if (this.map.getLayer(id) !== undefined) this.map.setLayoutProperty(id, 'text-field', labelText(lang));
+      if (this.map.getLayer(id) !== undefined) this.map.setLayoutProperty(id, 'text-field', labelText(speaking));
     }
   }
 
@@ -115,8 +125,11 @@ export class CityMap {
     this.map.zoomTo(this.map.getZoom() + steps, { animate: !this.calm(), duration: 250 });
   }
 
-  fit(bounds: Bounds, animate = true): void {
-    this.map.fitBounds(bounds, { padding: 28, animate: animate && !this.calm(), duration: 600 });
+  /** `room`: the part of the view left free around it. */
+  fit(bounds: Bounds, animate = true, room = 0): void {
+    const { clientWidth, clientHeight } = this.map.getContainer();
+    const padding = 28 + Math.min(clientWidth, clientHeight) * room;
+    this.map.fitBounds(bounds, { padding, animate: animate && !this.calm(), duration: 600 });
   }
 
   flyTo(lon: number, lat: number): void {
@@ -181,10 +194,10 @@ export class CityMap {
     const many = (layer.levels[at]?.areas ?? 0) > MANY;
     const zoom = this.fitZoom(layer);
     this.addSource(AREAS, layer, level);
-    for (const one of areaLayers(this.ground, this.lang, many, zoom)) this.map.addLayer(one);
+    for (const one of areaLayers(this.ground, this.speaking, many, zoom)) this.map.addLayer(one);
     if (above !== undefined && above.areas > 1) {
       this.addSource(PARENTS, layer, above.id);
-      const [line, label] = parentLayers(this.ground, this.lang, zoom);
+      const [line, label] = parentLayers(this.ground, this.speaking, zoom);
       if (line !== undefined) this.map.addLayer(line, 'areas-chosen');
       if (label !== undefined && many) this.map.addLayer(label);
     }

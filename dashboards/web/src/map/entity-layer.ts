@@ -1,14 +1,19 @@
 // The page's side of the drawing worker.
-import type { Entities, EntityMoves } from '../api/types';
+import type { Alert, Entities, EntityMoves, Severity } from '../api/types';
+import { SEVERITIES } from '../pure/alerts';
 import type { Camera } from '../pure/project';
-import type { FromWorker, KindLook, ToWorker } from './entity-messages';
-import { EntityStore } from './entity-store';
+import type { FromWorker, PointLook, SetName, ToWorker } from './entity-messages';
+import { EntityStore, type Known } from './entity-store';
+
+/** What stands where someone pointed. */
+export type Picked = { what: 'entity'; entity: Known } | { what: 'alert'; alert: Alert } | null;
 
 export class EntityLayer {
   readonly store = new EntityStore();
   private readonly worker: Worker;
   private readonly waiting = new Map<number, (answer: FromWorker) => void>();
   private asks = 0;
+  private alerts: readonly Alert[] = [];
 
   constructor(canvas: HTMLCanvasElement, onFailed: () => void) {
     this.worker = new Worker(new URL('./entity-worker.ts', import.meta.url), { type: 'module' });
@@ -28,7 +33,8 @@ export class EntityLayer {
   reset(answer: Entities): void {
     this.store.reset(answer);
     this.send({
-      type: 'snapshot',
+      type: 'all',
+      set: 'entities',
       ids: Uint32Array.from(answer.ids),
       lon: Float64Array.from(answer.lon),
       lat: Float64Array.from(answer.lat),
@@ -53,24 +59,51 @@ export class EntityLayer {
     return changed;
   }
 
+  /** Open alerts that have a place; their numbers are their places in this list. */
+  showAlerts(alerts: readonly Alert[]): void {
+    // The gravest is drawn last, on top.
+    this.alerts = alerts.filter((one) => one.position !== null).sort((a, b) => rank(b.severity) - rank(a.severity));
+    this.send({
+      type: 'all',
+      set: 'alerts',
+      ids: Uint32Array.from(this.alerts, (_, i) => i),
+      lon: Float64Array.from(this.alerts, (one) => one.position?.[0] ?? NaN),
+      lat: Float64Array.from(this.alerts, (one) => one.position?.[1] ?? NaN),
+      kind: Uint8Array.from(this.alerts, (one) => rank(one.severity)),
+    });
+  }
+
   camera(camera: Camera): void {
     this.send({ type: 'camera', ...camera });
   }
 
-  looks(kinds: KindLook[], rim: [number, number, number], light: boolean): void {
-    this.send({ type: 'looks', kinds, rim, light });
+  looks(set: SetName, looks: PointLook[], rim: [number, number, number]): void {
+    this.send({ type: 'looks', set, looks, rim });
   }
 
-  select(id: number | null): void {
-    this.send({ type: 'select', id });
+  selectEntity(source: string | null): void {
+    this.send({ type: 'select', set: 'entities', id: source === null ? null : (this.store.idOf(source) ?? null) });
   }
 
-  async pick(x: number, y: number): Promise<number | null> {
+  selectAlert(id: string | null): void {
+    const at = this.alerts.findIndex((one) => one.id === id);
+    this.send({ type: 'select', set: 'alerts', id: at < 0 ? null : at });
+  }
+
+  async pick(x: number, y: number): Promise<Picked> {
     const answer = await this.ask((ask) => ({ type: 'pick', x, y, ask }));
-    return answer.type === 'picked' ? answer.id : null;
+    if (answer.type !== 'picked' || answer.id === null) return null;
+    if (answer.set === 'alerts') {
+      const alert = this.alerts[answer.id];
+      return alert === undefined ? null : { what: 'alert', alert };
+    }
+    const entity = this.store.find(answer.id);
+    return entity === undefined ? null : { what: 'entity', entity };
   }
 
-  async where(id: number): Promise<[number, number] | null> {
+  async where(source: string): Promise<[number, number] | null> {
+    const id = this.store.idOf(source);
+    if (id === undefined) return null;
     const answer = await this.ask((ask) => ({ type: 'where', id, ask }));
     return answer.type === 'at' ? [answer.lon, answer.lat] : null;
   }
@@ -91,4 +124,8 @@ export class EntityLayer {
   private send(message: ToWorker, transfer: Transferable[] = []): void {
     this.worker.postMessage(message, transfer);
   }
+}
+
+function rank(severity: Severity): number {
+  return SEVERITIES.indexOf(severity);
 }

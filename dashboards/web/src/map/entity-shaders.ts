@@ -1,6 +1,6 @@
-// The two shaders of the entity points.
+// The two shaders of the points. A point costs one vertex; its shape is cut out of its square.
 
-/** Kinds told apart by colour; later ones share the last. */
+/** Kinds told apart; later ones share the last. */
 export const MOST_KINDS = 16;
 
 export const VERTEX = `#version 300 es
@@ -13,39 +13,53 @@ uniform vec2 u_centre;
 uniform vec2 u_scale;
 uniform float u_size;
 uniform vec4 u_colour[${MOST_KINDS}];
-uniform float u_square[${MOST_KINDS}];
+uniform float u_shape[${MOST_KINDS}];
 uniform int u_chosen;
 out vec3 v_colour;
-out float v_square;
-out float v_chosen;
+out float v_shape;
+out float v_size;
 void main() {
   int kind = min(int(a_kind + 0.5), ${MOST_KINDS - 1});
   vec4 colour = u_colour[kind];
   vec2 place = (mix(a_from, a_to, u_t) - u_centre) * u_scale;
-  gl_Position = colour.a < 0.5 ? vec4(2.0, 2.0, 2.0, 1.0) : vec4(place.x, -place.y, 0.0, 1.0);
-  float grown = u_chosen > 0 ? 2.4 : 1.0;
-  gl_PointSize = u_size * (u_square[kind] > 0.5 ? 0.72 : 1.0) * grown;
+  bool hidden = colour.a < 0.5 && u_chosen == 0;
+  gl_Position = hidden ? vec4(2.0, 2.0, 2.0, 1.0) : vec4(place.x, -place.y, 0.0, 1.0);
+  float size = u_size * (u_shape[kind] == 1.0 ? 0.8 : 1.0);
+  gl_PointSize = u_chosen == 1 ? max(size * 2.2, size + 14.0) : (u_chosen == 2 ? size * 1.25 : size);
   v_colour = colour.rgb;
-  v_square = u_square[kind];
-  v_chosen = u_chosen > 0 ? 1.0 : 0.0;
+  v_shape = u_shape[kind];
+  v_size = gl_PointSize;
 }`;
 
 export const FRAGMENT = `#version 300 es
 precision mediump float;
 in vec3 v_colour;
-in float v_square;
-in float v_chosen;
+in float v_shape;
+in float v_size;
 uniform vec3 u_rim;
+uniform vec3 u_ring;
+uniform int u_chosen;
 out vec4 colour;
+
+float reach(vec2 place) {
+  if (v_shape > 2.5) return max((abs(place.x) - (place.y - 0.2) / 1.8) * 1.5, (place.y - 0.2) / 0.6);
+  if (v_shape > 1.5) return abs(place.x) + abs(place.y);
+  if (v_shape > 0.5) return max(abs(place.x), abs(place.y));
+  return length(place);
+}
+
 void main() {
   vec2 place = gl_PointCoord * 2.0 - 1.0;
-  float distance = v_square > 0.5 ? max(abs(place.x), abs(place.y)) : length(place);
-  if (distance > 1.0) discard;
-  if (v_chosen > 0.5) {
-    float ring = distance > 0.72 ? 1.0 : (distance > 0.46 ? 0.0 : 1.0);
-    if (ring < 0.5) discard;
-    colour = vec4(distance > 0.72 ? u_rim : v_colour, 1.0);
+  float soft = 2.4 / v_size;
+  if (u_chosen == 1) {
+    float distance = length(place);
+    float width = 5.0 / v_size;
+    float ring = smoothstep(1.0, 1.0 - soft, distance) * smoothstep(1.0 - width - soft, 1.0 - width, distance);
+    colour = vec4(u_ring, 1.0) * ring;
     return;
   }
-  colour = vec4(distance > 0.68 ? u_rim : v_colour, 1.0) * (distance > 0.68 ? 0.85 : 1.0);
+  float distance = reach(place);
+  float inside = smoothstep(1.0, 1.0 - soft, distance);
+  float rim = smoothstep(1.0 - 2.6 * soft, 1.0 - 1.6 * soft, distance);
+  colour = vec4(mix(v_colour, u_rim, rim * 0.9), 1.0) * inside;
 }`;

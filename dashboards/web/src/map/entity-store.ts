@@ -25,23 +25,25 @@ export class EntityStore {
     });
   }
 
-  /** Takes moves in. True when kinds or their counts changed; null when they speak of another console's numbers. */
+  /**
+   * Takes moves in. True when kinds or their counts changed; null when they speak of numbers or kinds that are not known
+   * here (another console's, or more than was fetched): then everything must be fetched anew.
+   */
   apply(moves: EntityMoves): boolean | null {
     if (moves.epoch !== this.epoch) return null;
-    let changed = false;
+    for (const entity of moves.fresh) if (this.kindIndex(entity.kind) < 0) return null;
+    const fresh = moves.fresh.filter((entity) => !this.byId.has(entity.id));
+    for (const entity of fresh) {
+      const kind = this.kinds[this.kindIndex(entity.kind)];
+      if (kind !== undefined) kind.entities += 1;
+      this.add({ id: entity.id, source: entity.source, kind: entity.kind, time: entity.time });
+    }
+    if (moves.ids.some((id) => !this.byId.has(id))) return null;
     moves.ids.forEach((id, i) => {
       const known = this.byId.get(id);
       if (known !== undefined) known.time = moves.time[i] ?? known.time;
     });
-    for (const entity of moves.fresh) {
-      if (this.byId.has(entity.id)) continue;
-      const kind = this.kinds.find((one) => one.kind === entity.kind);
-      if (kind === undefined) return null;
-      kind.entities += 1;
-      this.add(entity);
-      changed = true;
-    }
-    return changed;
+    return fresh.length > 0;
   }
 
   find(id: number): Known | undefined {
@@ -50,6 +52,18 @@ export class EntityStore {
 
   idOf(source: string): number | undefined {
     return this.bySource.get(source)?.id;
+  }
+
+  /** Entities whose id holds the words, the first so many. */
+  search(words: string, most: number): Known[] {
+    const wanted = words.toLowerCase();
+    const found: Known[] = [];
+    for (const known of this.bySource.values()) {
+      if (!known.source.toLowerCase().includes(wanted)) continue;
+      found.push(known);
+      if (found.length >= most) break;
+    }
+    return found;
   }
 
   kindIndex(kind: string): number {

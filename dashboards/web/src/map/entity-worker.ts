@@ -1,161 +1,117 @@
-// Draws the entities: one WebGL2 point each, between the last position and the newest, off the page's thread. A point per
-// entity costs one vertex; anything heavier (a quad with its own shader work) freezes walls without a graphics card.
-import { mercatorX, mercatorY, worldSize, type Camera } from '../pure/project';
-import type { FromWorker, KindLook, ToWorker } from './entity-messages';
+// Draws entities and alerts: one WebGL2 point each, between the last position and the newest, off the page's thread. A point
+// costs one vertex; anything heavier (a quad with its own shader work) freezes walls without a graphics card.
+import { Points } from '../pure/points';
+import { latitude, mercatorX, mercatorY, worldSize, type Camera } from '../pure/project';
+import type { FromWorker, Places, PointLook, SetName, ToWorker } from './entity-messages';
 import { FRAGMENT, MOST_KINDS, VERTEX } from './entity-shaders';
 
 const GLIDE_MS = 1_000;
-/** An entity that jumps farther than this (in worlds; about 4 km) is put there at once. */
-const JUMP = 1e-4;
 const PICK_PX = 11;
 
-const tell = (message: FromWorker): void => {
-  (self as unknown as { postMessage(message: FromWorker): void }).postMessage(message);
-};
+type Colour = [number, number, number];
+
+interface Drawn {
+  points: Points;
+  looks: PointLook[];
+  selected: number | null;
+  /** the points changed since they were last sent to the card */
+  stale: boolean;
+  buffers: { from: WebGLBuffer; to: WebGLBuffer; kind: WebGLBuffer } | null;
+}
+
+const made = (): Drawn => ({ points: new Points(), looks: [], selected: null, stale: true, buffers: null });
+/** In the order they are drawn. */
+const sets: Record<SetName, Drawn> = { entities: made(), alerts: made() };
+const ORDER: readonly SetName[] = ['entities', 'alerts'];
+const UNIFORMS = 'u_t u_centre u_scale u_size u_colour u_shape u_rim u_ring u_chosen'.split(' ');
 
 let gl: WebGL2RenderingContext | null = null;
 let program: WebGLProgram | null = null;
-let buffers: { from: WebGLBuffer; to: WebGLBuffer; kind: WebGLBuffer } | null = null;
-const places = new Map<string, WebGLUniformLocation | null>();
-
-let count = 0;
+const uniforms = new Map<string, WebGLUniformLocation | null>();
+/** Places are offsets from the first one, so that 32 bits are enough. */
 let origin: [number, number] | null = null;
-let from = new Float32Array(0);
-let to = new Float32Array(0);
-let kinds = new Uint8Array(0);
-let ids = new Uint32Array(0);
-const slot = new Map<number, number>();
 let glideFrom = 0;
-let uploaded = false;
 let camera: Camera | null = null;
-let looks: KindLook[] = [];
-let rim: [number, number, number] = [0, 0, 0];
-let selected: number | null = null;
+let rim: Colour = [0, 0, 0];
 let drawing = false;
 
-function shader(context: WebGL2RenderingContext, type: number, text: string): WebGLShader | null {
-  const made = context.createShader(type);
-  if (made === null) return null;
-  context.shaderSource(made, text);
-  context.compileShader(made);
-  return made;
+function tell(message: FromWorker): void {
+  (self as unknown as { postMessage(message: FromWorker): void }).postMessage(message);
+}
+
+function link(context: WebGL2RenderingContext): WebGLProgram | null {
+  const whole = context.createProgram();
+  const parts: [number, string][] = [
+    [context.VERTEX_SHADER, VERTEX],
+    [context.FRAGMENT_SHADER, FRAGMENT],
+  ];
+  for (const [type, text] of parts) {
+    const shader = context.createShader(type);
+    if (shader === null) return null;
+    context.shaderSource(shader, text);
+    context.compileShader(shader);
+    context.attachShader(whole, shader);
+  }
+  ['a_from', 'a_to', 'a_kind'].forEach((name, i) => context.bindAttribLocation(whole, i, name));
+  context.linkProgram(whole);
+  return context.getProgramParameter(whole, context.LINK_STATUS) === true ? whole : null;
 }
 
 function start(canvas: OffscreenCanvas): void {
   gl = canvas.getContext('webgl2', { alpha: true, premultipliedAlpha: true, antialias: false });
-  program = gl?.createProgram() ?? null;
+  program = gl === null ? null : link(gl);
   if (gl === null || program === null) {
     tell({ type: 'failed' });
     return;
   }
-  const vertex = shader(gl, gl.VERTEX_SHADER, VERTEX);
-  const fragment = shader(gl, gl.FRAGMENT_SHADER, FRAGMENT);
-  if (vertex === null || fragment === null) {
-    tell({ type: 'failed' });
-    return;
+  for (const name of UNIFORMS) uniforms.set(name, gl.getUniformLocation(program, name));
+  for (const name of ORDER) {
+    sets[name].buffers = { from: gl.createBuffer(), to: gl.createBuffer(), kind: gl.createBuffer() };
   }
-  gl.attachShader(program, vertex);
-  gl.attachShader(program, fragment);
-  ['a_from', 'a_to', 'a_kind'].forEach((name, i) => gl?.bindAttribLocation(program as WebGLProgram, i, name));
-  gl.linkProgram(program);
-  if (gl.getProgramParameter(program, gl.LINK_STATUS) !== true) {
-    tell({ type: 'failed' });
-    return;
-  }
-  for (const name of ['u_t', 'u_centre', 'u_scale', 'u_size', 'u_colour', 'u_square', 'u_rim', 'u_chosen']) {
-    places.set(name, gl.getUniformLocation(program, name));
-  }
-  buffers = { from: gl.createBuffer(), to: gl.createBuffer(), kind: gl.createBuffer() };
   gl.enable(gl.BLEND);
   gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
   wake();
-}
-
-function room(needed: number): void {
-  if (needed <= ids.length) return;
-  const size = Math.max(needed, ids.length * 2, 1024);
-  const grow = <T extends Float32Array | Uint8Array | Uint32Array>(old: T, made: T): T => {
-    made.set(old);
-    return made;
-  };
-  from = grow(from, new Float32Array(size * 2));
-  to = grow(to, new Float32Array(size * 2));
-  kinds = grow(kinds, new Uint8Array(size));
-  ids = grow(ids, new Uint32Array(size));
 }
 
 function progress(): number {
   return Math.min(1, (performance.now() - glideFrom) / GLIDE_MS);
 }
 
-/** What is drawn now becomes where the next glide begins. */
-function settle(): void {
-  const t = progress();
-  for (let i = 0; i < count * 2; i += 1) {
-    const a = from[i] ?? 0;
-    from[i] = a + ((to[i] ?? a) - a) * t;
-  }
-  glideFrom = performance.now();
-}
-
-function place(id: number, lon: number, lat: number, kind: number): void {
-  const x = mercatorX(lon);
-  const y = mercatorY(lat);
-  origin ??= [x, y];
-  const dx = x - origin[0];
-  const dy = y - origin[1];
-  let at = slot.get(id);
-  const isNew = at === undefined;
-  if (at === undefined) {
-    at = count;
-    count += 1;
-    room(count);
-    slot.set(id, at);
-    ids[at] = id;
-  }
-  kinds[at] = kind;
-  const jumps = isNew || Math.hypot(dx - (from[at * 2] ?? 0), dy - (from[at * 2 + 1] ?? 0)) > JUMP;
-  if (jumps) {
-    from[at * 2] = dx;
-    from[at * 2 + 1] = dy;
-  }
-  to[at * 2] = dx;
-  to[at * 2 + 1] = dy;
-}
-
-function take(data: { ids: Uint32Array; lon: Float64Array; lat: Float64Array; kind: Uint8Array }): void {
-  data.ids.forEach((id, i) => {
-    const lon = data.lon[i];
-    const lat = data.lat[i];
-    if (lon !== undefined && lat !== undefined && Number.isFinite(lon)) place(id, lon, lat, data.kind[i] ?? 0);
+function put(set: SetName, { ids, lon, lat, kind }: Places): void {
+  ids.forEach((id, i) => {
+    const x = mercatorX(lon[i] ?? NaN);
+    const y = mercatorY(lat[i] ?? NaN);
+    if (!Number.isFinite(x) || !Number.isFinite(y)) return;
+    origin ??= [x, y];
+    sets[set].points.put(id, x - origin[0], y - origin[1], kind[i] ?? 0);
   });
-  uploaded = false;
-  wake();
+  sets[set].stale = true;
 }
 
-function upload(context: WebGL2RenderingContext): void {
-  if (buffers === null || uploaded) return;
+function send(context: WebGL2RenderingContext, { points, buffers, stale }: Drawn): void {
+  if (buffers === null) return;
   const fill = (buffer: WebGLBuffer, data: Float32Array | Uint8Array, at: number, size: number): void => {
     context.bindBuffer(context.ARRAY_BUFFER, buffer);
-    context.bufferData(context.ARRAY_BUFFER, data, context.DYNAMIC_DRAW);
+    if (stale) context.bufferData(context.ARRAY_BUFFER, data, context.DYNAMIC_DRAW);
     context.enableVertexAttribArray(at);
     const type = data instanceof Uint8Array ? context.UNSIGNED_BYTE : context.FLOAT;
     context.vertexAttribPointer(at, size, type, false, 0, 0);
   };
-  fill(buffers.from, from.subarray(0, count * 2), 0, 2);
-  fill(buffers.to, to.subarray(0, count * 2), 1, 2);
-  fill(buffers.kind, kinds.subarray(0, count), 2, 1);
-  uploaded = true;
+  fill(buffers.from, points.from.subarray(0, points.count * 2), 0, 2);
+  fill(buffers.to, points.to.subarray(0, points.count * 2), 1, 2);
+  fill(buffers.kind, points.kinds.subarray(0, points.count), 2, 1);
 }
 
-function pointSize(zoom: number): number {
-  return Math.max(3.5, Math.min(14, 3.5 + (zoom - 10.5) * 1.7));
+function sizeOf(set: SetName, zoom: number): number {
+  return set === 'alerts'
+    ? Math.max(13, Math.min(20, 13 + (zoom - 12) * 1.4))
+    : Math.max(4.5, Math.min(16, 4.5 + (zoom - 10.5) * 1.7));
 }
 
 function draw(): void {
   drawing = false;
   if (gl === null || program === null || camera === null) return;
-  const { width, height, ratio, zoom } = camera;
+  const { width, height, ratio } = camera;
   const wide = Math.round(width * ratio);
   const high = Math.round(height * ratio);
   if (gl.canvas.width !== wide || gl.canvas.height !== high) {
@@ -165,36 +121,47 @@ function draw(): void {
   gl.viewport(0, 0, wide, high);
   gl.clearColor(0, 0, 0, 0);
   gl.clear(gl.COLOR_BUFFER_BIT);
-  if (count === 0 || origin === null) return;
+  if (origin === null) return;
   gl.useProgram(program);
-  upload(gl);
-  const at = (name: string): WebGLUniformLocation | null => places.get(name) ?? null;
-  const size = worldSize(zoom);
-  gl.uniform1f(at('u_t'), progress());
-  gl.uniform2f(at('u_centre'), mercatorX(camera.lon) - origin[0], mercatorY(camera.lat) - origin[1]);
-  gl.uniform2f(at('u_scale'), (2 * size) / width, (2 * size) / height);
-  gl.uniform1f(at('u_size'), pointSize(zoom) * ratio);
-  gl.uniform3f(at('u_rim'), ...rim);
-  gl.uniform4fv(at('u_colour'), colours());
-  gl.uniform1fv(at('u_square'), squares());
-  const chosen = selected === null ? -1 : (slot.get(selected) ?? -1);
-  gl.uniform1i(at('u_chosen'), -1);
-  gl.drawArrays(gl.POINTS, 0, count);
-  if (chosen >= 0) {
-    gl.uniform1i(at('u_chosen'), 1);
-    gl.drawArrays(gl.POINTS, chosen, 1);
-  }
+  for (const name of ORDER) drawSet(gl, name, camera, origin);
   if (progress() < 1) wake();
 }
 
-function colours(): Float32Array {
+function drawSet(context: WebGL2RenderingContext, name: SetName, view: Camera, from: [number, number]): void {
+  const set = sets[name];
+  const { points, looks, selected } = set;
+  if (points.count === 0) return;
+  const at = (uniform: string): WebGLUniformLocation | null => uniforms.get(uniform) ?? null;
+  const size = worldSize(view.zoom);
+  send(context, set);
+  set.stale = false;
+  context.uniform1f(at('u_t'), progress());
+  context.uniform2f(at('u_centre'), mercatorX(view.lon) - from[0], mercatorY(view.lat) - from[1]);
+  context.uniform2f(at('u_scale'), (2 * size) / view.width, (2 * size) / view.height);
+  context.uniform1f(at('u_size'), sizeOf(name, view.zoom) * view.ratio);
+  context.uniform3f(at('u_rim'), ...rim);
+  context.uniform3f(at('u_ring'), 1 - rim[0], 1 - rim[1], 1 - rim[2]);
+  context.uniform4fv(at('u_colour'), colours(looks));
+  context.uniform1fv(at('u_shape'), shapes(looks));
+  context.uniform1i(at('u_chosen'), 0);
+  context.drawArrays(context.POINTS, 0, points.count);
+  const slot = selected === null ? undefined : points.slotOf(selected);
+  if (slot === undefined) return;
+  // Once as itself, also when its kind is switched off, and once as a ring around it.
+  for (const pass of [2, 1]) {
+    context.uniform1i(at('u_chosen'), pass);
+    context.drawArrays(context.POINTS, slot, 1);
+  }
+}
+
+function colours(looks: PointLook[]): Float32Array {
   const out = new Float32Array(MOST_KINDS * 4);
   looks.slice(0, MOST_KINDS).forEach((look, i) => out.set([...look.colour, look.visible ? 1 : 0], i * 4));
   return out;
 }
 
-function squares(): Float32Array {
-  return Float32Array.from({ length: MOST_KINDS }, (_, i) => (looks[i]?.square === true ? 1 : 0));
+function shapes(looks: PointLook[]): Float32Array {
+  return Float32Array.from({ length: MOST_KINDS }, (_, i) => looks[i]?.shape ?? 0);
 }
 
 function wake(): void {
@@ -203,76 +170,62 @@ function wake(): void {
   requestAnimationFrame(draw);
 }
 
-function pick(x: number, y: number): number | null {
-  if (camera === null || origin === null) return null;
-  const size = worldSize(camera.zoom);
-  const left = mercatorX(camera.lon) - origin[0] + (x - camera.width / 2) / size;
-  const top = mercatorY(camera.lat) - origin[1] + (y - camera.height / 2) / size;
-  const t = progress();
-  let best: number | null = null;
-  let nearest = (PICK_PX / size) ** 2;
-  for (let i = 0; i < count; i += 1) {
-    if (looks[kinds[i] ?? 0]?.visible !== true) continue;
-    const fx = from[i * 2] ?? 0;
-    const fy = from[i * 2 + 1] ?? 0;
-    const dx = fx + ((to[i * 2] ?? fx) - fx) * t - left;
-    const dy = fy + ((to[i * 2 + 1] ?? fy) - fy) * t - top;
-    const distance = dx * dx + dy * dy;
-    if (distance < nearest) {
-      nearest = distance;
-      best = ids[i] ?? null;
+function pick(x: number, y: number, ask: number): void {
+  let found: { set: SetName; id: number | null } = { set: 'entities', id: null };
+  if (camera !== null && origin !== null) {
+    const size = worldSize(camera.zoom);
+    const left = mercatorX(camera.lon) - origin[0] + (x - camera.width / 2) / size;
+    const top = mercatorY(camera.lat) - origin[1] + (y - camera.height / 2) / size;
+    // What lies on top is met first.
+    for (const set of [...ORDER].reverse()) {
+      const { points, looks } = sets[set];
+      const id = points.nearest(left, top, PICK_PX / size, progress(), (kind) => looks[kind]?.visible === true);
+      if (id !== null) {
+        found = { set, id };
+        break;
+      }
     }
   }
-  return best;
+  tell({ type: 'picked', ...found, ask });
 }
 
 function where(id: number, ask: number): void {
-  const at = slot.get(id);
-  if (at === undefined || origin === null) return;
-  const x = origin[0] + (to[at * 2] ?? 0);
-  const y = origin[1] + (to[at * 2 + 1] ?? 0);
-  const lat = (360 / Math.PI) * Math.atan(Math.exp((0.5 - y) * 2 * Math.PI)) - 90;
-  tell({ type: 'at', lon: x * 360 - 180, lat, ask });
+  const place = sets.entities.points.target(id);
+  if (place === undefined || origin === null) return;
+  tell({ type: 'at', lon: (origin[0] + place[0]) * 360 - 180, lat: latitude(origin[1] + place[1]), ask });
 }
 
 self.onmessage = (event: MessageEvent<ToWorker>) => {
   const message = event.data;
   switch (message.type) {
-    case 'canvas': {
+    case 'canvas':
       start(message.canvas);
-      return;
-    }
-    case 'snapshot':
-      count = 0;
-      slot.clear();
-      {
-        take(message);
-        return;
-      }
+      break;
+    case 'all':
+      sets[message.set].points.clear();
+      put(message.set, message);
+      break;
     case 'moves':
-      settle();
-      {
-        take(message);
-        return;
-      }
+      sets.entities.points.settle(progress());
+      glideFrom = performance.now();
+      put('entities', message);
+      break;
     case 'camera':
       camera = message;
       break;
     case 'looks':
-      looks = message.kinds;
+      sets[message.set].looks = message.looks;
       rim = message.rim;
       break;
     case 'select':
-      selected = message.id;
+      sets[message.set].selected = message.id;
       break;
-    case 'pick': {
-      tell({ type: 'picked', id: pick(message.x, message.y), ask: message.ask });
+    case 'pick':
+      pick(message.x, message.y, message.ask);
       return;
-    }
-    case 'where': {
+    case 'where':
       where(message.id, message.ask);
       return;
-    }
   }
   wake();
 };

@@ -1,28 +1,22 @@
-// React's hold on map and entities: one pair of them for as long as the page lives.
+// React's hold on map and points: one pair of them for as long as the page lives.
 import { useEffect, useImperativeHandle, useRef, useState, type Ref } from 'react';
-import type { EntityKind, Layer } from '../api/types';
+import type { Alert, EntityKind, Layer } from '../api/types';
 import type { Watched } from '../api/live';
 import { useSpeech } from '../i18n';
-import { age, number } from '../pure/format';
 import type { ColourScale, Ground } from '../pure/scale';
 import type { EntitySink } from '../state/use-city';
 import { CityMap } from './city-map';
 import { MapButtons } from './map-buttons';
-import { EntityLayer } from './entity-layer';
-import { MAP_LOOKS, kindColour, rgb } from './looks';
+import { EntityLayer, type Picked } from './entity-layer';
 import type { Known } from './entity-store';
+import { MAP_LOOKS, alertLooks, kindLooks } from './looks';
+import { Tip, type Hover } from './tip';
 
 export interface MapHand {
   fly(lon: number, lat: number): void;
   fit(bounds: [number, number, number, number]): void;
   whereIs(source: string): Promise<[number, number] | null>;
-}
-
-interface Hover {
-  x: number;
-  y: number;
-  area: number | null;
-  entity: Known | null;
+  findEntities(words: string, most: number): Known[];
 }
 
 interface MapViewProps {
@@ -34,6 +28,8 @@ interface MapViewProps {
   ground: Ground;
   area: number | null;
   entity: string | null;
+  alert: string | null;
+  alerts: readonly Alert[];
   kinds: EntityKind[];
   visible: ReadonlySet<string>;
   unit: string;
@@ -41,23 +37,30 @@ interface MapViewProps {
   onKinds: (kinds: EntityKind[]) => void;
   onArea: (id: number | null) => void;
   onEntity: (source: string) => void;
+  onAlert: (alert: Alert) => void;
   nameOf: (id: number) => string | null;
   now: number;
 }
+
+/** Room left around an area that is shown for itself: what lies beside it tells where it is. */
+const AROUND_AREA = 0.22;
 
 function hasWebGl(): boolean {
   return document.createElement('canvas').getContext('webgl2') !== null;
 }
 
 export function MapView(props: MapViewProps) {
-  const { layer, choice, values, scale, ground, area, entity, kinds, visible, attach } = props;
-  const { t, lang } = useSpeech();
+  const { layer, choice, values, scale, ground, area, entity, alert, alerts, kinds, visible, attach } = props;
+  const { t, lang, madeUp } = useSpeech();
+  const title = t('map.title');
   const box = useRef<HTMLDivElement>(null);
   const overlay = useRef<HTMLDivElement>(null);
   const map = useRef<CityMap | null>(null);
-  const entities = useRef<EntityLayer | null>(null);
+  const points = useRef<EntityLayer | null>(null);
   const latest = useRef(props);
-  latest.current = props;
+  useEffect(() => {
+    latest.current = props;
+  });
   const [able, setAble] = useState(hasWebGl);
   const [hover, setHover] = useState<Hover | null>(null);
 
@@ -67,30 +70,29 @@ export function MapView(props: MapViewProps) {
     const canvas = document.createElement('canvas');
     holder.append(canvas);
     const drawn = new EntityLayer(canvas, () => setAble(false));
-    entities.current = drawn;
+    points.current = drawn;
     let seq = 0;
-    const made = new CityMap(box.current, latest.current.ground, lang, {
+    const over = (point: { x: number; y: number } | null, under: number | null): void => {
+      seq += 1;
+      const own = seq;
+      if (point === null) {
+        setHover(null);
+        return;
+      }
+      void drawn.pick(point.x, point.y).then((picked) => {
+        if (own !== seq) return;
+        setHover(under === null && picked === null ? null : { x: point.x, y: point.y, area: under, picked });
+      });
+    };
+    const chosen = (picked: Picked, under: number | null): void => {
+      if (picked === null) latest.current.onArea(under);
+      else if (picked.what === 'alert') latest.current.onAlert(picked.alert);
+      else latest.current.onEntity(picked.entity.source);
+    };
+    const made = new CityMap(box.current, latest.current.ground, { lang, madeUp }, title, {
       camera: (camera) => drawn.camera(camera),
-      hover: (point, over) => {
-        seq += 1;
-        const own = seq;
-        if (point === null) {
-          setHover(null);
-          return;
-        }
-        void drawn.pick(point.x, point.y).then((id) => {
-          if (own !== seq) return;
-          const found = id === null ? null : (drawn.store.find(id) ?? null);
-          setHover(over === null && found === null ? null : { x: point.x, y: point.y, area: over, entity: found });
-        });
-      },
-      click: (point, over) => {
-        void drawn.pick(point.x, point.y).then((id) => {
-          const found = id === null ? undefined : drawn.store.find(id);
-          if (found === undefined) latest.current.onArea(over);
-          else latest.current.onEntity(found.source);
-        });
-      },
+      hover: over,
+      click: (point, under) => void drawn.pick(point.x, point.y).then((picked) => chosen(picked, under)),
     });
     map.current = made;
     const tellKinds = () => latest.current.onKinds(drawn.store.kinds.map((kind) => ({ ...kind })));
@@ -111,7 +113,7 @@ export function MapView(props: MapViewProps) {
       drawn.remove();
       canvas.remove();
       map.current = null;
-      entities.current = null;
+      points.current = null;
     };
     // The map is made once; language and theme are handed on below.
     // eslint-disable-next-line react-hooks/exhaustive-deps
@@ -121,30 +123,24 @@ export function MapView(props: MapViewProps) {
     if (layer !== undefined && choice !== null) map.current?.show(layer, choice.level);
   }, [layer, choice]);
   useEffect(() => map.current?.setGround(ground), [ground]);
-  useEffect(() => map.current?.setLang(lang), [lang]);
+  useEffect(() => map.current?.speak({ lang, madeUp }, title), [lang, madeUp, title]);
   useEffect(() => map.current?.setScale(scale), [scale]);
   useEffect(() => map.current?.setValues(values), [values]);
   useEffect(() => map.current?.choose(area), [area]);
+  useEffect(() => points.current?.selectEntity(entity), [entity, kinds]);
+  useEffect(() => points.current?.showAlerts(alerts), [alerts]);
+  useEffect(() => points.current?.selectAlert(alert), [alert, alerts]);
   useEffect(() => {
-    const layerOf = entities.current;
-    layerOf?.select(entity === null ? null : (layerOf.store.idOf(entity) ?? null));
-  }, [entity, kinds]);
-  useEffect(() => {
-    const looks = kinds.map((kind, i) => ({
-      visible: visible.has(kind.kind),
-      colour: rgb(kindColour(i, ground)),
-      square: kind.fixed * 2 > kind.entities,
-    }));
-    entities.current?.looks(looks, MAP_LOOKS[ground].rim, ground === 'light');
+    const { rim } = MAP_LOOKS[ground];
+    points.current?.looks('entities', kindLooks(kinds, visible, ground), rim);
+    points.current?.looks('alerts', alertLooks(ground), rim);
   }, [kinds, visible, ground]);
 
   useImperativeHandle(props.ref, () => ({
     fly: (lon, lat) => map.current?.flyTo(lon, lat),
-    fit: (bounds) => map.current?.fit(bounds),
-    whereIs: async (source) => {
-      const id = entities.current?.store.idOf(source);
-      return id === undefined ? null : ((await entities.current?.where(id)) ?? null);
-    },
+    fit: (bounds) => map.current?.fit(bounds, true, AROUND_AREA),
+    whereIs: async (source) => (await points.current?.where(source)) ?? null,
+    findEntities: (words, most) => points.current?.store.search(words, most) ?? [],
   }));
 
   if (!able) {
@@ -163,24 +159,7 @@ export function MapView(props: MapViewProps) {
         fit={() => layer?.bounds && map.current?.fit(layer.bounds)}
       />
       {hover !== null && (
-        <div
-          className="tip"
-          style={{ transform: `translate(${Math.round(hover.x + 14)}px, ${Math.round(hover.y + 14)}px)` }}
-        >
-          {hover.entity === null ? (
-            <>
-              <strong>{hover.area === null ? '' : (props.nameOf(hover.area) ?? '…')}</strong>
-              <span className="num">
-                {number(hover.area === null ? null : values.get(hover.area), lang)} {props.unit}
-              </span>
-            </>
-          ) : (
-            <>
-              <strong className="num">{hover.entity.source}</strong>
-              <span className="num">{age(props.now - hover.entity.time, lang)}</span>
-            </>
-          )}
-        </div>
+        <Tip hover={hover} values={values} unit={props.unit} nameOf={props.nameOf} now={props.now} kinds={kinds} />
       )}
     </>
   );

@@ -2,25 +2,43 @@
 import { memo, useMemo, useState } from 'react';
 import type { Alert, Severity } from '../api/types';
 import { useSpeech } from '../i18n';
-import { SEVERITIES, filterAlerts, lastMoment, type AlertFilter } from '../pure/alerts';
+import { SEVERITIES, filterAlerts, isWithin, lastMoment, placeOf, type AlertFilter } from '../pure/alerts';
 import { age, number } from '../pure/format';
 import { SeverityMark } from './severity';
 
 /** Rows drawn at once; the rest is counted, so that a storm does not freeze the page. */
 const DRAWN = 120;
 
+/** An area the list can be narrowed to. */
+export interface Within {
+  layer: string;
+  code: string;
+  name: string;
+}
+
 interface RowProps {
   alert: Alert;
-  now: number;
+  when: string;
+  mainLayer: string | undefined;
+  citySimulated: boolean;
   chosen: boolean;
   choose: (alert: Alert) => void;
 }
 
-const AlertRow = memo(function AlertRow({ alert, now, chosen, choose }: RowProps) {
-  const { t, tx, lang } = useSpeech();
-  const leaf = alert.areas[0];
-  const place = leaf === undefined ? t('alerts.nowhere') : tx(leaf.name, leaf.code);
-  const when = t(alert.open ? 'alerts.raised' : 'alerts.cleared', { age: age(now - lastMoment(alert), lang) });
+/** "152 µg/m³ (limit 150)": what was seen and what it crossed. */
+export function useValueSaid(): (alert: Alert) => string | null {
+  const { t, lang } = useSpeech();
+  return (alert) => {
+    if (alert.value === null || alert.level === null) return null;
+    const value = [number(alert.value, lang), alert.unit ?? ''].join(' ').trimEnd();
+    return t('alerts.value', { value, level: number(alert.level, lang) });
+  };
+}
+
+const AlertRow = memo(function AlertRow({ alert, when, mainLayer, citySimulated, chosen, choose }: RowProps) {
+  const { t, tx } = useSpeech();
+  const value = useValueSaid()(alert);
+  const place = placeOf(alert, mainLayer).map((area) => tx(area.name, area.code));
   return (
     <li>
       <button
@@ -42,16 +60,12 @@ const AlertRow = memo(function AlertRow({ alert, now, chosen, choose }: RowProps
         </span>
         <span className="alert-row">
           <span className="alert-subject">{tx(alert.subject.name, alert.subject.id)}</span>
-          {alert.value !== null && alert.level !== null && (
-            <span className="alert-value num">
-              {t('alerts.value', {
-                value: [number(alert.value, lang), alert.unit ?? ''].join(' ').trimEnd(),
-                level: number(alert.level, lang),
-              })}
-            </span>
-          )}
+          {value !== null && <span className="alert-value num">{value}</span>}
         </span>
-        <span className="alert-place">{place}</span>
+        <span className="alert-place">
+          {place.length === 0 ? t('alerts.nowhere') : place.join(' · ')}
+          {alert.simulated && !citySimulated && <span className="simulated small">{t('alerts.simulated')}</span>}
+        </span>
       </button>
     </li>
   );
@@ -59,35 +73,51 @@ const AlertRow = memo(function AlertRow({ alert, now, chosen, choose }: RowProps
 
 interface AlertsProps {
   alerts: Alert[] | null;
-  total: number;
+  /** open ones that were not fetched */
+  beyond: number;
+  failed: boolean;
   now: number;
+  mainLayer: string | undefined;
+  citySimulated: boolean;
+  within: Within | null;
   chosen: string | null;
   choose: (alert: Alert) => void;
 }
 
-export function Alerts({ alerts, total, now, chosen, choose }: AlertsProps) {
+export function Alerts(props: AlertsProps) {
+  const { alerts, beyond, failed, now, mainLayer, citySimulated, within, chosen, choose } = props;
   const { t, lang } = useSpeech();
   const [filter, setFilter] = useState<AlertFilter>({ open: true, severities: [] });
-  const listed = useMemo(() => filterAlerts(alerts ?? [], filter), [alerts, filter]);
+  const [narrow, setNarrow] = useState(false);
+  const here = narrow ? within : null;
+  const inReach = useMemo(
+    () => (alerts ?? []).filter((alert) => here === null || isWithin(alert, here.layer, here.code)),
+    [alerts, here],
+  );
+  const listed = useMemo(() => filterAlerts(inReach, filter), [inReach, filter]);
   const toggle = (severity: Severity) => {
     const has = filter.severities.includes(severity);
     const severities = has ? filter.severities.filter((one) => one !== severity) : [...filter.severities, severity];
     setFilter({ ...filter, severities });
   };
-  const counts = (severity: Severity) =>
-    (alerts ?? []).filter((alert) => alert.severity === severity && (!filter.open || alert.open)).length;
-  const nothing =
-    filter.severities.length > 0 ? 'alerts.none.filter' : filter.open ? 'alerts.none.open' : 'alerts.none';
-  const hidden = Math.max(0, listed.length - DRAWN) + (filter.open ? 0 : Math.max(0, total - (alerts?.length ?? 0)));
+  const counts = (severity: Severity) => filterAlerts(inReach, { open: filter.open, severities: [severity] }).length;
+  const hasFilter = filter.severities.length > 0 || here !== null;
+  const nothing = hasFilter ? 'alerts.none.filter' : filter.open ? 'alerts.none.open' : 'alerts.none';
+  const hidden = Math.max(0, listed.length - DRAWN) + (hasFilter ? 0 : beyond);
+  const when = (alert: Alert) => {
+    const old = age(now - lastMoment(alert), lang);
+    return alert.open ? old : t('alerts.cleared', { age: old });
+  };
   return (
     <section className="alerts" id="alerts" aria-labelledby="alerts-title" tabIndex={-1}>
       <header className="panel-head">
         <h2 id="alerts-title">{t('alerts.title')}</h2>
-        <div className="segments" role="group" aria-label={t('alerts.title')}>
+        <div className="segments" role="group" aria-label={t('alerts.which')}>
           {([true, false] as const).map((open) => (
             <button
               key={String(open)}
               type="button"
+              data-show={open ? 'open' : 'all'}
               aria-pressed={filter.open === open}
               onClick={() => setFilter({ ...filter, open })}
             >
@@ -102,6 +132,7 @@ export function Alerts({ alerts, total, now, chosen, choose }: AlertsProps) {
             key={severity}
             type="button"
             className="chip"
+            data-filter={severity}
             aria-pressed={filter.severities.includes(severity)}
             onClick={() => toggle(severity)}
           >
@@ -110,10 +141,21 @@ export function Alerts({ alerts, total, now, chosen, choose }: AlertsProps) {
             <span className="num chip-count">{number(counts(severity), lang)}</span>
           </button>
         ))}
+        {within !== null && (
+          <button
+            type="button"
+            className="chip wide"
+            data-filter="area"
+            aria-pressed={narrow}
+            onClick={() => setNarrow(!narrow)}
+          >
+            {t('alerts.within', { area: within.name })}
+          </button>
+        )}
       </div>
       {alerts === null ? (
         <p className="empty" role="status">
-          {t('alerts.loading')}
+          {t(failed ? 'alerts.failed' : 'alerts.loading')}
         </p>
       ) : listed.length === 0 ? (
         <p className="empty" role="status">
@@ -122,7 +164,15 @@ export function Alerts({ alerts, total, now, chosen, choose }: AlertsProps) {
       ) : (
         <ul className="alert-list">
           {listed.slice(0, DRAWN).map((alert) => (
-            <AlertRow key={alert.id} alert={alert} now={now} chosen={chosen === alert.id} choose={choose} />
+            <AlertRow
+              key={alert.id}
+              alert={alert}
+              when={when(alert)}
+              mainLayer={mainLayer}
+              citySimulated={citySimulated}
+              chosen={chosen === alert.id}
+              choose={choose}
+            />
           ))}
         </ul>
       )}

@@ -1,7 +1,8 @@
 // Which kinds of entities the map shows: their key and their switches.
+import { memo } from 'react';
 import type { EntityKind } from '../api/types';
 import { useSpeech } from '../i18n';
-import { kindColour } from '../map/looks';
+import { isFixed, kindColour } from '../map/looks';
 import { count } from '../pure/format';
 import type { Ground } from '../pure/scale';
 
@@ -12,11 +13,7 @@ interface KindTogglesProps {
   toggle: (kind: string) => void;
 }
 
-export function isFixed(kind: EntityKind): boolean {
-  return kind.fixed * 2 > kind.entities;
-}
-
-export function KindToggles({ kinds, visible, ground, toggle }: KindTogglesProps) {
+export const KindToggles = memo(function KindToggles({ kinds, visible, ground, toggle }: KindTogglesProps) {
   const { t, tx, lang } = useSpeech();
   if (kinds.length === 0) {
     return (
@@ -26,7 +23,10 @@ export function KindToggles({ kinds, visible, ground, toggle }: KindTogglesProps
     );
   }
   return (
-    <div className="kinds" role="group" aria-label={t('entities.title')}>
+    <div className="kinds" role="group" aria-labelledby="kinds-title">
+      <span className="kinds-title" id="kinds-title">
+        {t('entities.title')}
+      </span>
       {kinds.map((kind, i) => (
         <button
           key={kind.kind}
@@ -48,4 +48,4 @@ export function KindToggles({ kinds, visible, ground, toggle }: KindTogglesProps
       ))}
     </div>
   );
-}
+});

@@ -1,5 +1,5 @@
-// The tiles: each says what it counts.
-import type { ReactNode } from 'react';
+// The tiles: each says what it counts. Figures that are not of now look like it.
+import { memo, type ReactNode } from 'react';
 import type { Kpi } from '../api/types';
 import { useSpeech } from '../i18n';
 import { SEVERITIES } from '../pure/alerts';
@@ -51,13 +51,13 @@ function OpenAlerts({ kpi }: { kpi: Kpi | null }) {
   );
 }
 
-export function Kpis({ kpi }: { kpi: Kpi | null }) {
+export const Kpis = memo(function Kpis({ kpi, stale }: { kpi: Kpi | null; stale: boolean }) {
   const { t, lang } = useSpeech();
   const show = (value: number | undefined) => (value === undefined ? '–' : count(value, lang));
   const warn = (value: number | undefined) => (value !== undefined && value > 0 ? 'warn' : undefined);
   return (
     <section aria-label={t('kpi.title')}>
-      <dl className="kpis">
+      <dl className="kpis" data-stale={stale}>
         <Tile id="events" name={t('kpi.events')} about={t('kpi.events.about')} value={show(kpi?.events_per_min)} />
         <Tile
           id="entities"
@@ -84,4 +84,4 @@ export function Kpis({ kpi }: { kpi: Kpi | null }) {
       </dl>
     </section>
   );
-}
+});

@@ -1,7 +1,6 @@
-// What the colours mean, in numbers with their unit.
+// What the colours mean, in numbers with their unit, and of which time they are.
 import { useSpeech } from '../i18n';
-import type { Metric } from '../api/types';
-import { clock, number, span } from '../pure/format';
+import { clock, column, number, span } from '../pure/format';
 import type { ColourScale } from '../pure/scale';
 import type { Model } from '../state/model';
 
@@ -11,19 +10,26 @@ interface LegendProps {
   now: number;
 }
 
+function useLabels(scale: ColourScale | null): string[] {
+  const { t, lang } = useSpeech();
+  if (scale === null) return [];
+  const said = column(scale.breaks, lang);
+  return scale.colours.map((_, i) => {
+    const a = said[i - 1];
+    const b = said[i];
+    if (a === undefined && b === undefined) return number(scale.low, lang);
+    if (a === undefined) return t('legend.below', { b: b ?? '' });
+    if (b === undefined) return t('legend.above', { a });
+    return t('legend.between', { a, b });
+  });
+}
+
 export function Legend({ model, scale, now }: LegendProps) {
   const { t, tx, lang } = useSpeech();
-  const metric: Metric | undefined = model.metrics.find((one) => one.metric === model.choice?.metric);
+  const labels = useLabels(scale);
+  const metric = model.metrics.find((one) => one.metric === model.choice?.metric);
   const { until, closed } = model.values;
-  const label = (i: number): string => {
-    if (scale === null) return '';
-    const a = scale.breaks[i - 1];
-    const b = scale.breaks[i];
-    if (a === undefined && b === undefined) return number(scale.low, lang);
-    if (a === undefined) return t('legend.below', { b: number(b, lang) });
-    if (b === undefined) return t('legend.above', { a: number(a, lang) });
-    return t('legend.between', { a: number(a, lang), b: number(b, lang) });
-  };
+  const nothing = model.away !== null ? 'map.away' : model.valuesKnown ? 'map.nothing' : 'app.loading';
   return (
     <section className="legend" aria-label={t('legend.title')}>
       <h2 className="legend-title">
@@ -35,14 +41,14 @@ export function Legend({ model, scale, now }: LegendProps) {
       </h2>
       {scale === null ? (
         <p className="quiet" role="status">
-          {t(model.valuesKnown ? 'map.nothing' : 'app.loading')}
+          {t(nothing)}
         </p>
       ) : (
         <ol className="legend-classes">
           {scale.colours.map((colour, i) => (
             <li key={`${i}-${colour}`}>
               <span className="swatch" style={{ background: colour }} aria-hidden="true" />
-              <span className="num">{label(i)}</span>
+              <span className="num">{labels[i]}</span>
             </li>
           ))}
           <li>
@@ -53,8 +59,10 @@ export function Legend({ model, scale, now }: LegendProps) {
       )}
       {until !== null && model.choice !== null && (
         <p className="quiet num">
-          {span(model.choice.span, lang)}{' '}
-          {t('legend.until', { time: clock(until, now + model.offset, model.city.timezone, lang) })}
+          {t('legend.until', {
+            span: span(model.choice.span, lang),
+            time: clock(until, now + model.offset, model.city.timezone, lang),
+          })}
           {closed ? '' : ` · ${t('legend.filling')}`}
         </p>
       )}

@@ -1,20 +1,53 @@
-// What the map shows: layer, level, metric, span of time, and a search.
+// What the map shows: layer, level, metric, span of time.
+import { memo } from 'react';
 import type { Layer, Metric } from '../api/types';
 import type { Watched } from '../api/live';
 import { useSpeech } from '../i18n';
+import type { Key } from '../i18n/en';
 import { number, span } from '../pure/format';
+import { groupOf, type MetricGroup } from '../pure/metrics';
 import { SPANS } from '../state/model';
-import { AreaSearch } from './area-search';
 
 interface MapControlsProps {
   layers: Layer[];
   metrics: Metric[];
   choice: Watched | null;
   choose: (change: Partial<Watched>) => void;
-  findArea: (layer: string, code: string) => void;
 }
 
-export function MapControls({ layers, metrics, choice, choose, findArea }: MapControlsProps) {
+const GROUPS: readonly [MetricGroup, Key][] = [
+  ['measured', 'metrics.measured'],
+  ['reports', 'metrics.reports'],
+  ['activity', 'metrics.activity'],
+];
+
+function MetricChoice({ metrics, choice, choose }: Omit<MapControlsProps, 'layers'>) {
+  const { t, tx } = useSpeech();
+  const known = metrics.some((one) => one.metric === choice?.metric);
+  return (
+    <label className="field">
+      <span>{t('map.metric')}</span>
+      <select name="metric" value={choice?.metric ?? ''} onChange={(event) => choose({ metric: event.target.value })}>
+        {!known && <option value={choice?.metric ?? ''}>{choice?.metric ?? ''}</option>}
+        {GROUPS.map(([group, name]) => {
+          const own = metrics.filter((one) => groupOf(one.metric) === group);
+          return own.length === 0 ? null : (
+            <optgroup key={group} label={t(name)}>
+              {own.map((one) => (
+                <option key={one.metric} value={one.metric}>
+                  {tx(one.name, one.metric)}
+                  {one.unit === '' ? '' : ` (${one.unit})`}
+                </option>
+              ))}
+            </optgroup>
+          );
+        })}
+      </select>
+    </label>
+  );
+}
+
+export const MapControls = memo(function MapControls({ layers, metrics, choice, choose }: MapControlsProps) {
   const { t, tx, lang } = useSpeech();
   const layer = layers.find((one) => one.id === choice?.layer);
   return (
@@ -50,17 +83,7 @@ export function MapControls({ layers, metrics, choice, choose, findArea }: MapCo
           ))}
         </div>
       </div>
-      <label className="field">
-        <span>{t('map.metric')}</span>
-        <select name="metric" value={choice?.metric ?? ''} onChange={(event) => choose({ metric: event.target.value })}>
-          {metrics.map((one) => (
-            <option key={one.metric} value={one.metric}>
-              {tx(one.name, one.metric)}
-              {one.unit === '' ? '' : ` (${one.unit})`}
-            </option>
-          ))}
-        </select>
-      </label>
+      <MetricChoice metrics={metrics} choice={choice} choose={choose} />
       <div className="field">
         <span id="span-name">{t('map.span')}</span>
         <div className="segments" role="group" aria-labelledby="span-name">
@@ -77,7 +100,6 @@ export function MapControls({ layers, metrics, choice, choose, findArea }: MapCo
           ))}
         </div>
       </div>
-      <AreaSearch layer={layer} found={findArea} />
     </div>
   );
-}
+});

@@ -1,12 +1,24 @@
 // Name of the city, whether it is simulated, how fresh the data are, language and theme.
 import type { Key } from '../i18n/en';
 import { useSpeech } from '../i18n';
-import { age, clock } from '../pure/format';
-import { grade, type Feed } from '../pure/freshness';
+import { age, clock, date } from '../pure/format';
+import { grade, type Feed, type Grade } from '../pure/freshness';
 import type { Ground } from '../pure/scale';
 import type { Model } from '../state/model';
 
-const FEEDS: readonly Feed[] = ['observations', 'entities', 'metrics', 'live'];
+const FEEDS: readonly [Feed, Key, Key][] = [
+  ['observations', 'fresh.observations', 'fresh.observations.about'],
+  ['entities', 'fresh.entities', 'fresh.entities.about'],
+  ['metrics', 'fresh.metrics', 'fresh.metrics.about'],
+  ['live', 'fresh.live', 'fresh.live.about'],
+];
+
+const GRADES: Record<Grade, Key> = {
+  fresh: 'fresh.grade.fresh',
+  aging: 'fresh.grade.aging',
+  stale: 'fresh.grade.stale',
+  unknown: 'fresh.grade.unknown',
+};
 
 function ageOf(model: Model, feed: Feed, now: number): number | null {
   if (feed === 'live') return model.heardAt === null ? null : now - model.heardAt;
@@ -14,19 +26,26 @@ function ageOf(model: Model, feed: Feed, now: number): number | null {
   return at === null ? null : Math.max(0, now + model.offset - at);
 }
 
-function FreshChip({ model, feed, now }: { model: Model; feed: Feed; now: number }) {
+interface FreshChipProps {
+  model: Model;
+  feed: Feed;
+  name: string;
+  about: string;
+  now: number;
+}
+
+function FreshChip({ model, feed, name, about, now }: FreshChipProps) {
   const { t, lang } = useSpeech();
   const old = ageOf(model, feed, now);
   const lost = feed === 'live' && model.live === 'lost';
   const found = lost ? 'stale' : grade(feed, old);
   const said = old === null ? t('fresh.none') : age(old, lang);
-  const about = t(`fresh.${feed}.about` as Key);
   return (
     <li className="fresh" data-grade={found} data-feed={feed} title={about}>
       <span className="fresh-dot" aria-hidden="true" />
-      <span className="fresh-name">{t(`fresh.${feed}` as Key)}</span>
+      <span className="fresh-name">{name}</span>
       <span className="fresh-age num">{lost ? t('fresh.lost') : said}</span>
-      <span className="hidden">{t(`fresh.grade.${found}` as Key)}</span>
+      <span className="hidden">{t(GRADES[found])}</span>
     </li>
   );
 }
@@ -42,6 +61,7 @@ interface TopBarProps {
 export function TopBar({ model, now, ground, flipGround, leave }: TopBarProps) {
   const { t, tx, lang, switchLang } = useSpeech();
   const cityNow = now + model.offset;
+  const zone = model.city.timezone;
   return (
     <header className="top">
       <a className="skip" href="#alerts">
@@ -57,11 +77,13 @@ export function TopBar({ model, now, ground, flipGround, leave }: TopBarProps) {
         </p>
       )}
       <ul className="freshness" aria-label={t('fresh.title')}>
-        {FEEDS.map((feed) => (
-          <FreshChip key={feed} model={model} feed={feed} now={now} />
+        {FEEDS.map(([feed, name, about]) => (
+          <FreshChip key={feed} model={model} feed={feed} name={t(name)} about={t(about)} now={now} />
         ))}
       </ul>
-      <time className="top-clock num">{clock(cityNow, cityNow, model.city.timezone, lang)}</time>
+      <time className="top-clock num" title={t('app.zone', { zone })}>
+        <span className="top-date">{date(cityNow, zone, lang)}</span> {clock(cityNow, cityNow, zone, lang)}
+      </time>
       <div className="top-buttons">
         <button type="button" className="button small" onClick={switchLang} aria-label={t('lang.label')} data-do="lang">
           {t('lang.switch')}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Alert, Severity } from '../api/types';
-import { filterAlerts, lastMoment, mergeAlerts } from './alerts';
+import { filterAlerts, isWithin, lastMoment, mergeAlerts, placeOf } from './alerts';
 
 function alert(id: string, seq: number, raised_at: number, open = true, severity: Severity = 'minor'): Alert {
   return {
@@ -39,7 +39,7 @@ describe('alerts', () => {
   it('keeps every open alert however many were cleared', () => {
     const many = Array.from({ length: 900 }, (_, i) => alert(`x${i}`, 2, 1000 + i, false));
     const merged = mergeAlerts([alert('old', 1, 1)], many);
-    expect(merged).toHaveLength(401);
+    expect(merged).toHaveLength(301);
     expect(merged.at(-1)?.id).toBe('old');
   });
 
@@ -52,5 +52,16 @@ describe('alerts', () => {
     expect(filterAlerts(all, { open: true, severities: [] }).map((one) => one.id)).toEqual(['a', 'b']);
     expect(filterAlerts(all, { open: false, severities: ['critical'] }).map((one) => one.id)).toEqual(['a', 'c']);
     expect(lastMoment(alert('c', 2, 1, false))).toBe(11);
+  });
+
+  it('are placed in the main layer, just above the smallest area', () => {
+    const area = (layer: string, code: string) => ({ layer, code, name: {}, level: '' });
+    const deep = ['cell', 'community', 'street', 'city'].map((code) => area('grid', code));
+    const placed = { ...alert('a', 1, 1), areas: [area('duty', 'd1'), ...deep] };
+    expect(placeOf(placed, 'grid').map((one) => one.code)).toEqual(['community', 'street']);
+    expect(placeOf({ ...placed, areas: deep.slice(2) }, 'grid').map((one) => one.code)).toEqual(['street']);
+    expect(placeOf(placed, 'beats').map((one) => one.code)).toEqual(['d1']);
+    expect(placeOf(alert('b', 1, 1), 'grid')).toEqual([]);
+    expect([isWithin(placed, 'grid', 'street'), isWithin(placed, 'duty', 'street')]).toEqual([true, false]);
   });
 });

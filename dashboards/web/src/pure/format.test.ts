@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { age, clock, count, number, say } from './format';
+import { age, clock, column, count, date, number, say, unmarked } from './format';
 
 describe('format', () => {
   it('says the other language when one is missing', () => {
@@ -7,6 +7,29 @@ describe('format', () => {
     expect(say({ en: 'Cell', zh: '网格' }, 'zh')).toBe('网格');
     expect(say({}, 'en', 'c-1')).toBe('c-1');
     expect(say(null, 'en', 'c-1')).toBe('c-1');
+  });
+
+  it('leaves the mark of made-up names out where the page says it', () => {
+    expect(['District 2 (simulated)', '区2（模拟）', 'Harbour', ' (simulated)'].map(unmarked)).toEqual([
+      'District 2',
+      '区2',
+      'Harbour',
+      ' (simulated)',
+    ]);
+  });
+
+  it('gives numbers under each other the same places', () => {
+    expect(column([0.5, 1, 1.25], 'en')).toEqual(['0.50', '1.00', '1.25']);
+    expect(column([28.8, 30], 'en')).toEqual(['28.8', '30.0']);
+    expect(column([1500, 3000], 'en')).toEqual(['1,500', '3,000']);
+    expect(column([], 'en')).toEqual([]);
+  });
+
+  it('says the day of the city', () => {
+    const late = Date.parse('2026-11-24T17:00:00Z');
+    expect(date(late, 'Asia/Shanghai', 'en')).toBe('Wed 25 Nov');
+    expect(date(late, 'America/Los_Angeles', 'en')).toBe('Tue 24 Nov');
+    expect(date(late, 'Asia/Shanghai', 'zh')).toContain('11月25日');
   });
 
   it('keeps numbers short and never in exponents', () => {

@@ -14,13 +14,34 @@ export function say(text: Text | null | undefined, lang: Lang, fallback = ''): s
   return second !== undefined && second !== '' ? second : fallback;
 }
 
+/** What the simulator puts behind every name it makes up. */
+export const MADE_UP: readonly string[] = [' (simulated)', '（模拟）'];
+
+/** A made-up name without its mark, for a page that says "simulated" once and for good. */
+export function unmarked(name: string): string {
+  const mark = MADE_UP.find((one) => name.endsWith(one) && name.length > one.length);
+  return mark === undefined ? name : name.slice(0, -mark.length);
+}
+
 /** A measured number: three significant places, never an exponent. */
 export function number(value: number | null | undefined, lang: Lang): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const size = Math.abs(value);
-  const places =
-    Number.isInteger(value) || size >= 1000 ? 0 : size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 || size === 0 ? 2 : 4;
+  const places = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 4;
   return new Intl.NumberFormat(LOCALES[lang], { maximumFractionDigits: places }).format(value);
+}
+
+/** Numbers that stand under each other: all with the places the longest of them needs. */
+export function column(values: readonly number[], lang: Lang): string[] {
+  const places = Math.max(0, ...values.map(placesOf));
+  const form = new Intl.NumberFormat(LOCALES[lang], { minimumFractionDigits: places, maximumFractionDigits: places });
+  return values.map((value) => form.format(value));
+}
+
+function placesOf(value: number): number {
+  const text = String(Number(value.toPrecision(6)));
+  const dot = text.indexOf('.');
+  return dot < 0 || text.includes('e') ? 0 : Math.min(4, text.length - dot - 1);
 }
 
 /** A count that must fit a tile: full up to 999,999, then with a unit (万, M). */
@@ -65,4 +86,10 @@ export function clock(ms: number, now: number, zone: string, lang: Lang, seconds
   if (seconds) time.second = '2-digit';
   const text = new Intl.DateTimeFormat(LOCALES[lang], time).format(ms);
   return day(ms) === day(now) ? text : `${day(ms)} ${text}`;
+}
+
+/** Today's date in the city's zone: "Tue 24 Nov", "11月24日周二". */
+export function date(now: number, zone: string, lang: Lang): string {
+  const parts: Intl.DateTimeFormatOptions = { timeZone: zone, weekday: 'short', day: 'numeric', month: 'short' };
+  return new Intl.DateTimeFormat(LOCALES[lang], parts).format(now).replace(',', '');
 }

@@ -18,10 +18,3 @@ export function grade(feed: Feed, ageMs: number | null): Grade {
   if (ageMs >= stale) return 'stale';
   return ageMs >= aging ? 'aging' : 'fresh';
 }
-
-const ORDER: readonly Grade[] = ['fresh', 'aging', 'unknown', 'stale'];
-
-/** The worst of several. */
-export function worst(grades: readonly Grade[]): Grade {
-  return grades.reduce((a, b) => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a), 'fresh');
-}

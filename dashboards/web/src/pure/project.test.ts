@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mercatorX, mercatorY, worldSize } from './project';
+import { latitude, mercatorX, mercatorY, worldSize } from './project';
 
 describe('projection', () => {
   it('puts the world into a square', () => {
@@ -7,5 +7,6 @@ describe('projection', () => {
     expect(mercatorY(0)).toBeCloseTo(0.5, 12);
     expect(mercatorY(85.0511)).toBeCloseTo(0, 5);
     expect(worldSize(1)).toBe(1024);
+    for (const lat of [-60, 0, 30.6]) expect(latitude(mercatorY(lat))).toBeCloseTo(lat, 9);
   });
 });

@@ -15,6 +15,11 @@ describe('scaleOf', () => {
     expect(scale?.breaks[0]).toBeLessThan(5);
   });
 
+  it('has no more classes than there are different values, and none for noise', () => {
+    expect(scaleOf([50, 63], 'light')?.breaks).toEqual([60]);
+    expect(scaleOf([28.8, 29.1, 29.4, 29.9, 30.3], 'light')?.breaks).toEqual([29.6]);
+  });
+
   it('keeps counts whole', () => {
     const scale = scaleOf([1, 1, 1, 2, 2, 3, 3, 4, 90], 'light');
     expect(scale?.breaks.every(Number.isInteger)).toBe(true);
@@ -61,7 +66,11 @@ describe('parts of it', () => {
 
   it('colours use the whole ramp', () => {
     expect(coloursFor(7, 'light')).toEqual([...RAMPS.light]);
-    expect(coloursFor(2, 'dark')).toEqual([RAMPS.dark[0], RAMPS.dark[6]]);
+    expect(coloursFor(4, 'dark')).toEqual([0, 2, 4, 6].map((place) => RAMPS.dark[place]));
+  });
+  it('few classes stay near each other', () => {
+    expect(coloursFor(2, 'dark')).toEqual([RAMPS.dark[2], RAMPS.dark[4]]);
+    expect(coloursFor(1, 'dark')).toEqual([RAMPS.dark[3]]);
   });
 
   it('keeps a scale while the values stay near', () => {

@@ -41,25 +41,36 @@ export function quantile(sorted: readonly number[], share: number): number {
   return below + (above - below) * (place - Math.floor(place));
 }
 
-function evenBreaks(low: number, high: number, whole: boolean): number[] {
-  let step = niceStep((high - low) / (MOST_CLASSES - 1));
+/** Differences smaller than this share of the values are noise: they get no class of their own. */
+const FINEST = 1 / 40;
+
+/** How many classes values deserve: never more than there are different ones. */
+function classesFor(sorted: readonly number[]): number {
+  let different = 0;
+  for (let i = 0; i < sorted.length && different < MOST_CLASSES; i += 1) {
+    if (sorted[i] !== sorted[i - 1]) different += 1;
+  }
+  return different;
+}
+
+function evenBreaks(low: number, high: number, classes: number, whole: boolean): number[] {
+  const finest = Math.max(Math.abs(low), Math.abs(high)) * FINEST;
+  let step = niceStep(Math.max((high - low) / Math.max(1, classes - 1), finest));
   if (whole) step = Math.max(1, Math.ceil(step));
   const breaks: number[] = [];
-  for (let at = (Math.floor(low / step) + 1) * step; at < high && breaks.length < MOST_CLASSES - 1; at += step) {
+  for (let at = (Math.floor(low / step) + 1) * step; at < high && breaks.length < classes - 1; at += step) {
     breaks.push(clean(at));
   }
   return breaks;
 }
 
-function skewedBreaks(sorted: readonly number[], whole: boolean): number[] {
+function skewedBreaks(sorted: readonly number[], classes: number, whole: boolean): number[] {
   const breaks: number[] = [];
-  for (let i = 1; i < MOST_CLASSES; i += 1) {
-    const raw = quantile(sorted, i / MOST_CLASSES);
-    const grain = niceStep(Math.abs(raw) / 8);
-    const at = clean(
-      Math.round(raw / (whole ? Math.max(1, Math.floor(grain)) : grain)) *
-        (whole ? Math.max(1, Math.floor(grain)) : grain),
-    );
+  for (let i = 1; i < classes; i += 1) {
+    const raw = quantile(sorted, i / classes);
+    const fine = niceStep(Math.abs(raw) / 8);
+    const grain = whole ? Math.max(1, Math.floor(fine)) : fine;
+    const at = clean(Math.round(raw / grain) * grain);
     if (at > (breaks.at(-1) ?? sorted[0] ?? -Infinity)) breaks.push(at);
   }
   return breaks;
@@ -75,18 +86,22 @@ export function scaleOf(values: readonly number[], ground: Ground): ColourScale 
   const high = sorted.at(-1);
   if (low === undefined || high === undefined) return null;
   const whole = sorted.every((value) => Number.isInteger(value));
+  const classes = classesFor(sorted);
   const skewed =
     high - low > 4 * (quantile(sorted, 0.9) - quantile(sorted, 0.1)) || quantile(sorted, 0.5) - low < (high - low) / 12;
-  let breaks = low === high ? [] : skewed ? skewedBreaks(sorted, whole) : evenBreaks(low, high, whole);
-  if (low !== high && breaks.length === 0) breaks = evenBreaks(low, high, whole);
+  let breaks = classes > 2 && skewed ? skewedBreaks(sorted, classes, whole) : [];
+  if (breaks.length === 0) breaks = evenBreaks(low, high, classes, whole);
   return { breaks, colours: coloursFor(breaks.length + 1, ground), low, high };
 }
 
-/** Colours for n classes, spread over the whole ramp. */
+/** Places on the ramp for few classes: two values that hardly differ must not look like day and night. */
+const FEW: readonly (readonly number[])[] = [[], [3], [2, 4], [1, 3, 5], [0, 2, 4, 6]];
+
+/** Colours for n classes. */
 export function coloursFor(classes: number, ground: Ground): string[] {
   const ramp = RAMPS[ground];
   return Array.from({ length: classes }, (_, i) => {
-    const place = classes === 1 ? 3 : Math.round((i * (ramp.length - 1)) / (classes - 1));
+    const place = FEW[classes]?.[i] ?? Math.round((i * (ramp.length - 1)) / (classes - 1));
     return ramp[place] ?? ramp[0];
   });
 }
@@ -108,5 +123,6 @@ export function stillFits(scale: ColourScale, values: readonly number[]): boolea
   const width = Math.max(scale.high - scale.low, 1e-9);
   const freshWidth = Math.max(fresh.high - fresh.low, 1e-9);
   const moved = Math.max(Math.abs(fresh.high - scale.high), Math.abs(fresh.low - scale.low)) / width;
-  return moved < 0.35 && freshWidth / width > 0.5;
+  const grown = fresh.breaks.length - scale.breaks.length;
+  return moved < 0.35 && freshWidth / width > 0.5 && grown <= 2;
 }
