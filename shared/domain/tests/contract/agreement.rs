@@ -40,7 +40,7 @@ fn strangers() -> Vec<Value> {
         json!(i64::MIN),
     ]);
     strangers.extend(["", "x", "X y", "a\nb", "\u{7f}", "\u{85}", "汉"].map(Value::from));
-    strangers.extend([64, 65, 128, 129, 4097, 16_385].map(|length| Value::from("x".repeat(length))));
+    strangers.extend([64, 65, 128, 129, 4096, 4097, 16_384, 16_385].map(|length| Value::from("x".repeat(length))));
     strangers.extend(
         ["2026-01-01T00:00:00Z", "2026-01-01 00:00:00.5+23:59", "2026-13-01T00:00:00Z", "1890-01-01T00:00:00Z"]
             .map(Value::from),
@@ -83,8 +83,9 @@ fn spoiled(value: &Value) -> Vec<Value> {
         // Names in examples hold neither `~` nor `/`, but for some that are then left alone.
         copy.pointer_mut(pointer).map(change).map(|()| copy)
     };
-    let all_of = |fields: &mut Map<String, Value>, value: Value| {
-        fields.extend((0..65).map(|at| (format!("z{at}"), value.clone())));
+    let filled = |fields: &mut Map<String, Value>, length: usize, value: Value| {
+        let more = length.saturating_sub(fields.len());
+        fields.extend((0..more).map(|at| (format!("z{at}"), value.clone())));
     };
     for pointer in &found {
         for stranger in strangers() {
@@ -96,11 +97,12 @@ fn spoiled(value: &Value) -> Vec<Value> {
                     all.extend(changed(pointer, &|place| drop(fields_of(place).remove(name))));
                 }
                 all.extend(changed(pointer, &|place| drop(fields_of(place).insert("zz".to_owned(), json!(1)))));
-                all.extend(changed(pointer, &|place| all_of(fields_of(place), json!("x"))));
-                all.extend(changed(pointer, &|place| all_of(fields_of(place), json!(1.5))));
+                for (length, value) in [(64, json!("x")), (65, json!("x")), (64, json!(1.5)), (65, json!(1.5))] {
+                    all.extend(changed(pointer, &|place| filled(fields_of(place), length, value.clone())));
+                }
             }
             Some(Value::Array(items)) if !items.is_empty() => {
-                for length in [items.len() - 1, items.len() + 1, 33] {
+                for length in [items.len() - 1, items.len() + 1, 32, 33] {
                     all.extend(changed(pointer, &|place| {
                         if let Value::Array(place) = place {
                             place.resize(length, items[0].clone());
