@@ -1,3 +1,5 @@
+//! What is in force when: layers, rules and entities over append times, and control records that are refused.
+
 use super::*;
 use crate::layer::{Area, LayerHead, LayerRecord, Level, version_of};
 use crate::{rule, text::Text};

@@ -1,3 +1,5 @@
+//! Positions and codes to areas, over levels, layers and times of validity.
+
 use super::*;
 use crate::{layer::Level, text::Text};
 

@@ -1,3 +1,5 @@
+//! Every fault of a document names its place; what serde writes is read back.
+
 use super::{part, read};
 use crate::reject::{Code, Reason};
 use proptest::prelude::*;

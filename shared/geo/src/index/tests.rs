@@ -1,3 +1,5 @@
+//! The area index against the definition it must equal.
+
 use super::*;
 use crate::ring;
 use geo::coordinate_position::{CoordPos, CoordinatePosition};

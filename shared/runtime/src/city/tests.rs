@@ -1,3 +1,5 @@
+//! City folders that are read, and the file, line and field of what is wrong with others.
+
 use super::*;
 use std::fs;
 

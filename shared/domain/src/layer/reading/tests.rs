@@ -1,3 +1,5 @@
+//! GeoJSON as cities write it: what is read, what is warned of, what is refused and where.
+
 use super::*;
 use crate::{city::LayerFields, layer::Level, text::Text};
 

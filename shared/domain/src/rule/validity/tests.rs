@@ -1,3 +1,5 @@
+//! Rule documents that are refused, and the place each error names.
+
 use crate::rule::{Condition, Rule, read};
 
 fn document(condition: &str) -> String {
