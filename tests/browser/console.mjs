@@ -4,6 +4,7 @@
 //
 // SHOTS      folder for screenshots (default: no screenshots)
 // WAIT_S     how long to wait for each thing (default 60)
+// SIMULATED  1 when the page must say that the city is simulated
 // NEED       what must be seen, of areas,entities,alerts (default all three); a city without movers leaves some out
 // CHROMIUM   browser binary (default /usr/bin/chromium)
 //
@@ -147,6 +148,15 @@ async function watchCity(page) {
       return { ok: values.length === 6 && !values.includes('–') && abouts.every((text) => text !== ''), detail: values.join(' ') };
     }),
   );
+  if (process.env.SIMULATED === '1') {
+    await check('the page says that the city is simulated', async () => {
+      const said = page.locator('.simulated');
+      await said.waitFor({ timeout: limit });
+      const text = (await said.textContent()) ?? '';
+      if (!/simulated/i.test(text)) throw new Error(`it says: ${text}`);
+      return text;
+    });
+  }
   await check('the stream is live', () =>
     until('a live connection', async () => {
       const grade = await page.locator('[data-feed=live]').getAttribute('data-grade');

@@ -33,6 +33,7 @@ async fn a_simulated_city_lives_on_the_page_and_its_alerts_are_delivered() {
         if store.number(DATABASE, query).await? > 0 { Ok(()) } else { Err("none".to_owned()) }
     })
     .await;
+    everything_says_that_it_is_simulated(&store, &data).await;
     every_service_has_metrics(&up).await;
     the_page_works(&up, folder.path());
     assert!(up.stop().success());
@@ -46,6 +47,19 @@ async fn every_level_has_windows(store: &gridwarden_tests::http::Client) {
         if levels == 6 { Ok(()) } else { Err(format!("{levels} levels")) }
     })
     .await;
+}
+
+/// The folder, every row, every alert; the page is looked at by the browser.
+async fn everything_says_that_it_is_simulated(store: &gridwarden_tests::http::Client, data: &Path) {
+    let head = std::fs::read_to_string(data.join("city/city.toml")).expect("city.toml");
+    assert!(head.contains("simulated = true") && head.contains("Simulated City"), "{head}");
+    for query in [
+        "SELECT count() FROM observations WHERE attributes['simulated'] != 'true'",
+        "SELECT count() FROM reports WHERE attributes['simulated'] != 'true' OR description NOT LIKE '%(simulated)'",
+        "SELECT count() FROM alerts WHERE NOT simulated",
+    ] {
+        assert_eq!(store.number(DATABASE, query).await.expect("a count"), 0, "{query}");
+    }
 }
 
 /// The receiver runs beside the city and prints what it has verified.
@@ -80,7 +94,8 @@ fn the_page_works(up: &Up, folder: &Path) {
         .current_dir(root.join("dashboards/web"))
         .env("CONSOLE_URL", up.address("console"))
         .env("TOKEN", up.address("token"))
-        .env("SCREENSHOTS", folder.join("screenshots"))
+        .env("SHOTS", folder.join("shots"))
+        .env("SIMULATED", "1")
         .output()
         .expect("node starts");
     let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

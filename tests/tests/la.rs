@@ -136,6 +136,7 @@ async fn the_whole_way_gives_the_ground_truth() {
     archive_holds(&store, &truth).await;
     windows_hold(&store, &truth).await;
     console_says(&up.client("console"), &truth).await;
+    published_again_changes_nothing(&up, &city);
     assert!(up.stop().success());
 }
 
@@ -158,7 +159,19 @@ fn replay(up: &Up, city: &Path, file: &Path) {
         .args(["--mapping", "requests", "--feed", "la311", "--speed", "max", "--kafka", &kafka])
         .output()
         .expect("replay starts");
+    let said = binary::stderr(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("requests.csv: 10000 rows read, 0 of them cannot be played"), "{said}");
+    assert!(said.contains("10000 of 10000 rows sent to reports.v1, 0 could not be read"), "{said}");
+}
+
+/// The layers stand in Kafka as they stand in the folder, so there is nothing to send.
+fn published_again_changes_nothing(up: &Up, city: &Path) {
+    let kafka = up.address("kafka");
+    let output = binary::run(&["city", "publish", city.to_str().expect("path"), "--kafka", &kafka]);
     assert!(output.status.success(), "{}", binary::stderr(&output));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said.trim(), "published 0 layers, 0 rules, 0 entities; 0 ended");
 }
 
 async fn archive_holds(store: &gridwarden_tests::http::Client, truth: &Truth) {
@@ -204,7 +217,9 @@ async fn console_says(console: &gridwarden_tests::http::Client, truth: &Truth) {
         ("councils", "region", &truth.per_region),
         ("districts", "district", &truth.per_district),
     ] {
-        let path = format!("/api/v1/reports/summary?layer={layer}&level={level}&from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z");
+        let path = format!(
+            "/api/v1/reports/summary?layer={layer}&level={level}&from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z"
+        );
         let summary = console.json(&path).await.expect("summary");
         let areas = summary["areas"].as_array().unwrap_or_else(|| panic!("no areas in {summary}"));
         let held = areas.iter().map(|area| {
@@ -216,6 +231,11 @@ async fn console_says(console: &gridwarden_tests::http::Client, truth: &Truth) {
         assert_eq!(summary["without_position"].as_u64(), Some(truth.without_position as u64), "{summary}");
     }
     let path = "/api/v1/reports/summary?layer=councils&level=council&from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z";
+    let labelled = console.json(&format!("{path}&label=nc")).await.expect("summary");
+    let label =
+        |name: &str| labelled["label"][name].as_u64().unwrap_or_else(|| panic!("no {name} in {labelled}")) as usize;
+    let against = (label("matching"), label("elsewhere"), label("nowhere"));
+    assert_eq!(against, (truth.matching, truth.elsewhere, truth.nowhere), "against the city's own labels");
     let summary = console.json(path).await.expect("summary");
     let nowhere = (truth.without_position + truth.nowhere) as u64;
     assert_eq!(summary["nowhere"].as_u64(), Some(nowhere), "{summary}");
