@@ -130,19 +130,21 @@ impl Process {
         signal(pid, rustix::process::Signal::TERM).map_err(|why| ProcessError::Control { pid, why })
     }
 
-    /// SIGTERM, then SIGKILL once `deadline` is over. Blocks until it is gone; true when it ended by itself.
-    pub fn stop(mut self, deadline: Duration) -> Result<bool, ProcessError> {
+    /// SIGTERM, then SIGKILL once `deadline` is over. Blocks until it is gone; how it ended when it ended by itself.
+    pub fn stop(mut self, deadline: Duration) -> Result<Option<ExitStatus>, ProcessError> {
         self.ask_to_end()?;
         let until = Instant::now() + deadline;
-        while self.ended()?.is_none() {
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(Some(status));
+            }
             if Instant::now() >= until {
                 tracing::warn!(process = self.name, pid = self.pid(), "did not end in time and is killed");
                 self.kill();
-                return Ok(false);
+                return Ok(None);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(true)
     }
 
     /// Ends it at once.
@@ -173,6 +175,8 @@ fn tail(path: &Path, start: u64, most: u64) -> String {
     let read = || -> std::io::Result<Vec<u8>> {
         let mut file = fs::File::open(path)?;
         let length = file.metadata()?.len();
+        // A log that was cut meanwhile begins anew.
+        let start = if start > length { 0 } else { start };
         file.seek(SeekFrom::Start(start.max(length.saturating_sub(most))))?;
         let mut bytes = Vec::new();
         file.take(most).read_to_end(&mut bytes)?;

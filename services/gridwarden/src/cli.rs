@@ -131,6 +131,7 @@ impl EngineArgs {
         let mut options = clickhouse::EngineOptions::new(self.data, library, self.listen);
         options.memory_bytes = self.memory_bytes.unwrap_or(options.memory_bytes);
         options.address_file = self.address_file;
+        options.login = clickhouse::EngineOptions::login_from_environment();
         clickhouse::run_engine(&options)
     }
 }

@@ -40,8 +40,6 @@ fn options() -> anyhow::Result<EngineOptions> {
         EngineOptions::new(data.context(USAGE)?.into(), library.context(USAGE)?.into(), listen.context(USAGE)?);
     options.memory_bytes = memory;
     options.address_file = address_file;
-    let user = std::env::var("GRIDWARDEN_CLICKHOUSE_USER").ok();
-    let password = std::env::var("GRIDWARDEN_CLICKHOUSE_PASSWORD").ok();
-    options.login = user.zip(password);
+    options.login = EngineOptions::login_from_environment();
     Ok(options)
 }

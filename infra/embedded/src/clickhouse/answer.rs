@@ -9,6 +9,9 @@ use axum::{
 use bytes::Bytes;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+/// Data in one compressed frame of an answer.
+const FRAME: usize = 1 << 20;
+
 /// What every part of an answer must know.
 #[derive(Clone)]
 pub(super) struct Manner {
@@ -30,7 +33,15 @@ impl Manner {
 
     /// A piece of the answer as it goes over the wire.
     pub(super) fn piece(&self, data: &[u8]) -> Bytes {
-        if self.in_frames { frames::encode(data).into() } else { Bytes::copy_from_slice(data) }
+        match self.in_frames {
+            true => data.chunks(FRAME).flat_map(frames::encode).collect(),
+            false => Bytes::copy_from_slice(data),
+        }
+    }
+
+    /// A whole answer, without a copy where it goes out as it is: it may be as large as the engine's memory allows.
+    pub(super) fn whole(&self, result: RawResult) -> Body {
+        Body::from(if self.in_frames { self.piece(result.bytes()) } else { Bytes::from_owner(result) })
     }
 
     /// An answer that goes well so far.

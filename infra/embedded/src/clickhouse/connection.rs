@@ -5,14 +5,17 @@
 //!   connection: after any error a connection is dropped (a session's is drained instead, it holds temporary tables).
 //! * SET and USE stick to a connection: what we set ourselves is noted and undone lazily, what a caller's SQL set ends with the
 //!   connection.
-//! * when the last connection closes the engine closes its data: one connection is kept open and never used.
+//! * when the last connection closes the engine closes its data: one connection is kept open.
+//! * without its first database the library opens no connection: one that was dropped comes back.
 
 use super::{
     error::{Exception, code},
     ffi::{Api, Params, Raw, RawInsert, RawResult},
+    first_database,
 };
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -21,9 +24,6 @@ pub(super) type Settings = BTreeMap<String, String>;
 
 /// Idle connections kept for the next request. Opening one takes 0.3 ms.
 const MOST_IDLE: usize = 16;
-
-/// The database of a fresh connection.
-const FIRST_DATABASE: &str = "default";
 
 /// A connection and what is known of its state.
 pub(super) struct Connection {
@@ -37,7 +37,7 @@ pub(super) struct Connection {
 
 impl Connection {
     fn new(raw: Raw) -> Self {
-        let database = Some(FIRST_DATABASE.to_owned());
+        let database = Some(first_database::NAME.to_owned());
         Self { raw, settings: Settings::new(), database, reusable: true }
     }
 
@@ -136,14 +136,18 @@ pub(super) struct Pool {
     args: Vec<String>,
     idle: Mutex<Vec<Connection>>,
     /// Keeps the engine's data open.
-    _anchor: Mutex<Raw>,
+    anchor: Mutex<Raw>,
 }
 
 impl Pool {
-    /// Opens the data; `None` when the engine refused (it says why on stderr).
-    pub(super) fn open(api: Arc<Api>, args: Vec<String>) -> Option<Self> {
-        let anchor = Raw::open(&api, &args)?;
-        Some(Self { api, args, idle: Mutex::new(Vec::new()), _anchor: Mutex::new(anchor) })
+    /// Opens the data in `folder`; `None` when the engine refused (it says why on stderr).
+    pub(super) fn open(api: Arc<Api>, args: Vec<String>, folder: &Path) -> Result<Option<Self>, Exception> {
+        let Some(anchor) = Raw::open(&api, &args) else { return Ok(None) };
+        let unwritten = |error| Exception::ours(code::UNKNOWN, format!("{}: {error}", folder.display()));
+        for sql in first_database::replacement(folder).map_err(unwritten)? {
+            checked(anchor.query(sql, "Null", &[]))?;
+        }
+        Ok(Some(Self { api, args, idle: Mutex::new(Vec::new()), anchor: Mutex::new(anchor) }))
     }
 
     /// A connection, best one that needs no changes.
@@ -163,7 +167,27 @@ impl Pool {
     /// A new connection.
     pub(super) fn fresh(&self) -> Result<Connection, Exception> {
         let refused = || Exception::ours(code::UNKNOWN, "the engine opens no further connection");
-        Raw::open(&self.api, &self.args).map(Connection::new).ok_or_else(refused)
+        let open = || Raw::open(&self.api, &self.args);
+        let opened = match open() {
+            Some(raw) => Some(raw),
+            None => {
+                self.restore_first_database()?;
+                open()
+            }
+        };
+        opened.map(Connection::new).ok_or_else(refused)
+    }
+
+    /// Makes the first database again when somebody has dropped it.
+    pub(super) fn restore_first_database(&self) -> Result<(), Exception> {
+        let anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        checked(anchor.query(first_database::CREATE, "Null", &[])).map(drop)
+    }
+
+    /// Gives memory that was freed back to the system.
+    pub(super) fn give_back_memory(&self) -> Result<(), Exception> {
+        let anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        checked(anchor.query("SYSTEM JEMALLOC PURGE", "Null", &[])).map(drop)
     }
 
     /// Takes a connection back. Closing one may take 20 ms: call it from a blocking thread.

@@ -1,7 +1,7 @@
 //! The engine's process from start to end. The data folder has one owner; SIGTERM ends it cleanly, kill -9 loses nothing that
 //! was acknowledged.
 
-use super::{connection::Pool, ffi, lease::Lender, server::Front, session::Sessions};
+use super::{connection::Pool, ffi, lease::Lender, memory, server::Front, session::Sessions};
 use anyhow::{Context, bail, ensure};
 use std::{
     fs::File,
@@ -26,7 +26,8 @@ pub struct EngineOptions {
     pub listen: SocketAddr,
     /// File that takes the address once the engine answers.
     pub address_file: Option<PathBuf>,
-    /// Memory the engine may use; [`EngineOptions::MEMORY_BYTES`] unless told otherwise.
+    /// Memory queries, inserts and merges may use together; [`EngineOptions::MEMORY_BYTES`] unless told otherwise. The library
+    /// itself takes 0.2 GB more.
     pub memory_bytes: u64,
     /// User and password to ask for; anybody on this machine may come in when none.
     pub login: Option<(String, String)>,
@@ -41,9 +42,19 @@ impl EngineOptions {
         Self { data, library, listen, address_file: None, memory_bytes: Self::MEMORY_BYTES, login: None }
     }
 
+    /// User and password from `GRIDWARDEN_CLICKHOUSE_USER` and `_PASSWORD`, where `ps` does not show them.
+    pub fn login_from_environment() -> Option<(String, String)> {
+        std::env::var("GRIDWARDEN_CLICKHOUSE_USER").ok().zip(std::env::var("GRIDWARDEN_CLICKHOUSE_PASSWORD").ok())
+    }
+
+    /// The library's own folder.
+    fn store(&self) -> PathBuf {
+        self.data.join("engine")
+    }
+
     /// How the library is told: `clickhouse --path=…`, settings as a server's.
     fn arguments(&self) -> Vec<String> {
-        let path = self.data.join("engine");
+        let path = self.store();
         let share = |parts: u64| self.memory_bytes / 100 * parts;
         vec![
             "clickhouse".to_owned(),
@@ -91,10 +102,10 @@ async fn serve(options: &EngineOptions) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("the address {listen} for ClickHouse is taken"))?;
     let address = listener.local_addr()?;
-    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
-    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
+    let told = told_to_end()?;
 
     let lender = open(options).await?;
+    tokio::spawn(memory::keep_near(options.memory_bytes, Arc::downgrade(&lender.pool)));
     let front = Front::new(lender.clone(), options);
     let running = Arc::clone(&front.running);
     let (stop, stopped) = watch::channel(false);
@@ -106,10 +117,7 @@ async fn serve(options: &EngineOptions) -> anyhow::Result<()> {
     let server = axum::serve(listener, front.router())
         .with_graceful_shutdown(async move { drop(stopped_here.wait_for(|stop| *stop).await) });
     let server = tokio::spawn(server.into_future());
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    told.await;
     tracing::info!("clickhouse stops");
     stop.send_replace(true);
     running.close();
@@ -121,12 +129,25 @@ async fn serve(options: &EngineOptions) -> anyhow::Result<()> {
     ffi::exit_now(0)
 }
 
+/// SIGTERM or SIGINT, from now on.
+fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
 async fn open(options: &EngineOptions) -> anyhow::Result<Lender> {
-    let (library, arguments) = (options.library.clone(), options.arguments());
+    let (library, arguments, store) = (options.library.clone(), options.arguments(), options.store());
     let open = move || {
         let api = ffi::Api::load(&library)
             .map_err(|error| anyhow::anyhow!("{} cannot be loaded: {error}", library.display()))?;
-        Pool::open(api, arguments).context("ClickHouse did not open its data; the lines above say why")
+        let opened = Pool::open(api, arguments, &store).map_err(|error| anyhow::anyhow!(error.text))?;
+        opened.with_context(|| format!("ClickHouse did not open its data in {}", store.display()))
     };
     let pool = tokio::task::spawn_blocking(open).await??;
     Ok(Lender { pool: Arc::new(pool), sessions: Arc::new(Sessions::default()) })

@@ -6,7 +6,10 @@ use axum::http::StatusCode;
 pub(super) mod code {
     pub(crate) const BAD_ARGUMENTS: u32 = 36;
     pub(crate) const SYNTAX_ERROR: u32 = 62;
+    pub(crate) const NOT_IMPLEMENTED: u32 = 48;
+    pub(crate) const UNKNOWN_DATABASE: u32 = 81;
     pub(crate) const READONLY: u32 = 164;
+    pub(crate) const REQUIRED_PASSWORD: u32 = 194;
     pub(crate) const CANNOT_DECOMPRESS: u32 = 271;
     pub(crate) const SESSION_NOT_FOUND: u32 = 372;
     pub(crate) const SESSION_IS_LOCKED: u32 = 373;
@@ -47,7 +50,8 @@ impl Exception {
     /// The status ClickHouse answers with, see `exceptionCodeToHTTPStatus` in its sources.
     pub(super) fn status(&self) -> StatusCode {
         match self.code {
-            code::AUTHENTICATION_FAILED | 192..=194 => StatusCode::FORBIDDEN,
+            code::REQUIRED_PASSWORD => StatusCode::UNAUTHORIZED,
+            code::AUTHENTICATION_FAILED | 192 | 193 => StatusCode::FORBIDDEN,
             code::ACCESS_DENIED | code::READONLY => StatusCode::FORBIDDEN,
             36 | 6 | 7 | 26 | 27 | 38 | 41 | 43 | 53 | 62 | 69 | 70 | 72 | 117 | 131 | 271 | 407 | 456 | 457 => {
                 StatusCode::BAD_REQUEST

@@ -138,6 +138,13 @@ impl RawResult {
     }
 }
 
+/// So that an answer can be sent without a copy of it.
+impl AsRef<[u8]> for RawResult {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
 impl Drop for RawResult {
     fn drop(&mut self) {
         // SAFETY: the handle came from the library and is freed once.

@@ -1,14 +1,17 @@
 //! ClickHouse's own compression of HTTP bodies (`decompress=1`, `compress=1`): frames of
 //! 16 bytes CityHash128 (1.0.2) | 1 byte method | u32 size with this header | u32 raw size | data.
 
-use super::error::{Exception, code};
+use super::{
+    encoding::Sink,
+    error::{Exception, code},
+};
 
 const CHECKSUM: usize = 16;
 const HEADER: usize = 9;
 const LZ4: u8 = 0x82;
 const NONE: u8 = 0x02;
 /// ClickHouse's own limit is 1 GiB; ours is kinder to a small machine.
-const LARGEST: usize = 256 << 20;
+const LARGEST: usize = 64 << 20;
 
 /// Takes frames apart as bytes come in.
 #[derive(Default)]
@@ -17,11 +20,11 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// Takes bytes and appends the data of every frame they complete.
-    pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Exception> {
+    /// Takes bytes and hands on the data of every frame they complete.
+    pub(super) fn push(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), Exception> {
         self.waiting.extend_from_slice(bytes);
         let mut done = 0;
-        while let Some(length) = frame(self.waiting.get(done..).unwrap_or_default(), out)? {
+        while let Some(length) = frame(self.waiting.get(done..).unwrap_or_default(), sink)? {
             done += length;
         }
         self.waiting.drain(..done);
@@ -38,7 +41,7 @@ impl Decoder {
 }
 
 /// Reads the frame at the start of `bytes`: its whole length, or `None` while it is incomplete.
-fn frame(bytes: &[u8], out: &mut Vec<u8>) -> Result<Option<usize>, Exception> {
+fn frame(bytes: &[u8], sink: &mut Sink<'_>) -> Result<Option<usize>, Exception> {
     let Some((checksum, rest)) = bytes.split_first_chunk::<CHECKSUM>() else { return Ok(None) };
     let Some(([method, sizes @ ..], _)) = rest.split_first_chunk::<HEADER>() else { return Ok(None) };
     let [a, b, c, d, e, f, g, h] = *sizes;
@@ -60,9 +63,9 @@ fn frame(bytes: &[u8], out: &mut Vec<u8>) -> Result<Option<usize>, Exception> {
             if raw.len() != raw_size {
                 return Err(broken("a compressed frame holds less than it says"));
             }
-            out.extend_from_slice(&raw);
+            sink(&raw)?;
         }
-        NONE => out.extend_from_slice(data),
+        NONE => sink(data)?,
         other => return Err(broken(&format!("compression method 0x{other:02x} is not read here, use LZ4"))),
     }
     Ok(Some(CHECKSUM + size))
@@ -97,7 +100,7 @@ mod tests {
             let body: Vec<u8> = parts.iter().flat_map(|part| encode(part)).collect();
             let (mut decoder, mut out) = (Decoder::default(), Vec::new());
             for piece in body.chunks(cut) {
-                decoder.push(piece, &mut out).unwrap();
+                decoder.push(piece, &mut |data| { out.extend_from_slice(data); Ok(()) }).unwrap();
             }
             decoder.finish().unwrap();
             prop_assert_eq!(out, parts.concat());
@@ -108,8 +111,8 @@ mod tests {
             let mut body = encode(&data);
             let at = at.index(body.len());
             body[at] ^= 0x55;
-            let (mut decoder, mut out) = (Decoder::default(), Vec::new());
-            let read = decoder.push(&body, &mut out).and_then(|()| decoder.finish());
+            let mut decoder = Decoder::default();
+            let read = decoder.push(&body, &mut |_| Ok(())).and_then(|()| decoder.finish());
             prop_assert!(read.is_err());
         }
     }

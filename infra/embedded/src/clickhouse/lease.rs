@@ -2,7 +2,8 @@
 
 use super::{
     connection::{Connection, Pool, Settings},
-    error::Exception,
+    error::{Exception, code},
+    first_database,
     session::{Ask, Sessions},
 };
 use std::sync::Arc;
@@ -32,13 +33,20 @@ impl Lender {
         settings: &Settings,
     ) -> Result<Lease, Exception> {
         // Outside of a session a request without a database means the server's default one, not the last caller's.
-        let database = if session.is_none() { database.or(Some("default")) } else { database };
+        let database = if session.is_none() { database.or(Some(first_database::NAME)) } else { database };
         let connection = match &session {
             Some(ask) => self.sessions.take(ask, &self.pool)?,
             None => self.pool.take(database, settings)?,
         };
         let mut lease = Lease { lender: self.clone(), session, connection: Some(connection), failed: false };
-        lease.with(|connection| connection.prepare(database, settings))?;
+        lease.with(|connection| match connection.prepare(database, settings) {
+            Err(error) if error.code == code::UNKNOWN_DATABASE && database == Some(first_database::NAME) => {
+                self.pool.restore_first_database()?;
+                connection.reusable = false;
+                connection.prepare(database, settings)
+            }
+            prepared => prepared,
+        })?;
         Ok(lease)
     }
 }
@@ -50,7 +58,7 @@ impl Lease {
         work: impl FnOnce(&mut Connection) -> Result<T, Exception>,
     ) -> Result<T, Exception> {
         let Some(connection) = self.connection.as_mut() else {
-            return Err(Exception::ours(super::error::code::UNKNOWN, "the connection is gone"));
+            return Err(Exception::ours(code::UNKNOWN, "the connection is gone"));
         };
         let done = work(connection);
         self.failed |= done.is_err();

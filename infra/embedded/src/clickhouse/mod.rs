@@ -18,13 +18,18 @@
 mod answer;
 mod body;
 mod connection;
+mod diagnosis;
+mod encoding;
 mod engine;
 mod error;
 mod ffi;
+mod first_database;
 mod frames;
 mod insert;
 mod lease;
 pub mod library;
+mod lz4_frame;
+mod memory;
 mod policy;
 mod process;
 mod request;
@@ -32,6 +37,7 @@ mod select;
 mod server;
 mod session;
 mod sql;
+mod tokens;
 
 pub use engine::{EngineOptions, run_engine};
-pub use process::{ClickHouseError, ClickHouseOptions, ClickHouseProcess};
+pub use process::{ClickHouseError, ClickHouseOptions, ClickHouseProcess, explain};

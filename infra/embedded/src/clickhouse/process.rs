@@ -1,12 +1,12 @@
 //! The engine as a child process of ours.
 
-use super::EngineOptions;
+use super::{EngineOptions, diagnosis};
 use crate::process::{Process, ProcessError, ProcessOptions};
 use std::{
     ffi::OsString,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitStatus,
     time::{Duration, Instant},
 };
@@ -23,20 +23,22 @@ pub enum ClickHouseError {
     /// See [`ProcessError`].
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// No room.
+    #[error("the disk is full: ClickHouse cannot write to {}", .0.display())]
+    DiskFull(PathBuf),
     /// It ended instead of answering.
-    #[error("ClickHouse did not start ({status}): {log}")]
+    #[error("ClickHouse ended ({status}): {why} (its log: {})", log.display())]
     Ended {
         /// How it ended.
         status: ExitStatus,
         /// Its last words.
-        log: String,
+        why: String,
+        /// Its log file.
+        log: PathBuf,
     },
     /// It neither ended nor answered.
-    #[error("ClickHouse did not answer within {} s: {log}", START.as_secs())]
-    Silent {
-        /// Its last words.
-        log: String,
-    },
+    #[error("ClickHouse did not answer within {} s (its log: {})", START.as_secs(), .0.display())]
+    Silent(PathBuf),
 }
 
 /// What to start.
@@ -66,11 +68,14 @@ impl ClickHouseProcess {
     /// `GRIDWARDEN_CLICKHOUSE_USER` and `GRIDWARDEN_CLICKHOUSE_PASSWORD`, where nobody else can see them.
     pub fn start(options: &ClickHouseOptions) -> Result<Self, ClickHouseError> {
         let engine = &options.engine;
-        let folder = |e: std::io::Error| ProcessError::File { path: engine.data.clone(), why: e.to_string() };
+        let folder = |e: std::io::Error| match e.kind() {
+            std::io::ErrorKind::StorageFull => ClickHouseError::DiskFull(engine.data.clone()),
+            _ => ProcessError::File { path: engine.data.clone(), why: e.to_string() }.into(),
+        };
         std::fs::create_dir_all(&engine.data).map_err(folder)?;
         let address_file = engine.address_file.clone().unwrap_or_else(|| engine.data.join("address"));
         match std::fs::remove_file(&address_file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(folder(error).into()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(folder(error)),
             _ => {}
         }
         let mut words = options.program.iter().cloned();
@@ -92,7 +97,7 @@ impl ClickHouseProcess {
         }
         let (log, pid_file) = (options.log.clone(), options.pid_file.clone());
         let process = Process::start(&ProcessOptions { program, args, env, folder: None, log, pid_file })?;
-        wait_until_it_answers(process, &address_file)
+        wait_until_it_answers(process, options, &address_file)
     }
 
     /// Where it listens.
@@ -120,21 +125,21 @@ impl ClickHouseProcess {
         self.process.kill();
     }
 
-    /// Ends it cleanly, within 10 s. Blocks; true when it ended by itself.
-    pub fn stop(self) -> Result<bool, ProcessError> {
+    /// Ends it cleanly, within 10 s. Blocks; how it ended when it ended by itself, none when it had to be killed.
+    pub fn stop(self) -> Result<Option<ExitStatus>, ProcessError> {
         self.process.stop(STOP)
     }
 }
 
 fn wait_until_it_answers(
     mut process: Process,
-    address_file: &std::path::Path,
+    options: &ClickHouseOptions,
+    address_file: &Path,
 ) -> Result<ClickHouseProcess, ClickHouseError> {
     let until = Instant::now() + START;
     while Instant::now() < until {
         if let Some(status) = process.ended()? {
-            let log = last_line(&process);
-            return Err(ClickHouseError::Ended { status, log });
+            return Err(explain(&options.engine.data, &options.log, status, &process.log_tail(64 * 1024)));
         }
         let address = std::fs::read_to_string(address_file).ok().and_then(|text| text.parse().ok());
         if let Some(address) = address
@@ -144,13 +149,12 @@ fn wait_until_it_answers(
         }
         std::thread::sleep(ASK_EVERY);
     }
-    Err(ClickHouseError::Silent { log: last_line(&process) })
+    Err(ClickHouseError::Silent(options.log.clone()))
 }
 
-fn last_line(process: &Process) -> String {
-    let log = process.log_tail(4096);
-    let line = log.lines().rev().find(|line| !line.trim().is_empty());
-    line.unwrap_or("it wrote nothing to its log").trim().to_owned()
+/// Why it ended, as a sentence, by how it ended and what it wrote. For supervisors that start the process themselves.
+pub fn explain(data: &Path, log: &Path, status: ExitStatus, words: &str) -> ClickHouseError {
+    diagnosis::of_the_end(data, log, status, words)
 }
 
 /// One `GET /ping`.

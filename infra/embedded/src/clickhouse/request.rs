@@ -3,6 +3,7 @@
 use super::{
     connection::Settings,
     error::{Exception, code},
+    policy,
     session::Ask,
 };
 use axum::http::{HeaderMap, Method, request::Parts};
@@ -17,6 +18,8 @@ pub(super) struct Asked {
     pub(super) database: Option<String>,
     pub(super) format: Option<String>,
     pub(super) session: Option<Ask>,
+    /// A GET: it must change nothing.
+    pub(super) reads_only: bool,
     pub(super) query_id: Option<String>,
     /// The answer is held back until the query has ended, so that its status is right.
     pub(super) whole: bool,
@@ -36,27 +39,28 @@ impl Asked {
             format: text(&head.headers, "x-clickhouse-format"),
             user: text(&head.headers, "x-clickhouse-user"),
             password: text(&head.headers, "x-clickhouse-key"),
+            reads_only: head.method == Method::GET,
             ..Self::default()
         };
         let pairs = url::form_urlencoded::parse(head.uri.query().unwrap_or("").as_bytes());
-        let mut session_timeout = None;
-        let mut session_must_exist = false;
         for (name, value) in pairs {
-            match name.as_ref() {
-                "session_timeout" => session_timeout = value.parse().ok().map(Duration::from_secs),
-                "session_check" => session_must_exist = yes(&value),
-                _ => asked.take(&name, &value)?,
-            }
-        }
-        if let Some(session) = &mut asked.session {
-            session.timeout = session_timeout;
-            session.must_exist = session_must_exist;
-        }
-        if head.method == Method::GET {
-            // As a real server does: 2 lets settings through, and no writes.
-            asked.settings.entry("readonly".to_owned()).or_insert_with(|| "2".to_owned());
+            asked.take(&name, &value)?;
         }
         Ok(asked)
+    }
+
+    /// All was read, of the form in the body as well.
+    pub(super) fn settled(mut self) -> Self {
+        self.session = self.session.filter(|session| !session.id.is_empty());
+        // In a session the setting would stay: there the server looks at the statement instead.
+        if self.reads_only && self.session.is_none() {
+            // As a real server does: 2 lets settings through, and no writes; 1 neither. Nobody gets out of it by asking.
+            let wanted = self.settings.entry("readonly".to_owned()).or_default();
+            if wanted != "1" {
+                "2".clone_into(wanted);
+            }
+        }
+        self
     }
 
     /// Takes one parameter, of the URL or of a form.
@@ -67,9 +71,14 @@ impl Asked {
             "database" => self.database = text().filter(|name| !name.is_empty()),
             "default_format" => self.format = text().filter(|name| !name.is_empty()),
             "query_id" => self.query_id = text().filter(|id| !id.is_empty()),
-            "session_id" => {
-                self.session = text().map(|id| Ask { id, timeout: None, must_exist: false });
+            "session_id" => self.session().id = value.to_owned(),
+            "session_timeout" => {
+                let bad = || {
+                    Exception::ours(code::BAD_ARGUMENTS, format!("session_timeout: '{value}' is no number of seconds"))
+                };
+                self.session().timeout = Some(Duration::from_secs(value.parse().map_err(|_| bad())?));
             }
+            "session_check" => self.session().must_exist = yes(value),
             "wait_end_of_query" => self.whole = yes(value),
             "decompress" => self.body_in_frames = yes(value),
             "compress" => self.answer_in_frames = yes(value),
@@ -93,12 +102,17 @@ impl Asked {
         Ok(())
     }
 
+    fn session(&mut self) -> &mut Ask {
+        self.session.get_or_insert_with(|| Ask { id: String::new(), timeout: None, must_exist: false })
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<(), Exception> {
         // It becomes part of a SET statement.
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
         if name.is_empty() || !name.bytes().all(plain) {
             return Err(Exception::ours(code::BAD_ARGUMENTS, format!("'{name}' is not the name of a setting")));
         }
+        policy::check_setting(name)?;
         self.settings.insert(name.to_owned(), value.to_owned());
         Ok(())
     }
@@ -112,16 +126,31 @@ pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// A browser page of another origin must not speak to the engine of the person who looks at it.
+/// A browser page of another origin must not speak to the engine of the person who looks at it; nor may one whose own name
+/// was made to point at this machine, and which then sends no other origin.
 pub(super) fn refuse_strange_pages(headers: &HeaderMap) -> Result<(), Exception> {
-    let Some(origin) = text(headers, "origin") else { return Ok(()) };
-    let host = url::Url::parse(&origin).ok().and_then(|url| url.host_str().map(str::to_owned));
-    match host.as_deref() {
-        Some("localhost" | "127.0.0.1" | "[::1]") => Ok(()),
-        _ => Err(Exception::ours(
-            code::ACCESS_DENIED,
-            "Refused by the embedded engine: pages of other origins are not served",
-        )),
+    let refused =
+        |words: &str| Err(Exception::ours(code::ACCESS_DENIED, format!("Refused by the embedded engine: {words}")));
+    if let Some(origin) = text(headers, "origin")
+        && !is_this_machine(&origin)
+    {
+        return refused("pages of other origins are not served");
+    }
+    match text(headers, "host") {
+        Some(host) if !is_this_machine(&format!("http://{host}")) => {
+            refused(&format!("it is asked for as {host}; ask for 127.0.0.1 or localhost"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the host of a URL is an address, or a name nobody else can own.
+fn is_this_machine(url: &str) -> bool {
+    match url::Url::parse(url).ok().as_ref().and_then(url::Url::host) {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
     }
 }
 
@@ -132,7 +161,7 @@ mod tests {
 
     fn asked(method: &str, uri: &str) -> Result<Asked, Exception> {
         let request = Request::builder().method(method).uri(uri).body(()).unwrap();
-        Asked::from_head(&request.into_parts().0)
+        Asked::from_head(&request.into_parts().0).map(Asked::settled)
     }
 
     #[test]
@@ -150,9 +179,25 @@ mod tests {
     }
 
     #[test]
-    fn a_get_reads_only() {
-        assert_eq!(asked("GET", "/?query=x").unwrap().settings.get("readonly").map(String::as_str), Some("2"));
+    fn a_get_reads_only_whatever_it_asks_for() {
+        let readonly = |uri: &str| asked("GET", uri).unwrap().settings.get("readonly").cloned();
+        for (uri, wanted) in [("/?query=x", "2"), ("/?readonly=0", "2"), ("/?readonly=1", "1"), ("/?readonly=2", "2")] {
+            assert_eq!(readonly(uri).as_deref(), Some(wanted), "{uri}");
+        }
         assert!(asked("POST", "/").unwrap().settings.is_empty());
+        let in_session = asked("GET", "/?session_id=s").unwrap();
+        assert!(in_session.reads_only && in_session.settings.is_empty(), "it would stay with the session");
+    }
+
+    #[test]
+    fn a_session_without_a_name_is_none() {
+        assert_eq!(asked("POST", "/?session_timeout=5").unwrap().session, None);
+        assert_eq!(asked("POST", "/?session_id=a&session_timeout=soon").unwrap_err().code, code::BAD_ARGUMENTS);
+    }
+
+    #[test]
+    fn a_setting_that_names_a_file_is_refused() {
+        assert_eq!(asked("POST", "/?Format_Schema=/etc/x").unwrap_err().code, code::ACCESS_DENIED);
     }
 
     #[test]
@@ -162,12 +207,14 @@ mod tests {
 
     #[test]
     fn a_page_of_another_origin_is_refused() {
-        let check = |origin: &str| {
+        let check = |name: &'static str, value: &str| {
             let mut headers = HeaderMap::new();
-            headers.insert("origin", origin.parse().unwrap());
+            headers.insert(name, value.parse().unwrap());
             refuse_strange_pages(&headers).is_ok()
         };
-        assert!(check("http://localhost:3000") && check("http://127.0.0.1:1"));
-        assert!(!check("http://evil.example") && !check("null"));
+        assert!(check("origin", "http://localhost:3000") && check("origin", "http://127.0.0.1:1"));
+        assert!(!check("origin", "http://evil.example") && !check("origin", "null"));
+        assert!(check("host", "127.0.0.1:8123") && check("host", "localhost") && check("host", "[::1]:8123"));
+        assert!(!check("host", "evil.example:8123") && !check("host", "10.0.0.1"));
     }
 }

@@ -69,8 +69,8 @@ impl Query {
                 result
             })?;
             drop(self.permit);
-            let body = Body::from(self.manner.piece(result.bytes()));
-            Ok(self.manner.good(body, &Summary::of(&result)))
+            let summary = Summary::of(&result);
+            Ok(self.manner.good(self.manner.whole(result), &summary))
         };
         blocking(work).await
     }

@@ -3,7 +3,8 @@
 use super::{
     EngineOptions,
     answer::{self, Manner},
-    body::{self, Decoder},
+    body,
+    encoding::Decoder,
     error::{Exception, code},
     insert::Insert,
     lease::Lender,
@@ -20,6 +21,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -69,34 +71,28 @@ impl Front {
             }
             None => body,
         };
-        self.dispatch(asked, &head.headers, body).await
+        self.dispatch(asked.settled(), &head.headers, body).await
     }
 
     async fn dispatch(&self, mut asked: Asked, headers: &HeaderMap, mut body: Body) -> Result<Response, Exception> {
-        let mut decoder = Decoder::new(&asked, headers)?;
-        let mut text = asked.query.take().unwrap_or_default().into_bytes();
-        let mut statement = sql::statement(&text)?;
-        if !matches!(statement, Statement::Insert { .. }) {
-            // The query stands, or goes on, in the body.
-            let rest = body::whole(std::mem::take(&mut body), decoder).await?;
-            decoder = Decoder::Plain;
-            if !rest.is_empty() {
-                if !text.is_empty() {
-                    text.push(b'\n');
-                }
-                text.extend(rest);
-                statement = sql::statement(&text)?;
-            }
-        }
+        let decoder = Decoder::new(&asked, headers)?;
+        let text = asked.query.take().unwrap_or_default().into_bytes();
+        let statement = sql::statement(&text)?;
+        let body::Query { statement, mut text, ahead, decoder } = match statement {
+            Statement::Insert { .. } => body::Query { statement, text, ahead: Bytes::new(), decoder },
+            _ => body::query(text, &mut body, decoder).await?,
+        };
         match statement {
             Statement::Nothing => Err(Exception::ours(code::SYNTAX_ERROR, "Syntax error: Empty query")),
             Statement::Insert { head, format, data } => {
+                refuse_writes(&asked, false)?;
                 let begin = text.split_off(data.min(text.len()));
                 text.truncate(head);
-                self.insert(asked, Split { head: text, format, begin, decoder }, body).await
+                self.insert(asked, Split { head: text, format, begin, ahead, decoder }, body).await
             }
             Statement::Select { format } => self.query(asked, text, format, Way::Stream).await,
-            Statement::Other { format, changes_connection } => {
+            Statement::Other { format, changes_connection, reads } => {
+                refuse_writes(&asked, reads)?;
                 self.query(asked, text, format, Way::Run { changes_connection }).await
             }
         }
@@ -133,6 +129,7 @@ impl Front {
             head: utf8(split.head)?,
             format: split.format,
             begin: split.begin,
+            ahead: split.ahead,
             settings: asked.settings,
             database: asked.database,
             session: asked.session,
@@ -151,6 +148,12 @@ impl Front {
     fn check_login(&self, asked: &Asked, headers: &HeaderMap) -> Result<(), Exception> {
         let Some(login) = &self.login else { return Ok(()) };
         let basic = text(headers, "authorization").and_then(|value| basic_login(&value));
+        if basic.is_none() && asked.user.is_none() && asked.password.is_none() {
+            return Err(Exception::ours(
+                code::REQUIRED_PASSWORD,
+                "Authentication failed: user and password are needed",
+            ));
+        }
         let (user, password) = basic.unwrap_or_else(|| {
             let user = asked.user.clone().unwrap_or_else(|| "default".to_owned());
             (user, asked.password.clone().unwrap_or_default())
@@ -175,7 +178,16 @@ struct Split {
     head: Vec<u8>,
     format: String,
     begin: Vec<u8>,
+    ahead: Bytes,
     decoder: Decoder,
+}
+
+/// A GET writes nothing. The engine sees to that as well, but not in a session, whose settings stay.
+fn refuse_writes(asked: &Asked, reads: bool) -> Result<(), Exception> {
+    if asked.reads_only && !reads {
+        return Err(Exception::ours(code::READONLY, "a GET changes nothing; send it as a POST"));
+    }
+    Ok(())
 }
 
 async fn handle(State(front): State<Front>, request: Request) -> Response {

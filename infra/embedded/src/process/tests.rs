@@ -29,7 +29,7 @@ fn a_child_has_a_log_and_a_pid_file_and_ends_when_asked() {
     wait_for("hello", || child.log_tail(100).contains("hello"));
     assert_eq!(PidFile::running(&folder.path().join("child.pid")).map(|it| it.pid), Some(child.pid()));
     assert!(child.ended().expect("state").is_none());
-    assert!(child.stop(Duration::from_secs(5)).expect("stops"));
+    assert_eq!(child.stop(Duration::from_secs(5)).expect("stops").and_then(|status| status.code()), Some(0));
     assert!(!folder.path().join("child.pid").exists());
     assert!(fs::read_to_string(folder.path().join("child.log")).expect("log").ends_with("bye\n"));
 }
@@ -40,7 +40,7 @@ fn a_stubborn_child_is_killed() {
     let options = shell(folder.path(), "trap '' TERM; echo up; while :; do sleep 0.05; done");
     let child = Process::start(&options).expect("starts");
     wait_for("up", || child.log_tail(100).contains("up"));
-    assert!(!child.stop(Duration::from_millis(100)).expect("stops"));
+    assert_eq!(child.stop(Duration::from_millis(100)).expect("stops"), None);
 }
 
 #[test]

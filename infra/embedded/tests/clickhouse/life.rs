@@ -38,9 +38,13 @@ async fn what_is_acknowledged_survives_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let mut block = 0;
     let mut acknowledged = Vec::new();
-    for _ in 0..3 {
+    for round in 0..4 {
         let mut engine = start(folder.path(), library.clone()).unwrap();
-        let client = fresh_table(&engine).await;
+        let mut client = fresh_table(&engine).await;
+        if round % 2 == 1 {
+            // As somebody does who sets nothing.
+            client = Client::default().with_url(engine.url()).with_database("g");
+        }
         let held: Vec<(u32, u64)> =
             client.query("SELECT block, count() FROM blocks GROUP BY block ORDER BY block").fetch_all().await.unwrap();
         assert!(held.iter().all(|(_, rows)| *rows == u64::from(ROWS)), "a block is there in part: {held:?}");
@@ -77,8 +81,9 @@ async fn sigterm_ends_it_cleanly_while_queries_run() {
         assert!(Instant::now() < until, "the query never ran");
     }
     let begun = Instant::now();
-    let by_itself = tokio::task::spawn_blocking(move || engine.stop()).await.unwrap().unwrap();
-    assert!(by_itself && begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    let ended = tokio::task::spawn_blocking(move || engine.stop()).await.unwrap().unwrap();
+    assert_eq!(ended.and_then(|status| status.code()), Some(0), "by itself, without a crash");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     assert_eq!(query.await.unwrap().unwrap(), 0, "what ran was finished");
     let engine = start(folder.path(), library).unwrap();
     let client = fresh_table(&engine).await;
@@ -94,7 +99,8 @@ fn a_folder_has_one_owner() {
     second.engine.address_file = Some(folder.path().join("second.address"));
     second.log = folder.path().join("second.log");
     let words = ClickHouseProcess::start(&second).unwrap_err().to_string();
-    assert!(words.contains("another process works on the ClickHouse data in"), "{words}");
+    let data = folder.path().join("data");
+    assert!(words.contains(&format!("another process works on the ClickHouse data in {}", data.display())), "{words}");
 }
 
 #[test]
@@ -125,7 +131,11 @@ async fn a_login_is_asked_for_when_there_is_one() {
     options.engine.login = Some(("city".into(), "secret".into()));
     let engine = ClickHouseProcess::start(&options).unwrap();
     let client = Client::default().with_url(engine.url());
-    let refused = client.query("SELECT 1").fetch_one::<u8>().await.unwrap_err().to_string();
+    let asked = reqwest::get(format!("{}/?query=SELECT%201", engine.url())).await.unwrap();
+    assert_eq!(asked.status().as_u16(), 401, "a browser asks for a password then");
+    assert!(asked.headers().contains_key("www-authenticate"));
+    let wrong = client.clone().with_user("city").with_password("secreT");
+    let refused = wrong.query("SELECT 1").fetch_one::<u8>().await.unwrap_err().to_string();
     assert!(refused.contains("Code: 516."), "{refused}");
     let known = client.with_user("city").with_password("secret");
     assert_eq!(known.query("SELECT 1").fetch_one::<u8>().await.unwrap(), 1);
