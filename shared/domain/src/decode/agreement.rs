@@ -142,6 +142,28 @@ proptest! {
         check(&chars.into_iter().collect::<String>());
     }
 
+    /// Garbage, whole or in the middle of a good message, is read or refused with a reason that can be printed.
+    #[test]
+    fn any_bytes_get_an_answer(garbage in proptest::collection::vec(any::<u8>(), 0..40), seed in 0..COMMON.len(), at in 0..300usize) {
+        let mut spoiled = COMMON[seed].as_bytes().to_vec();
+        let at = at.min(spoiled.len());
+        spoiled.splice(at..at, garbage.iter().copied());
+        let mapping = "target = \"observations\"\nformat = \"json\"\nfields = { source = \"source\", kind = \"kind\", \
+            time = { from = \"time\", time = \"epoch_ms\" }, values = { a = \"values.a\", b = \"attributes.plate[1]\" } }";
+        let mapped = Decoder::mapped(crate::mapping::Mapping::parse(mapping, "m").expect("mapping"));
+        for bytes in [&garbage, &spoiled] {
+            let refusals = [
+                Decoder::observations().observation(bytes).err(),
+                Decoder::reports().report(bytes).err(),
+                mapped.observation(bytes).err(),
+            ];
+            for reason in refusals.into_iter().flatten() {
+                prop_assert!(!reason.detail.is_empty() && reason.detail.len() <= 300 && reason.field.len() <= 200);
+                prop_assert!(!reason.detail.contains(char::is_control) && !reason.field.contains(char::is_control));
+            }
+        }
+    }
+
     /// An independent reading: serde's own, where it and the contract agree on the shape.
     #[test]
     fn what_producers_write_is_read_back(
