@@ -54,8 +54,8 @@ impl AlertQueue {
 pub(crate) struct Known(HashMap<u128, u32>);
 
 impl Known {
-    /// Reads `alerts.v1` to its end. Blocks.
-    pub(crate) fn read(kafka: &KafkaConfig) -> Result<Self> {
+    /// Reads `alerts.v1` to its end; none when the shutdown came first. Blocks.
+    pub(crate) fn read(kafka: &KafkaConfig, shutdown: &Shutdown) -> Result<Option<Self>> {
         let meta = topic_meta(kafka, topics::ALERTS)?;
         let assignments: Vec<Assignment> = (0..meta.partitions)
             .map(|partition| Assignment { topic: topics::ALERTS.to_owned(), partition, from: From::Beginning })
@@ -65,12 +65,12 @@ impl Known {
         let mut reader = Reader::open(kafka, &assignments, &options)?;
         let ends = reader.end_offsets()?;
         let mut known = Self::default();
-        loop {
+        while !shutdown.is_triggered() {
             let read = |(position, end): (&gridwarden_bus::Position, &i64)| {
                 *end == 0 || position.next.is_some_and(|next| next >= *end)
             };
             if reader.positions().iter().zip(&ends).all(read) {
-                return Ok(known);
+                return Ok(Some(known));
             }
             for record in reader.poll(10_000, Duration::from_millis(200))?.records() {
                 if let Some(payload) = record.payload {
@@ -78,6 +78,7 @@ impl Known {
                 }
             }
         }
+        Ok(None)
     }
 
     /// What cannot be read is not ours, and not known.
@@ -119,17 +120,34 @@ struct Sent {
 
 impl Announcer {
     /// Produces until the shutdown; what waits then is raised again from the log.
-    pub(crate) async fn run(mut self, queue: AlertQueue, mut alerts: UnboundedReceiver<Alert>) -> Result<()> {
+    pub(crate) async fn run(mut self, queue: AlertQueue, alerts: UnboundedReceiver<Alert>) -> Result<()> {
         let mut under_way: VecDeque<Sent> = VecDeque::new();
+        let shutdown = self.shutdown.clone();
+        tokio::select! {
+            biased;
+            // Wherever it waits for Kafka: an answer that never comes must not hold up the end.
+            () = shutdown.wait() => {}
+            outcome = self.produce(&queue, alerts, &mut under_way) => return outcome,
+        }
+        end(&mut under_way).await;
+        Ok(())
+    }
+
+    async fn produce(
+        &mut self,
+        queue: &AlertQueue,
+        mut alerts: UnboundedReceiver<Alert>,
+        under_way: &mut VecDeque<Sent>,
+    ) -> Result<()> {
         loop {
             let full = under_way.len() >= MOST_UNDER_WAY;
             tokio::select! {
                 biased;
-                outcome = next_outcome(&mut under_way), if !under_way.is_empty() => match outcome {
-                    Ok(()) => self.acknowledged(&mut under_way),
+                outcome = next_outcome(under_way), if !under_way.is_empty() => match outcome {
+                    Ok(()) => self.acknowledged(under_way),
                     Err(error) => {
                         tracing::warn!(%error, "an alert was not acknowledged, will try again");
-                        self.again(&mut under_way).await?;
+                        self.again(under_way).await?;
                     }
                 },
                 alert = alerts.recv(), if !full => {
@@ -138,10 +156,6 @@ impl Announcer {
                     if let Some(sent) = self.send(alert).await? {
                         under_way.push_back(sent);
                     }
-                }
-                () = self.shutdown.wait() => {
-                    self.end(&mut under_way).await;
-                    return Ok(());
                 }
             }
         }
@@ -203,15 +217,16 @@ impl Announcer {
         }
         Ok(())
     }
+}
 
-    async fn end(&self, under_way: &mut VecDeque<Sent>) {
-        let rest = async {
-            for sent in under_way.drain(..) {
-                sent.delivery.await.ok();
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(3), rest).await.ok();
-    }
+/// Waits a moment for what is under way; what is not acknowledged then is raised again from the log.
+async fn end(under_way: &mut VecDeque<Sent>) {
+    let rest = async {
+        for sent in under_way.drain(..) {
+            sent.delivery.await.ok();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(3), rest).await.ok();
 }
 
 /// The outcome of the first under way; it stays in place.

@@ -1,7 +1,7 @@
 //! The stream's configuration; defaults and comments stand in `config.default.toml`.
 
 use gridwarden_bus::KafkaConfig;
-use gridwarden_runtime::config::{ConfigError, HttpConfig, load};
+use gridwarden_runtime::config::{ConfigError, HttpConfig, Wrong, load_checked};
 use gridwarden_store::ClickHouseConfig;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -54,6 +54,10 @@ pub struct StreamSection {
     pub fences_mib: usize,
     /// Entities per worker.
     pub most_entities: usize,
+    /// Ids remembered of each source and kind.
+    pub ids_per_source: usize,
+    /// Ids of reports remembered in each partition.
+    pub report_ids_per_partition: usize,
 }
 
 impl StreamSection {
@@ -68,7 +72,33 @@ impl StreamSection {
 
 /// Loads it: defaults, then the file, then the environment.
 pub fn config(file: Option<&Path>) -> Result<Config, ConfigError> {
-    load("stream", DEFAULTS, file)
+    load_checked("stream", DEFAULTS, file, check)
+}
+
+/// Ranges: key, value, least, most.
+fn check(config: &Config) -> Result<(), Wrong> {
+    let own = &config.stream;
+    let ranges = [
+        ("stream.workers", own.workers as u64, 0, 256),
+        ("stream.tick_ms", own.tick_ms, 1, 1_000),
+        ("stream.batch", own.batch as u64, 1, 100_000),
+        ("stream.write_ms", own.write_ms, 10, 600_000),
+        ("stream.live_rows_per_s", own.live_rows_per_s as u64, 100, 10_000_000),
+        ("stream.windows_mib", own.windows_mib as u64, 16, 1 << 20),
+        ("stream.fences_mib", own.fences_mib as u64, 1, 1 << 20),
+        ("stream.most_entities", own.most_entities as u64, 1, 1 << 31),
+        ("stream.ids_per_source", own.ids_per_source as u64, 1, 100_000),
+        ("stream.report_ids_per_partition", own.report_ids_per_partition as u64, 1, 100_000_000),
+    ];
+    for (key, value, least, most) in ranges {
+        if !(least..=most).contains(&value) {
+            return Err(Wrong::new(key, format!("{value} must lie between {least} and {most}")));
+        }
+    }
+    if own.past_ms < 100 {
+        return Err(Wrong::new("stream.past_ms", format!("{} must be 100 or more", own.past_ms)));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -79,5 +109,17 @@ mod tests {
     fn the_defaults_are_complete() {
         let faults = gridwarden_runtime::config::faults_in_defaults::<Config>(DEFAULTS);
         assert!(faults.is_empty(), "{faults:?}");
+    }
+
+    #[test]
+    fn a_value_out_of_its_range_is_named() {
+        let good = config(None).expect("defaults");
+        assert_eq!(check(&good), Ok(()));
+        let mut bad = good.clone();
+        bad.stream.tick_ms = 0;
+        assert_eq!(check(&bad), Err(Wrong::new("stream.tick_ms", "0 must lie between 1 and 1000")));
+        let mut bad = good;
+        bad.stream.past_ms = -5;
+        assert_eq!(check(&bad).expect_err("refused").key, "stream.past_ms");
     }
 }

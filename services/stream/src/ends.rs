@@ -3,8 +3,8 @@
 
 use crate::shared::{Part, World};
 use anyhow::{Result, bail};
-use gridwarden_bus::{KafkaConfig, Offsets, topic_meta};
-use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
+use gridwarden_bus::{BusError, KafkaConfig, Offsets, TopicMeta, topics::Identities};
+use gridwarden_runtime::{clock::now_ms, health::Health, shutdown::Shutdown};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const MARGIN_MS: i64 = 1_000;
 /// How often the ends are asked for, and how often the topics are looked at.
 const ASK_EVERY: Duration = Duration::from_millis(300);
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The newest answer.
 #[derive(Clone, Default)]
@@ -41,10 +41,11 @@ impl EndsBoard {
 /// The asking thread.
 pub(crate) struct Asker {
     pub(crate) kafka: KafkaConfig,
-    /// Topics with their ids and partitions, by number.
-    pub(crate) topics: Vec<(String, gridwarden_bus::TopicMeta)>,
+    /// Topics by number, with their ids and partitions when the reading began.
+    pub(crate) topics: Vec<(String, TopicMeta)>,
     pub(crate) parts: Vec<Part>,
     pub(crate) board: EndsBoard,
+    pub(crate) health: Health,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -53,50 +54,65 @@ impl Asker {
     pub(crate) fn new(
         kafka: &KafkaConfig,
         world: &World,
-        metas: &[gridwarden_bus::TopicMeta],
-        shutdown: &Shutdown,
+        metas: &[TopicMeta],
+        (health, shutdown): (&Health, &Shutdown),
     ) -> Self {
         let topics = world.topics.iter().map(|topic| topic.name.clone()).zip(metas.iter().copied()).collect();
-        let (board, shutdown) = (EndsBoard::default(), shutdown.clone());
-        Self { kafka: kafka.clone(), topics, parts: world.parts.clone(), board, shutdown }
+        Self {
+            kafka: kafka.clone(),
+            topics,
+            parts: world.parts.clone(),
+            board: EndsBoard::default(),
+            health: health.clone(),
+            shutdown: shutdown.clone(),
+        }
     }
 
     /// Asks until the shutdown.
     pub(crate) fn run(self) -> Result<()> {
-        let offsets = Offsets::open(&self.kafka)?;
+        let (offsets, identities) = (Offsets::open(&self.kafka)?, Identities::open(&self.kafka)?);
         let name = |part: &Part| self.topics.get(usize::from(part.topic)).map_or("", |(name, _)| name.as_str());
         let wanted: Vec<(&str, i32)> = self.parts.iter().map(|part| (name(part), part.partition)).collect();
         let mut look_at = Instant::now() + LOOK_EVERY;
         while !self.shutdown.is_triggered() {
-            let asked_ms = now_ms() - MARGIN_MS;
-            match offsets.ends(&wanted) {
-                Ok(ends) => self.board.set(Ends { asked_ms, ends: ends.into() }),
-                Err(error) if error.is_transient() => tracing::warn!(%error, "cannot ask where the logs end"),
-                Err(error) => return Err(error.into()),
-            }
-            if Instant::now() >= look_at {
-                self.look_at_topics()?;
+            let mut outcome = self.ask(&offsets, &wanted);
+            if outcome.is_ok() && Instant::now() >= look_at {
                 look_at = Instant::now() + LOOK_EVERY;
+                outcome = self.look_at_topics(&identities)?;
+            }
+            match outcome {
+                Ok(()) => self.health.set_part("kafka", true, ""),
+                Err(error) if error.is_transient() => self.health.set_part("kafka", false, &error.to_string()),
+                Err(error) => return Err(error.into()),
             }
             std::thread::sleep(ASK_EVERY);
         }
         Ok(())
     }
 
-    fn look_at_topics(&self) -> Result<()> {
-        for (name, before) in &self.topics {
-            match topic_meta(&self.kafka, name) {
-                Ok(now) if now.id != before.id => bail!("topic {name} was made anew; start the stream again"),
-                Ok(now) if now.partitions != before.partitions => bail!(
-                    "topic {name} has {} partitions now, it had {}; start the stream again",
-                    now.partitions,
-                    before.partitions
-                ),
-                Ok(_) => {}
-                Err(error) if error.is_transient() => {}
-                Err(error) => return Err(error.into()),
+    fn ask(&self, offsets: &Offsets, wanted: &[(&str, i32)]) -> Result<(), BusError> {
+        let asked_ms = now_ms() - MARGIN_MS;
+        let ends = offsets.ends(wanted)?;
+        self.board.set(Ends { asked_ms, ends: ends.into() });
+        Ok(())
+    }
+
+    /// Outer error: a topic is another one now. Inner error: it cannot be asked just now.
+    fn look_at_topics(&self, identities: &Identities) -> Result<Result<(), BusError>> {
+        let names: Vec<&str> = self.topics.iter().map(|(name, _)| name.as_str()).collect();
+        let found = match identities.ask(&names) {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        for ((name, before), now) in self.topics.iter().zip(found) {
+            if now.id != before.id {
+                bail!("topic {name} was made anew; start the stream again");
+            }
+            if now.partitions != before.partitions {
+                let (now, before) = (now.partitions, before.partitions);
+                bail!("topic {name} has {now} partitions now, it had {before}; start the stream again");
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 }

@@ -1,8 +1,12 @@
 //! Feeds and watermark domains: who publishes, and whose clock a record goes by.
 
 use crate::windows::LIVE;
-use gridwarden_domain::{city::CityFile, crs::Crs};
-use std::collections::BTreeMap;
+use gridwarden_domain::{
+    city::CityFile,
+    crs::Crs,
+    reject::{Code, Reason},
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 /// A feed as the city knows it.
@@ -29,11 +33,15 @@ impl Feeds {
         Self(std::iter::once(nameless).chain(named).take(usize::from(u16::MAX)).collect())
     }
 
-    /// The number of the feed a header names.
+    /// The number of the feed a header names. One that nobody can read is a reason not to take the record.
     #[inline]
-    pub(crate) fn find(&self, header: Option<&[u8]>) -> u16 {
-        let Some(name) = header else { return 0 };
-        self.0.iter().position(|feed| feed.name.as_bytes() == name).unwrap_or(0) as u16
+    pub(crate) fn find(&self, header: Option<&[u8]>) -> Result<u16, Reason> {
+        let Some(name) = header else { return Ok(0) };
+        match self.0.iter().position(|feed| feed.name.as_bytes() == name) {
+            Some(number) => Ok(number as u16),
+            None if std::str::from_utf8(name).is_ok() => Ok(0),
+            None => Err(Reason::new(Code::NotUtf8, "header feed", "the header is not UTF-8")),
+        }
     }
 
     /// A feed by number.
@@ -79,14 +87,26 @@ impl Domains {
             return self.live_parts;
         }
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        // The last domain is shared: its feeds may share topics as well.
         let topics = made.iter().filter(|(_, known)| **known == domain).map(|((_, topic), _)| usize::from(*topic));
-        topics.map(|topic| self.topic_parts.get(topic).copied().unwrap_or(0)).sum()
+        let topics: BTreeSet<usize> = topics.collect();
+        topics.into_iter().map(|topic| self.topic_parts.get(topic).copied().unwrap_or(0)).sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_feed_is_found_by_its_header() {
+        let feeds =
+            Feeds(["", "past"].map(|name| Feed { name: name.into(), crs: Crs::default(), historical: false }).into());
+        assert_eq!(feeds.find(None).unwrap(), 0);
+        assert_eq!(feeds.find(Some(b"past")).unwrap(), 1);
+        assert_eq!(feeds.find(Some(b"nobody's")).unwrap(), 0);
+        assert_eq!(feeds.find(Some(b"\xff")).unwrap_err().code, Code::NotUtf8);
+    }
 
     #[test]
     fn a_domain_is_feed_and_topic() {
@@ -99,5 +119,6 @@ mod tests {
         for feed in 10..100 {
             assert!(domains.historical(feed, 0) <= LAST);
         }
+        assert_eq!(domains.expected(LAST), 12, "a partition can speak once, however many feeds share the domain");
     }
 }

@@ -1,5 +1,5 @@
-//! What the stream counts. One place for the names. `read = accepted + late + rejected + markers` holds at every moment at
-//! which no record is in a worker's hands.
+//! What the stream counts. One place for the names. `read = accepted + duplicate + late + rejected + markers` holds whenever
+//! no record is in a worker's hands; what the log holds beyond `read` is `behind + held`.
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
@@ -10,6 +10,8 @@ pub(crate) struct Metrics {
     pub(crate) read: IntCounter,
     /// Records admitted.
     pub(crate) accepted: IntCounter,
+    /// Records whose source had sent their id before.
+    pub(crate) duplicate: IntCounter,
     /// Records older than `max_age`.
     pub(crate) late: IntCounter,
     /// Ends of feeds and the like.
@@ -34,6 +36,8 @@ pub(crate) struct Metrics {
     pub(crate) alerts_retried: IntCounter,
     /// Rows of windows handed to ClickHouse.
     pub(crate) window_rows: IntCounter,
+    /// Changes (of one area and metric group) whose window was forgotten already, though their records were admitted.
+    pub(crate) windows_refused: IntCounter,
     /// Minutes of windows given up because nobody took them.
     pub(crate) windows_given_up: IntCounter,
     /// Bytes of windows, by worker.
@@ -44,6 +48,10 @@ pub(crate) struct Metrics {
     pub(crate) watermark_lag: IntGauge,
     /// Records between a worker's position and the end of its partitions.
     pub(crate) behind: IntGaugeVec,
+    /// Records read that wait until what is in force for them is known, by worker.
+    pub(crate) held: IntGaugeVec,
+    /// Wall clock less the moment up to which the control topics are known, in ms.
+    pub(crate) control_lag: IntGauge,
     /// Since when the partitions are read, epoch ms.
     pub(crate) reading_since: IntGauge,
     /// Time from a record's append until its alert was acknowledged.
@@ -57,6 +65,7 @@ impl Metrics {
         Ok(Self {
             read: made.counter("records_read_total", "Records read")?,
             accepted: made.counter("records_accepted_total", "Records admitted")?,
+            duplicate: made.counter("records_duplicate_total", "Records whose id had been sent before")?,
             late: made.counter("records_late_total", "Records older than max_age")?,
             markers: made.counter("records_marker_total", "Records without content: ends of feeds")?,
             rejected: made.counters("records_rejected_total", "Records not taken", &["code"])?,
@@ -70,11 +79,15 @@ impl Metrics {
             alerts_known: made.counter("alerts_known_total", "Transitions the topic held already")?,
             alerts_retried: made.counter("alerts_retried_total", "Transitions produced again after a failure")?,
             window_rows: made.counter("window_rows_total", "Rows of windows handed to ClickHouse")?,
+            windows_refused: made
+                .counter("window_changes_refused_total", "Changes of windows that had gone already")?,
             windows_given_up: made.counter("windows_given_up_total", "Minutes of windows nobody took in time")?,
             window_bytes: made.gauges("window_bytes", "Memory of windows", &["worker"])?,
             entities: made.gauges("entities", "Entities remembered", &["worker"])?,
             watermark_lag: made.gauge("watermark_lag_ms", "Wall clock less the live watermark")?,
             behind: made.gauges("behind_records", "Records not read yet", &["worker"])?,
+            held: made.gauges("held_records", "Records read that wait for the control topics", &["worker"])?,
+            control_lag: made.gauge("control_lag_ms", "Wall clock less what the control topics are known up to")?,
             reading_since: made.gauge("reading_since_ms", "Since when the partitions are read, epoch ms")?,
             alert_seconds: made.seconds("alert_seconds", "From a record's append to its alert's acknowledgement")?,
         })

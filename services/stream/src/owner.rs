@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const CHUNK: usize = 16_384;
 /// How often memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long the first marks may take.
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// The windows of one worker and the way out for their rows.
 pub(crate) struct Owner {
@@ -31,7 +33,9 @@ pub(crate) struct Owner {
     budget: usize,
     next_write: Instant,
     next_look: Instant,
-    too_late: u64,
+    /// Until then a watermark that is not known yet may still come at once, with the first marks.
+    settled: Instant,
+    refused: u64,
 }
 
 impl Owner {
@@ -49,7 +53,8 @@ impl Owner {
             budget: 0,
             next_write: now,
             next_look: now,
-            too_late: 0,
+            settled: now + SETTLE,
+            refused: 0,
         }
     }
 
@@ -57,14 +62,14 @@ impl Owner {
     #[inline]
     pub(crate) fn deltas(&mut self, deltas: &[Delta]) {
         for delta in deltas {
-            self.too_late += u64::from(!self.windows.apply(delta));
+            self.refused += u64::from(!self.windows.apply(delta));
         }
     }
 
     /// Takes sums.
     pub(crate) fn partials(&mut self, partials: &[Partial]) {
         for partial in partials {
-            self.windows.apply_partial(partial);
+            self.refused += u64::from(!self.windows.apply_partial(partial));
         }
     }
 
@@ -96,18 +101,18 @@ impl Owner {
             let expected = self.shared.world.domains.expected(domain);
             let Some(watermark) = self.marks.watermark(domain, expected) else { continue };
             self.windows.advance(domain, watermark);
-            if domain == LIVE {
-                self.shared.metrics.watermark_lag.set(now_ms().saturating_sub(watermark));
-            }
         }
     }
 
     /// Hands out rows as far as there is room for them. Whether it must be called again soon.
     pub(crate) fn write(&mut self, now: Instant) -> bool {
-        let mode = if self.shared.in_the_past() { Mode::CatchUp } else { Mode::Live };
+        let mode = self.mode(now);
         if now >= self.next_write {
             self.next_write = now + Duration::from_millis(self.config.write_ms);
             self.budget = self.config.live_rows_per_s * self.config.write_ms as usize / 1000;
+            if let Some(watermark) = self.windows.watermark(LIVE) {
+                self.shared.metrics.watermark_lag.set(now_ms().saturating_sub(watermark));
+            }
         }
         let more = self.write_rows(mode);
         if now >= self.next_look {
@@ -115,6 +120,12 @@ impl Owner {
             self.look();
         }
         more
+    }
+
+    /// Right after a start nothing says yet which windows are closed; rows that were closed before must not open again.
+    fn mode(&self, now: Instant) -> Mode {
+        let unknown = self.windows.watermark(LIVE).is_none() && now < self.settled;
+        if unknown || self.shared.in_the_past() { Mode::CatchUp } else { Mode::Live }
     }
 
     /// True when it stopped for want of room.
@@ -153,7 +164,14 @@ impl Owner {
     fn look(&mut self) {
         self.windows.forget();
         let metrics = &self.shared.metrics;
-        metrics.too_late_for_windows.inc_by(std::mem::take(&mut self.too_late));
+        let refused = std::mem::take(&mut self.refused);
+        if refused > 0 {
+            metrics.windows_refused.inc_by(refused);
+            tracing::error!(
+                refused,
+                "the brokers' clocks are too far apart: changes came after their windows had gone"
+            );
+        }
         let given_up = self.windows.give_up_beyond(self.config.windows_mib << 20);
         if given_up > 0 {
             metrics.windows_given_up.inc_by(given_up as u64);

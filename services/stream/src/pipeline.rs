@@ -36,6 +36,9 @@ type Builder<D> = CapacityContainerBuilder<Vec<D>>;
 /// How long to wait before looking again for room in a full channel, or for the control topics.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// The exit code of a process whose worker panicked, as the binary's own.
+const PANICKED: i32 = 101;
+
 /// What the dataflow is made of.
 #[derive(Clone)]
 pub(crate) struct Plan {
@@ -73,7 +76,8 @@ pub(crate) fn run(plan: &Plan, workers: usize) -> Result<()> {
     let worker = timely::WorkerConfig::default().idle_spin(Duration::ZERO);
     let config = timely::Config { communication, worker };
     let own = plan.clone();
-    let guards = timely::execute(config, move |worker| guarded(worker, &own)).map_err(|error| anyhow!(error))?;
+    let guards = timely::execute(config, move |worker| guarded(worker.index(), || work(worker, &own)));
+    let guards = guards.map_err(|error| anyhow!(error))?;
     for outcome in guards.join() {
         outcome.map_err(|error| anyhow!(error))?;
     }
@@ -81,11 +85,11 @@ pub(crate) fn run(plan: &Plan, workers: usize) -> Result<()> {
 }
 
 /// A worker that panics leaves the others parked for ever, so it takes the process with it; the supervisor starts anew.
-fn guarded(worker: &mut Worker, plan: &Plan) {
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(worker, plan)));
+fn guarded(worker: usize, work: impl FnOnce()) {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
     if outcome.is_err() {
-        tracing::error!(worker = worker.index(), "a worker panicked, the process ends");
-        std::process::exit(101);
+        tracing::error!(worker, "a worker panicked, the process ends");
+        std::process::exit(PANICKED);
     }
 }
 
@@ -200,7 +204,7 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
     let write_every = Duration::from_millis(plan.context.config.write_ms);
     let shutdown = plan.context.shutdown.clone();
     builder.build(move |_capabilities| {
-        let mut next_write = Instant::now();
+        let mut armed = Instant::now();
         move |frontiers| {
             deltas.for_each(|_, data| owner.deltas(data));
             partials.for_each(|_, data| owner.partials(data));
@@ -213,12 +217,67 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
                 return;
             }
             let now = Instant::now();
-            if owner.write(now) {
-                activator.activate_after(LOOK_AGAIN);
-            } else if now >= next_write {
-                next_write = now + write_every;
-                activator.activate_after(write_every);
+            let again = now + if owner.write(now) { LOOK_AGAIN } else { write_every };
+            // One timer at a time: each that is set would set the next, for ever.
+            if now >= armed || again < armed {
+                armed = again;
+                activator.activate_after(again - now);
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    const IN_CHILD: &str = "GRIDWARDEN_TEST_PANICS";
+
+    /// In a process of its own: in this one the test would end.
+    #[test]
+    fn a_panic_in_one_worker_ends_the_process_though_others_wait() {
+        if std::env::var_os(IN_CHILD).is_some() {
+            let config = timely::Config { communication: Communication::Process(2), ..timely::Config::thread() };
+            let guards = timely::execute(config, |worker| {
+                let index = worker.index();
+                guarded(index, || {
+                    worker.dataflow::<Tick, _, _>(|scope| {
+                        use timely::dataflow::operators::generic::source;
+                        source::<_, Builder<u64>, _, _>(scope, "held", move |capability, _| {
+                            let held = capability;
+                            move |_| assert!(index == 0 || *held.time() > 0, "on purpose")
+                        });
+                    });
+                    while worker.has_dataflows() {
+                        worker.step_or_park(None);
+                    }
+                });
+            });
+            // Without the guard this waits for ever.
+            drop(guards);
+            std::process::exit(0);
+        }
+        let own = std::env::current_exe().expect("a running test has a path");
+        let name = "pipeline::tests::a_panic_in_one_worker_ends_the_process_though_others_wait";
+        let mut child = Command::new(own)
+            .args(["--exact", name])
+            .env(IN_CHILD, "1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a child");
+        let begun = Instant::now();
+        let code = loop {
+            if let Some(status) = child.try_wait().expect("a child") {
+                break status.code();
+            }
+            if begun.elapsed() > Duration::from_secs(30) {
+                child.kill().expect("a child");
+                panic!("it waits for ever");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert_eq!(code, Some(PANICKED));
+    }
 }

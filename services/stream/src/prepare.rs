@@ -4,7 +4,7 @@ use crate::{
     alerts::Known,
     config::Config,
     feeds::{Domains, Feeds},
-    shared::{Part, Topic, World},
+    shared::{IdLimits, Part, Topic, World},
 };
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::{KafkaConfig, TopicMeta, control::ControlReader, topic_meta, topics};
@@ -36,10 +36,15 @@ pub(crate) async fn until_ready(config: &Config, health: &Health, shutdown: &Shu
     let city = tokio::task::spawn_blocking(move || City::load(&folder)).await?;
     let city = Arc::new(city.context("the city cannot be read")?);
     while !shutdown.is_triggered() {
-        let (kafka, city) = (config.kafka.clone(), Arc::clone(&city));
-        let attempt = tokio::task::spawn_blocking(move || prepare(&kafka, &city)).await?;
+        let (config, city, ending) = (config.clone(), Arc::clone(&city), shutdown.clone());
+        let attempt = tokio::select! {
+            attempt = tokio::task::spawn_blocking(move || prepare(&config, &city, &ending)) => attempt?,
+            // Nobody may wait for a broker that does not answer.
+            () = shutdown.wait() => return Ok(None),
+        };
         match attempt {
-            Ok(prepared) => return cover(prepared, health, shutdown).await,
+            Ok(Some(prepared)) => return cover(prepared, health, shutdown).await,
+            Ok(None) => return Ok(None),
             Err(error) => {
                 let passes = error.downcast_ref::<gridwarden_bus::BusError>();
                 if !passes.is_some_and(gridwarden_bus::BusError::is_transient) {
@@ -65,16 +70,21 @@ async fn cover(prepared: Prepared, health: &Health, shutdown: &Shutdown) -> Resu
             return Ok(None);
         }
     }
+    // A worker that built one while it reads would hold up everybody else.
+    let control = Arc::clone(&prepared.control);
+    tokio::task::spawn_blocking(move || control.build_rasters_ahead()).await?;
     Ok(Some(prepared))
 }
 
-fn prepare(kafka: &KafkaConfig, city: &City) -> Result<Prepared> {
+fn prepare(config: &Config, city: &City, shutdown: &Shutdown) -> Result<Option<Prepared>> {
+    let kafka = &config.kafka;
     let (topics, metas) = find_topics(kafka, &city.mappings)?;
     let parts = parts_of(&metas)?;
     let control = Arc::new(ControlReader::start(kafka)?);
-    let known = Known::read(kafka)?;
+    let Some(known) = Known::read(kafka, shutdown)? else { return Ok(None) };
     tracing::info!(alerts = known.len(), "read what alerts there are");
-    Ok(Prepared { world: world(&city.file, topics, parts, &metas), metas, control, known })
+    let ids = IdLimits { of_source: config.stream.ids_per_source, reports: config.stream.report_ids_per_partition };
+    Ok(Some(Prepared { world: world(&city.file, (topics, parts), &metas, ids), metas, control, known }))
 }
 
 fn find_topics(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Result<(Vec<Topic>, Vec<TopicMeta>)> {
@@ -112,7 +122,8 @@ fn parts_of(metas: &[TopicMeta]) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-fn world(city: &CityFile, topics: Vec<Topic>, parts: Vec<Part>, metas: &[TopicMeta]) -> World {
+fn world(city: &CityFile, read: (Vec<Topic>, Vec<Part>), metas: &[TopicMeta], ids: IdLimits) -> World {
+    let (topics, parts) = read;
     let topic_parts = metas.iter().map(|meta| usize::try_from(meta.partitions).unwrap_or(0)).collect();
     World {
         topics,
@@ -121,6 +132,7 @@ fn world(city: &CityFile, topics: Vec<Topic>, parts: Vec<Part>, metas: &[TopicMe
         domains: Domains::new(topic_parts),
         lateness_ms: i64::from(city.limits.lateness_s) * 1000,
         max_age_ms: i64::from(city.limits.max_age_days) * DAY_MS,
+        ids,
         simulated: city.simulated,
     }
 }

@@ -46,8 +46,19 @@ pub(crate) struct World {
     pub(crate) lateness_ms: i64,
     /// Age beyond which a live record is late.
     pub(crate) max_age_ms: i64,
+    /// How many ids are remembered.
+    pub(crate) ids: IdLimits,
     /// Whether the city is made up.
     pub(crate) simulated: bool,
+}
+
+/// How many ids are remembered to know a repeat by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IdLimits {
+    /// Of each source and kind.
+    pub(crate) of_source: usize,
+    /// Of reports in each partition.
+    pub(crate) reports: usize,
 }
 
 impl World {

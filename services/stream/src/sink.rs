@@ -3,7 +3,7 @@
 //! Channels are short. A worker that finds no room keeps its windows and entities dirty, where what comes next adds up; so
 //! ClickHouse may be away for as long as it likes.
 
-use crate::{intake::EntityRow, shared::Shared, windows::Row};
+use crate::{intake::EntityRow, intern::with_above, shared::Shared, windows::Row};
 use anyhow::{Context, Result};
 use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
 use gridwarden_store::{
@@ -199,14 +199,8 @@ impl Writer {
         let names = &self.shared.lore.names;
         self.shared.lore.views.names.with(|areas| {
             for row in rows {
-                let area = |number: u32| areas.get(number as usize);
-                let chain = |leaf: u32| std::iter::successors(Some(leaf), move |number| area(*number)?.parent);
-                let places: Vec<(&str, &str)> = row
-                    .areas
-                    .iter()
-                    .flat_map(|leaf| chain(*leaf))
-                    .filter_map(|number| area(number).map(|area| (&*area.layer, &*area.code)))
-                    .collect();
+                let places: Vec<(&str, &str)> =
+                    with_above(areas, &row.areas).into_iter().map(|area| (&*area.layer, &*area.code)).collect();
                 let values: Vec<(Arc<str>, gridwarden_domain::value::Fixed)> =
                     row.values.iter().filter_map(|(metric, value)| Some((names.parts(*metric)?.1?, *value))).collect();
                 let values: Vec<(&str, gridwarden_domain::value::Fixed)> =

@@ -15,7 +15,9 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use gridwarden_bus::{
-    Assignment, Batch, From, KafkaConfig, Reader, ReaderOptions, Record as BusRecord, control::ControlReader, headers,
+    Assignment, Batch, From, KafkaConfig, Reader, ReaderOptions, Record as BusRecord,
+    control::{CLOCK_MARGIN_MS, ControlReader},
+    headers,
 };
 use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
 use std::sync::Arc;
@@ -28,8 +30,12 @@ const TURN: Duration = Duration::from_millis(250);
 const PAST_TURN: Duration = Duration::from_millis(1_000);
 /// How long the latest state of entities may wait while the past is read.
 const PAST_ENTITIES: Duration = Duration::from_secs(10);
+/// The same thing is said once in this time.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 /// Entities handed out at once.
 const ENTITIES: usize = 20_000;
+/// The number of partitions that are none of ours.
+const NOT_OURS: u16 = u16::MAX;
 
 /// What a worker's source needs from outside.
 #[derive(Clone)]
@@ -66,12 +72,13 @@ pub(crate) struct Source {
     numbers: Vec<Vec<u16>>,
     intake: Intake,
     outbox: Outbox,
+    /// A batch of which so many records are taken.
     held: Option<(Batch, usize)>,
     turned: Instant,
     wrote_entities: Instant,
+    warn_at: Instant,
     ends_seen: i64,
     behind: i64,
-    newest: i64,
 }
 
 impl Source {
@@ -108,9 +115,9 @@ impl Source {
             held: None,
             turned: now,
             wrote_entities: now,
+            warn_at: now,
             ends_seen: 0,
             behind: 1,
-            newest: 0,
             context,
             worker,
             reader,
@@ -141,40 +148,30 @@ impl Source {
             Some(held) => held,
             None => (reader.poll(self.context.config.batch, Duration::ZERO).context("cannot read the topics")?, 0),
         };
-        for end in batch.ends() {
-            if let Some(number) = number(&self.numbers, end.topic, end.partition) {
-                self.intake.end_reached(number, end.offset);
-            }
-        }
-        if batch.is_empty() {
-            return Ok(Next::Wait);
-        }
-        Ok(self.take(batch, from))
-    }
-
-    fn take(&mut self, batch: Batch, from: usize) -> Next {
-        // First how far it is known, then what is known.
-        let covered = self.context.control.covered_until_ms();
-        self.intake.set_timeline(self.context.control.timeline());
-        let known_until = covered.saturating_add(gridwarden_bus::control::CLOCK_MARGIN_MS);
-        let mut done = from;
-        for record in batch.records().skip(from) {
-            if record.appended_ms > known_until {
-                break;
-            }
-            done += 1;
-            let Some(part) = number(&self.numbers, record.topic, record.partition) else { continue };
-            self.intake.take(&self.context.shared, &read(&record, part), &mut self.outbox);
-            self.newest = record.appended_ms;
-        }
+        let done = from + self.take(&batch, from);
         for alert in self.outbox.alerts.drain(..) {
             self.context.alerts.push(alert);
         }
         if done < batch.len() {
             self.held = Some((batch, done));
-            return Next::Wait;
+            return Ok(Next::Wait);
         }
-        Next::Again
+        Ok(if batch.is_empty() { Next::Wait } else { Next::Again })
+    }
+
+    fn take(&mut self, batch: &Batch, from: usize) -> usize {
+        // First how far it is known, then what is known.
+        let known_until = self.context.control.covered_until_ms().saturating_add(CLOCK_MARGIN_MS);
+        self.intake.set_timeline(self.context.control.timeline());
+        let part = |topic, partition| number(&self.numbers, topic, partition).unwrap_or(NOT_OURS);
+        let records = batch.records().skip(from).map(|record| read(&record, part(record.topic, record.partition)));
+        let ends = batch.ends().iter().map(|end| (part(end.topic, end.partition), end.offset));
+        self.intake.take_known(&self.context.shared, records, known_until, ends, &mut self.outbox)
+    }
+
+    /// How many records are read and wait until what is in force for them is known.
+    fn held(&self) -> usize {
+        self.held.as_ref().map_or(0, |(batch, done)| batch.len() - done)
     }
 
     /// Deltas to send on.
@@ -199,10 +196,24 @@ impl Source {
         self.intake.drain_partials(partial);
         self.intake.marks(self.workers, mark);
         if let Some(progress) = self.context.shared.progress.get(self.worker) {
-            let old = now_ms() - self.newest > self.context.config.past_ms;
+            let old = now_ms() - self.intake.newest() > self.context.config.past_ms;
             progress.past.store(self.behind > 0 && old, Ordering::Relaxed);
         }
         self.write_entities(now);
+        self.warn(now);
+        self.context.shared.metrics.held.with_label_values(&[&self.label]).set(self.held() as i64);
+    }
+
+    /// A broker's clock that steps back keeps records from the rules: somebody has to know.
+    fn warn(&mut self, now: Instant) {
+        if now < self.warn_at {
+            return;
+        }
+        let records = self.intake.take_stepped_back();
+        if records > 0 {
+            tracing::error!(records, "a broker's clock stepped back by more than a second: too late for rules");
+            self.warn_at = now + WARN_EVERY;
+        }
     }
 
     /// Adds the counts to the process's.
@@ -249,7 +260,7 @@ fn numbers(topics: &[String], shared: &Shared) -> Vec<Vec<u16>> {
         for (number, part) in (0u16..).zip(&world.parts) {
             if Some(usize::from(part.topic)) == topic {
                 let place = usize::try_from(part.partition).unwrap_or(0);
-                numbers.resize(numbers.len().max(place + 1), u16::MAX);
+                numbers.resize(numbers.len().max(place + 1), NOT_OURS);
                 if let Some(known) = numbers.get_mut(place) {
                     *known = number;
                 }
@@ -263,7 +274,7 @@ fn numbers(topics: &[String], shared: &Shared) -> Vec<Vec<u16>> {
 #[inline]
 fn number(numbers: &[Vec<u16>], topic: u16, partition: i32) -> Option<u16> {
     let of_topic = numbers.get(usize::from(topic))?;
-    of_topic.get(usize::try_from(partition).ok()?).copied().filter(|number| *number != u16::MAX)
+    of_topic.get(usize::try_from(partition).ok()?).copied().filter(|number| *number != NOT_OURS)
 }
 
 #[inline]

@@ -15,8 +15,9 @@ use crate::{
     wake::Wakers,
 };
 use anyhow::{Context, Result};
-use gridwarden_bus::{Producer, ProducerOptions};
+use gridwarden_bus::{Producer, ProducerOptions, control::ControlReader};
 use gridwarden_runtime::{
+    clock::now_ms,
     health::Health,
     http,
     shutdown::{Shutdown, Tasks},
@@ -58,7 +59,7 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     let (tasks, shutdown) = run;
     let workers = config.stream.worker_count();
     let Prepared { world, metas, control, known } = prepared;
-    let asker = Asker::new(&config.kafka, &world, &metas, shutdown);
+    let asker = Asker::new(&config.kafka, &world, &metas, (health, shutdown));
     let lore = Lore {
         names: Arc::new(MetricNames::default()),
         views: Views::default(),
@@ -120,25 +121,31 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         wakers.wake();
         Ok(())
     });
-    tasks.spawn("control", watch_control(control, health.clone(), shutdown.clone()));
+    tasks.spawn("control", watch_control(control, shared.metrics.clone(), health.clone(), shutdown.clone()));
     health.set_ready(true, "");
     tracing::info!(workers, partitions = shared.world.parts.len(), "reading");
     Ok(())
 }
 
+/// How old the knowledge of the control topics may be before it is a reason not to be ready.
+const STALE_MS: i64 = 10_000;
+
 /// Without the control topics nothing may be read: that is shown, and the end when it is for good.
 async fn watch_control(
-    control: Arc<gridwarden_bus::control::ControlReader>,
+    control: Arc<ControlReader>,
+    metrics: Metrics,
     health: Health,
     shutdown: Shutdown,
 ) -> Result<()> {
-    const STALE_MS: i64 = 10_000;
     while shutdown.sleep(Duration::from_secs(1)).await {
         if let Some(error) = control.failure() {
             return Err(error).context("the control topics cannot be read");
         }
-        let age = gridwarden_runtime::clock::now_ms().saturating_sub(control.covered_until_ms());
-        health.set_part("control", age < STALE_MS, "the control topics are not known up to now");
+        let age_ms = now_ms().saturating_sub(control.covered_until_ms());
+        metrics.control_lag.set(age_ms);
+        let why =
+            format!("the control topics are known up to {} s ago; records appended since wait for them", age_ms / 1000);
+        health.set_part("control", age_ms < STALE_MS, &why);
     }
     Ok(())
 }

@@ -63,6 +63,11 @@ impl PartClock {
         self.highest.saturating_sub(self.lateness_ms)
     }
 
+    /// Highest append time of a record.
+    pub(crate) fn newest(&self) -> i64 {
+        self.appended
+    }
+
     /// The clock of rules over single live entities: records alone move it, so that a replay decides the same.
     #[inline]
     pub(crate) fn rules(&self) -> i64 {

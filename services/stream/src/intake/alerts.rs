@@ -2,28 +2,31 @@
 
 use super::{Mind, Way};
 use crate::{
-    intern::Entity,
+    intern::{AreaName, Entity, with_above},
     rules::{Change, PartRules},
     shared::Shared,
 };
 use gridwarden_domain::{
-    alert::{Alert, Subject, Transition},
+    alert::{Alert, AreaRef, Subject, Transition},
     observation::Position,
     rule::Condition,
 };
 use std::sync::Arc;
 
 impl Mind {
-    /// Puts in force what is in force for this record and those after it.
+    /// Puts in force what is in force for this record. Should the broker's clock step back over a change, areas are those of
+    /// the record's own moment, while rules never go back (`RUL-3`): their state cannot be undone.
     #[cold]
     pub(super) fn renew(&mut self, way: &mut Way<'_>) {
         let appended = way.record.appended;
         let timeline = Arc::clone(&self.timeline);
         let lore = &way.shared.lore;
         let view = lore.views.of(timeline.layers_at(appended));
-        let book = lore.books.of(timeline.rules_at(appended), &view, (&lore.views, &lore.names));
+        let newest = way.part.clock.newest();
+        let drawn = lore.views.of(timeline.layers_at(newest));
+        let book = lore.books.of(timeline.rules_at(newest), &drawn, (&lore.views, &lore.names));
         way.part.epoch = self.epoch;
-        way.part.until = timeline.next_change_after(appended).unwrap_or(i64::MAX);
+        way.part.holds = appended..timeline.next_change_after(appended).unwrap_or(i64::MAX);
         way.part.rollup = self.rollup(&view);
         way.part.view = Some(view);
         match &mut way.part.rules {
@@ -122,16 +125,10 @@ fn alert(way: &Way<'_>, change: &Change, entity: &Entity, position: Option<Posit
 }
 
 /// The areas of an entity's last position.
-fn areas_of(shared: &Shared, entity: &Entity) -> Vec<gridwarden_domain::alert::AreaRef> {
+fn areas_of(shared: &Shared, entity: &Entity) -> Vec<AreaRef> {
     shared.lore.views.names.with(|names| {
-        let name = |number: u32| names.get(number as usize);
-        let chain = |leaf: u32| std::iter::successors(Some(leaf), move |number| name(*number)?.parent);
-        let all = entity.areas.iter().flat_map(|leaf| chain(*leaf)).filter_map(name);
-        let area = |name: &crate::intern::AreaName| gridwarden_domain::alert::AreaRef {
-            layer: name.layer.to_string(),
-            code: name.code.to_string(),
-        };
-        all.map(area).collect()
+        let area = |name: &AreaName| AreaRef { layer: name.layer.to_string(), code: name.code.to_string() };
+        with_above(names, &entity.areas).into_iter().map(area).collect()
     })
 }
 

@@ -2,16 +2,18 @@
 //! borrowed, what follows from them is appended to an [`Outbox`].
 //!
 //! `INT-1` nothing is allocated for an ordinary observation: text stays in the message, names become numbers.
-//! `INT-2` read = accepted + late + rejected + markers.
+//! `INT-2` read = accepted + duplicate + late + rejected + markers.
 
 mod alerts;
 mod flush;
 mod observe;
 mod outbox;
 mod part;
+mod repeats;
 mod report;
 
 pub(crate) use outbox::{EntityRow, Outbox};
+pub(crate) use repeats::SourceIds;
 
 use crate::{
     intern::{Entities, Kinds, View},
@@ -22,10 +24,10 @@ use crate::{
 };
 use gridwarden_domain::{
     control::Timeline,
-    decode::{Admission, admit, content_type},
+    decode::{Admission, Decoder, admit, content_type},
     locate::Places,
     mapping::Target,
-    reject::Reason,
+    reject::{Code, Reason},
 };
 use outbox::Tally;
 use part::PartState;
@@ -59,6 +61,16 @@ impl Record<'_> {
     }
 }
 
+/// What becomes of a record that can be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Accepted,
+    /// Older than `max_age`.
+    Late,
+    /// Its id was there before.
+    Repeat,
+}
+
 /// What is known of a record that was admitted.
 #[derive(Clone, Copy)]
 struct Admitted {
@@ -83,6 +95,7 @@ pub(crate) struct Intake {
     /// By partition number; none for those of other workers.
     parts: Vec<Option<Box<PartState>>>,
     mind: Mind,
+    newest: i64,
 }
 
 /// What a worker knows, over all its partitions.
@@ -99,6 +112,8 @@ struct Mind {
     /// Entities whose latest state is still to be written.
     dirty: Vec<u32>,
     tally: Tally,
+    /// Records too late for rules that nobody was told of yet.
+    stepped_back: u64,
 }
 
 impl Intake {
@@ -122,8 +137,9 @@ impl Intake {
             changes: Vec::new(),
             dirty: Vec::new(),
             tally: Tally::default(),
+            stepped_back: 0,
         };
-        Self { parts: states, mind }
+        Self { parts: states, mind, newest: 0 }
     }
 
     /// What is in force, for the records that follow.
@@ -134,12 +150,47 @@ impl Intake {
         }
     }
 
-    /// Takes a record.
-    pub(crate) fn take(&mut self, shared: &Shared, record: &Record<'_>, out: &mut Outbox) {
+    /// Takes records as far as what is in force for them is known; how many. Ends stand behind the records they were read
+    /// with: they count once all of those are taken, or a partition would be idle whose records are still held.
+    pub(crate) fn take_known<'a>(
+        &mut self,
+        shared: &Shared,
+        records: impl Iterator<Item = Record<'a>>,
+        known_until: i64,
+        ends: impl Iterator<Item = (u16, i64)>,
+        out: &mut Outbox,
+    ) -> usize {
+        let mut taken = 0;
+        for record in records {
+            if record.appended > known_until {
+                return taken;
+            }
+            self.take(shared, &record, out);
+            taken += 1;
+        }
+        for (part, end) in ends {
+            self.end_reached(part, end);
+        }
+        taken
+    }
+
+    #[inline]
+    fn take(&mut self, shared: &Shared, record: &Record<'_>, out: &mut Outbox) {
         let Some(Some(part)) = self.parts.get_mut(usize::from(record.part)) else { return };
         let stamp = part.clock.appended(record.appended);
         part.next = Some(record.offset + 1);
+        self.newest = record.appended;
         self.mind.take(Way { shared, record, part, stamp, out });
+    }
+
+    /// Takes the number of records kept from rules since this was last asked for, because a broker's clock stepped back.
+    pub(crate) fn take_stepped_back(&mut self) -> u64 {
+        std::mem::take(&mut self.mind.stepped_back)
+    }
+
+    /// Append time of the record taken last; 0 before the first.
+    pub(crate) fn newest(&self) -> i64 {
+        self.newest
     }
 }
 
@@ -157,28 +208,46 @@ impl Mind {
             && let Some(feed) = way.record.end
         {
             self.tally.markers += 1;
-            let feed = way.shared.world.feeds.find(Some(feed));
-            let domain = way.part.domain(feed, topic, way.shared);
-            if domain != LIVE {
-                way.part.clock.end(domain);
-            }
+            self.end(&mut way, topic, feed);
             return;
         }
-        let result = match (content_type(way.record.content_type), known.decoder.target()) {
-            (Err(reason), _) => Err(reason),
-            (Ok(_), Target::Observations) => self.observe(&mut way, topic, &known.decoder),
-            (Ok(_), Target::Reports) => self.report(&mut way, topic, &known.decoder),
-        };
-        match result {
-            Ok(true) => self.tally.accepted += 1,
-            Ok(false) => self.tally.late += 1,
+        match self.judge(&mut way, topic, &known.decoder) {
+            Ok(Fate::Accepted) => self.tally.accepted += 1,
+            Ok(Fate::Late) => self.tally.late += 1,
+            Ok(Fate::Repeat) => self.tally.duplicate += 1,
             Err(reason) => self.tally.reject(&way.shared.metrics, &reason),
+        }
+    }
+
+    #[inline]
+    fn judge(&mut self, way: &mut Way<'_>, topic: u16, decoder: &Decoder) -> Result<Fate, Reason> {
+        let Some(payload) = way.record.payload else {
+            return Err(Reason::new(Code::EmptyPayload, "", "the record has no value"));
+        };
+        content_type(way.record.content_type)?;
+        let feed = way.shared.world.feeds.find(way.record.feed)?;
+        let crs = way.shared.world.feeds.get(feed).map(|feed| feed.crs).unwrap_or_default();
+        match decoder.target() {
+            Target::Observations => self.observe(way, (topic, feed), &decoder.observation_in(payload, crs)?),
+            Target::Reports => self.report(way, (topic, feed), &decoder.report_in(payload, crs)?),
+        }
+    }
+
+    /// A feed ends in this partition: its clock has come to the end of time, holds included.
+    #[cold]
+    fn end(&mut self, way: &mut Way<'_>, topic: u16, feed: &[u8]) {
+        // A name that cannot be read is that of no feed.
+        let feed = way.shared.world.feeds.find(Some(feed)).unwrap_or(0);
+        let domain = way.part.domain(feed, topic, way.shared);
+        if domain != LIVE {
+            self.fire(way, domain, i64::MAX);
+            way.part.clock.end(domain);
         }
     }
 
     /// Admits an event time: none when it is late.
     #[inline]
-    fn admit(&mut self, way: &mut Way<'_>, topic: u16, feed: u16, time: i64) -> Result<Option<Admitted>, Reason> {
+    fn admit(&mut self, way: &mut Way<'_>, (topic, feed): (u16, u16), time: i64) -> Result<Option<Admitted>, Reason> {
         let domain = way.part.domain(feed, topic, way.shared);
         let max_age = (domain == LIVE).then_some(way.shared.world.max_age_ms);
         match admit(time, way.record.appended, max_age) {
@@ -195,9 +264,15 @@ impl Mind {
         };
         let for_windows = time >= clock.saturating_sub(KEEP_MS);
         let for_rules = way.stamp == Stamp::Steady;
-        self.tally.too_late_for_windows += u64::from(!for_windows);
-        self.tally.too_late_for_rules += u64::from(!for_rules);
         Ok(Some(Admitted { time, feed, domain, for_windows, for_rules }))
+    }
+
+    /// Counts what an accepted record is too late for.
+    #[inline]
+    fn note(&mut self, admitted: Admitted) {
+        self.tally.too_late_for_windows += u64::from(!admitted.for_windows);
+        self.tally.too_late_for_rules += u64::from(!admitted.for_rules);
+        self.stepped_back += u64::from(!admitted.for_rules);
     }
 }
 

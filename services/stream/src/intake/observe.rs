@@ -1,12 +1,13 @@
 //! The way of an observation.
 
-use super::{Admitted, Mind, Way};
+use super::{Admitted, Fate, Mind, Way, repeats::fingerprint};
 use crate::{
+    intern::View,
     rules::{Seen, Who},
     windows::{Delta, Tree, WIDTH},
 };
 use gridwarden_domain::{
-    decode::Decoder,
+    locate::Places,
     observation::{ObservationRef, Position},
     reject::Reason,
     value::{Fixed, SCALE},
@@ -17,23 +18,32 @@ use smallvec::SmallVec;
 pub(super) type Values = SmallVec<[(u32, Fixed); 8]>;
 
 impl Mind {
-    /// True when it was admitted, false when it is late.
+    /// Decides on an observation.
     #[inline]
-    pub(super) fn observe(&mut self, way: &mut Way<'_>, topic: u16, decoder: &Decoder) -> Result<bool, Reason> {
-        let feed = way.shared.world.feeds.find(way.record.feed);
-        let crs = way.shared.world.feeds.get(feed).map(|feed| feed.crs).unwrap_or_default();
-        let observation = decoder.observation_in(way.record.payload.unwrap_or_default(), crs)?;
-        let Some(admitted) = self.admit(way, topic, feed, observation.time_ms)? else { return Ok(false) };
-        let Some(here) = self.kinds.find(&observation.kind) else {
+    pub(super) fn observe(
+        &mut self,
+        way: &mut Way<'_>,
+        whence: (u16, u16),
+        observation: &ObservationRef<'_>,
+    ) -> Result<Fate, Reason> {
+        let Some(admitted) = self.admit(way, whence, observation.time_ms)? else { return Ok(Fate::Late) };
+        let Some((here, kind, count)) = self.kind(&observation.kind) else {
+            self.note(admitted);
             self.tally.kinds_beyond += 1;
-            return Ok(true);
+            return Ok(Fate::Accepted);
         };
-        let values = self.values(here, &observation);
-        let Some((kind, count)) = self.kinds.get(here).map(|kind| (kind.number, kind.count)) else { return Ok(true) };
+        let entity = self.entity(way, &observation.source, kind);
+        if let (Some(entity), Some(id)) = (entity, &observation.id)
+            && self.is_repeat(way, entity, id)
+        {
+            return Ok(Fate::Repeat);
+        }
+        self.note(admitted);
+        let values = self.values(here, observation);
         let position = observation.position.or_else(|| self.registered(way, &observation.source));
         self.place(way, position, admitted.time);
         self.tally.observations_nowhere += u64::from(self.places.is_empty());
-        if let Some(entity) = self.entity(way, &observation.source, kind) {
+        if let Some(entity) = entity {
             if admitted.for_rules {
                 self.look(way, (entity, &observation.source, kind), admitted, (position, &values));
             }
@@ -42,7 +52,22 @@ impl Mind {
         if admitted.for_windows {
             self.spread(way, admitted, (count, &values));
         }
-        Ok(true)
+        Ok(Fate::Accepted)
+    }
+
+    /// Where a kind stands here, its number, and the metric that counts it.
+    #[inline]
+    fn kind(&mut self, name: &str) -> Option<(u16, u16, u32)> {
+        let here = self.kinds.find(name)?;
+        self.kinds.get(here).map(|kind| (here, kind.number, kind.count))
+    }
+
+    #[inline]
+    fn is_repeat(&mut self, way: &Way<'_>, entity: u32, id: &str) -> bool {
+        let world = &way.shared.world;
+        let (id, appended) = (fingerprint(way.record.part, id), way.record.appended);
+        let entity = self.entities.get_mut(entity);
+        entity.is_some_and(|entity| entity.ids.is_repeat(id, appended, world.max_age_ms, world.ids.of_source))
     }
 
     #[inline]
@@ -79,9 +104,9 @@ impl Mind {
         };
         let entity = self.entities.get_mut(number)?;
         if is_new {
-            entity.part = way.shared.lore.whereabouts.first(source, way.record.part);
+            entity.home = way.shared.lore.whereabouts.first(source, way.record.part);
         }
-        self.tally.misrouted += u64::from(entity.part != way.record.part);
+        self.tally.misrouted += u64::from(entity.home != way.record.part);
         Some(number)
     }
 
@@ -101,6 +126,7 @@ impl Mind {
             self.chain.extend(self.places.iter().flat_map(|place| view.chain(view.place(*place))));
         }
         let Some(state) = self.entities.get_mut(entity) else { return };
+        state.part = way.record.part;
         let world = &way.shared.world;
         let seen = Seen {
             who: Who { source, kind, areas: &self.chain },
@@ -113,6 +139,9 @@ impl Mind {
             identity: &|at| world.identity(at.part(), at.offset()),
         };
         rules.look(&seen, &way.shared.lore.names, &mut state.rules, &mut self.changes);
+        if rules.is_crowded() {
+            rules.thin(|entity| self.entities.get(entity).map(|entity| &entity.rules));
+        }
         if !self.changes.is_empty() {
             self.raise(way, entity, position);
         }
@@ -148,6 +177,10 @@ impl Mind {
         let Some(view) = &way.part.view else { return };
         let Some((_, rollup)) = self.rollups.get_mut(way.part.rollup) else { return };
         let groups = deltas(way, admitted, what);
+        if overlap(&self.places) {
+            spread_once(view, &self.places, &groups, &mut way.out.deltas);
+            return;
+        }
         for place in &self.places {
             let place = view.place(*place);
             let Some(area) = view.area(place) else { continue };
@@ -159,6 +192,25 @@ impl Mind {
                     rollup.add(parent, level, &delta);
                 }
             }
+        }
+    }
+}
+
+/// Whether two places lie in one layer: its areas overlap there, and may share areas above.
+#[inline]
+fn overlap(places: &Places) -> bool {
+    places.iter().zip(places.iter().skip(1)).any(|(one, other)| one.layer == other.layer)
+}
+
+/// Where areas overlap: every area, above or not, gets the event itself, and gets it once.
+#[cold]
+fn spread_once(view: &View, places: &Places, groups: &[Delta], out: &mut Vec<Delta>) {
+    let mut seen: SmallVec<[u32; 32]> = SmallVec::new();
+    for place in places {
+        for place in view.up(view.place(*place)) {
+            let Some(area) = view.area(place).filter(|area| !seen.contains(&area.area)) else { continue };
+            seen.push(area.area);
+            out.extend(groups.iter().map(|group| Delta { area: area.area, shard: area.shard, ..*group }));
         }
     }
 }

@@ -45,6 +45,7 @@ pub(crate) struct EntityRow {
 pub(crate) struct Tally {
     pub(crate) read: u64,
     pub(crate) accepted: u64,
+    pub(crate) duplicate: u64,
     pub(crate) late: u64,
     pub(crate) markers: u64,
     pub(crate) observations_nowhere: u64,
@@ -69,6 +70,7 @@ impl Tally {
         let tally = std::mem::take(self);
         metrics.read.inc_by(tally.read);
         metrics.accepted.inc_by(tally.accepted);
+        metrics.duplicate.inc_by(tally.duplicate);
         metrics.late.inc_by(tally.late);
         metrics.markers.inc_by(tally.markers);
         metrics.misrouted.inc_by(tally.misrouted);

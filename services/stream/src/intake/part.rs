@@ -1,7 +1,9 @@
 //! A partition on its way through its log: its clock, what is in force at its append times.
 
+use super::repeats::ReportIds;
 use crate::{intern::View, rules::PartRules, shared::Shared, watermark::PartClock, windows::LIVE};
 use smallvec::SmallVec;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One partition.
@@ -16,10 +18,12 @@ pub(crate) struct PartState {
     pub(crate) view: Option<Arc<View>>,
     /// Which roll-up belongs to the view.
     pub(crate) rollup: usize,
-    /// The timeline the above was taken from, and until when it holds.
+    /// The timeline the above was taken from, and the append times it is known to hold for.
     pub(crate) epoch: u64,
-    pub(crate) until: i64,
+    pub(crate) holds: Range<i64>,
     domains: SmallVec<[(u16, u8); 4]>,
+    /// Ids of reports seen lately.
+    pub(crate) reports: ReportIds,
     /// The marks last sent, by domain.
     pub(crate) marked: SmallVec<[(u8, i64); 2]>,
 }
@@ -33,8 +37,9 @@ impl PartState {
             view: None,
             rollup: 0,
             epoch: 0,
-            until: i64::MIN,
+            holds: 0..0,
             domains: SmallVec::new(),
+            reports: ReportIds::default(),
             marked: SmallVec::new(),
         }
     }
@@ -42,7 +47,7 @@ impl PartState {
     /// Whether what is in force must be asked for again.
     #[inline]
     pub(crate) fn is_outdated(&self, appended: i64, epoch: u64) -> bool {
-        self.rules.is_none() || self.epoch != epoch || appended >= self.until
+        self.rules.is_none() || self.epoch != epoch || !self.holds.contains(&appended)
     }
 
     /// The watermark domain of a feed in this partition's topic.

@@ -1,8 +1,7 @@
 //! The way of a report: counted where it lies, all together and by class.
 
-use super::{Mind, Way, observe::Values};
+use super::{Fate, Mind, Way, observe::Values, repeats::fingerprint};
 use gridwarden_domain::{
-    decode::Decoder,
     reject::Reason,
     report::Report,
     value::{Fixed, SCALE},
@@ -12,17 +11,20 @@ use gridwarden_domain::{
 const REPORTS: &str = "reports";
 
 impl Mind {
-    /// True when it was admitted, false when it is late.
-    pub(super) fn report(&mut self, way: &mut Way<'_>, topic: u16, decoder: &Decoder) -> Result<bool, Reason> {
-        let feed = way.shared.world.feeds.find(way.record.feed);
-        let crs = way.shared.world.feeds.get(feed).map(|feed| feed.crs).unwrap_or_default();
-        let report = decoder.report_in(way.record.payload.unwrap_or_default(), crs)?;
-        let Some(admitted) = self.admit(way, topic, feed, report.time)? else { return Ok(false) };
-        self.place_report(way, &report);
+    /// Decides on a report.
+    pub(super) fn report(&mut self, way: &mut Way<'_>, whence: (u16, u16), report: &Report) -> Result<Fate, Reason> {
+        let Some(admitted) = self.admit(way, whence, report.time)? else { return Ok(Fate::Late) };
+        let world = &way.shared.world;
+        let id = fingerprint(way.record.part, &report.id);
+        if way.part.reports.is_repeat(id, way.record.appended, world.max_age_ms, world.ids.reports) {
+            return Ok(Fate::Repeat);
+        }
+        self.note(admitted);
+        self.place_report(way, report);
         self.tally.reports_nowhere += u64::from(self.places.is_empty());
         let Some(here) = self.kinds.find(REPORTS) else {
             self.tally.kinds_beyond += 1;
-            return Ok(true);
+            return Ok(Fate::Accepted);
         };
         let mut values = Values::new();
         // No hint by position: classes come in any order.
@@ -30,11 +32,11 @@ impl Mind {
             Some(metric) => values.push((metric, Fixed(SCALE))),
             None => self.tally.values_beyond += 1,
         }
-        let Some(count) = self.kinds.get(here).map(|kind| kind.count) else { return Ok(true) };
+        let Some(count) = self.kinds.get(here).map(|kind| kind.count) else { return Ok(Fate::Accepted) };
         if admitted.for_windows {
             self.spread(way, admitted, (count, &values));
         }
-        Ok(true)
+        Ok(Fate::Accepted)
     }
 
     fn place_report(&mut self, way: &Way<'_>, report: &Report) {

@@ -1,19 +1,26 @@
 //! The way of records, without Kafka and without timely.
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
+mod allocations;
+mod layers;
+mod misrouted;
+mod repeats;
+mod replay;
+mod times;
+
 use super::*;
 use crate::{
     feeds::{Domains, Feeds},
     intern::{MetricNames, Views, Whereabouts},
     metrics::Metrics,
     rules::{Books, Limits},
-    shared::{Lore, Part, Progress, Topic, World},
-    windows::{Aggregate, Delta, Mark, Partial},
+    shared::{IdLimits, Lore, Part, Progress, Topic, World},
+    windows::{Aggregate, Delta, Mark, Partial, WIDTH, pane_of},
 };
 use gridwarden_domain::{
     alert::Transition,
     city::CityFile,
-    control::Fold,
+    control::{FORCE_DELAY_MS, Fold},
     decode::Decoder,
     identity::TopicId,
     layer::{Area, LayerHead, LayerRecord, version_of},
@@ -55,6 +62,7 @@ fn shared() -> Shared {
         domains: Domains::new(vec![2, 1]),
         lateness_ms: LATENESS,
         max_age_ms: 7 * DAY,
+        ids: IdLimits { of_source: 3, reports: 3 },
         simulated: true,
     };
     let lore = Lore {
@@ -67,33 +75,52 @@ fn shared() -> Shared {
     Shared { world, lore, metrics, progress: vec![Progress::in_the_past()] }
 }
 
+/// A layer as its publisher sends it: head, areas.
+const GRID: (&str, &str) = (
+    r#"{"layer":"grid","levels":[{"id":"district"},{"id":"cell"}],"main":true}"#,
+    r#"[{"code":"d","level":0},
+        {"code":"a","level":1,"parent":"d","polygons":[[[[0,0],[1,0],[1,1],[0,1],[0,0]]]]},
+        {"code":"b","level":1,"parent":"d","polygons":[[[[1,0],[2,0],[2,1],[1,1],[1,0]]]]}]"#,
+);
+
+const HOT: &str = r#"{"id":"hot","version":1,"title":{"en":"Hot"},"severity":"major",
+    "threshold":{"value":"t","side":"above","level":30,"hold_s":20}}"#;
+
+fn publish_layer(fold: &mut Fold, (head, areas): (&str, &str), appended: i64) {
+    let head: LayerHead = serde_json::from_str(head).expect("head");
+    let areas: Vec<Area> = serde_json::from_str(areas).expect("areas");
+    let (layer, count) = (head.layer.clone(), areas.len() as u32);
+    let (version, hash) = version_of(&head, &areas);
+    for area in areas {
+        let key = format!("{layer}/{version}/{}", area.code);
+        let record = LayerRecord::Area { layer: layer.clone(), version: version.clone(), area };
+        fold.layer(key.as_bytes(), Some(&serde_json::to_vec(&record).expect("json")), appended).expect("area");
+    }
+    let key = format!("{layer}/{version}");
+    let closing = LayerRecord::Closing { head, version, count, hash };
+    fold.layer(key.as_bytes(), Some(&serde_json::to_vec(&closing).expect("json")), appended).expect("closing");
+}
+
 /// A city of two cells under one district, from 0 to 2 degrees; a registered sensor; a rule in force from `rule_from` on.
 fn timeline(rule_from: i64) -> Arc<Timeline> {
+    timeline_of(&[GRID], &[("hot", Some(HOT), rule_from)])
+}
+
+/// The sensor, layers in force from the beginning, rules and the ends of rules in force from their moments on.
+fn timeline_of(layers: &[(&str, &str)], rules: &[(&str, Option<&str>, i64)]) -> Arc<Timeline> {
     let mut fold = Fold::new();
-    let head: LayerHead =
-        serde_json::from_str(r#"{"layer":"grid","levels":[{"id":"district"},{"id":"cell"}],"main":true}"#)
-            .expect("head");
-    let areas: Vec<Area> = serde_json::from_str(
-        r#"[{"code":"d","level":0},
-            {"code":"a","level":1,"parent":"d","polygons":[[[[0,0],[1,0],[1,1],[0,1],[0,0]]]]},
-            {"code":"b","level":1,"parent":"d","polygons":[[[[1,0],[2,0],[2,1],[1,1],[1,0]]]]}]"#,
-    )
-    .expect("areas");
-    let (version, hash) = version_of(&head, &areas);
-    for area in &areas {
-        let record = LayerRecord::Area { layer: "grid".to_owned(), version: version.clone(), area: area.clone() };
-        let value = serde_json::to_vec(&record).expect("json");
-        fold.layer(format!("grid/{version}/{}", area.code).as_bytes(), Some(&value), 0).expect("area");
-    }
-    let closing = LayerRecord::Closing { head, version: version.clone(), count: 3, hash };
-    let value = serde_json::to_vec(&closing).expect("json");
-    fold.layer(format!("grid/{version}").as_bytes(), Some(&value), 0).expect("closing");
+    layers.iter().for_each(|layer| publish_layer(&mut fold, *layer, -FORCE_DELAY_MS));
     let sensor = br#"{"id":"fixed","kind":"air","position":{"lon":1.5,"lat":0.5}}"#;
-    fold.registry(b"fixed", Some(sensor), 0).expect("entity");
-    let rule = br#"{"id":"hot","version":1,"title":{"en":"Hot"},"severity":"major",
-        "threshold":{"value":"t","side":"above","level":30,"hold_s":20}}"#;
-    fold.rule(b"hot", Some(rule), rule_from - 2_000).expect("rule");
+    fold.registry(b"fixed", Some(sensor), -FORCE_DELAY_MS).expect("entity");
+    for (id, rule, from) in rules {
+        fold.rule(id.as_bytes(), rule.map(str::as_bytes), from - FORCE_DELAY_MS).expect("rule");
+    }
     Arc::new(fold.timeline())
+}
+
+fn report(id: &str, place: &str) -> String {
+    let class = r#"{"catalogue":"c","kind":"event","code":"0301"}"#;
+    format!(r#"{{"id":"{id}","channel":"hotline","class":{class},"time":100000{place}}}"#)
 }
 
 struct Desk {
@@ -105,9 +132,13 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
+        Self::with(timeline(0))
+    }
+
+    fn with(timeline: Arc<Timeline>) -> Self {
         let shared = shared();
         let mut intake = Intake::new(&shared, &[0, 1, 2], 1_000);
-        intake.set_timeline(timeline(0));
+        intake.set_timeline(timeline);
         Self { shared, intake, out: Outbox::default(), offsets: BTreeMap::new() }
     }
 
@@ -163,6 +194,7 @@ impl Desk {
             "accepted" => &metrics.accepted,
             "late" => &metrics.late,
             "markers" => &metrics.markers,
+            "duplicate" => &metrics.duplicate,
             "misrouted" => &metrics.misrouted,
             "too late" => &metrics.too_late_for_windows,
             "stepped back" => &metrics.too_late_for_rules,
@@ -170,6 +202,29 @@ impl Desk {
             _ => return metrics.rejected.with_label_values(&[name]).get(),
         };
         counter.get()
+    }
+
+    /// What is handed out for windows, added up: by area, metric and pane the count and the sum.
+    fn totals(&mut self) -> BTreeMap<(String, String, i64), (u64, i128)> {
+        let (deltas, partials) = (self.deltas(), self.partials());
+        let mut totals = BTreeMap::new();
+        let mut add = |area, metric, time: i64, count, sum| {
+            let names = &self.shared.lore.names;
+            let metric = names.name(metric).expect("a metric").to_string();
+            let total: &mut (u64, i128) = totals.entry((self.area(area), metric, pane_of(time))).or_default();
+            *total = (total.0 + count, total.1 + sum);
+        };
+        for delta in deltas {
+            for column in (0..WIDTH).filter(|column| delta.mask & (1 << column) != 0) {
+                let metric = u32::from(delta.group) * WIDTH as u32 + column as u32;
+                add(delta.area, metric, delta.time, 1, i128::from(delta.values[column]));
+            }
+        }
+        for partial in partials {
+            let metric = u32::from(partial.group) * WIDTH as u32 + u32::from(partial.column);
+            add(partial.area, metric, partial.pane, partial.aggregate.count, partial.aggregate.sum);
+        }
+        totals
     }
 
     fn area(&self, number: u32) -> String {
@@ -213,32 +268,12 @@ fn every_record_is_counted_once() {
     desk.take(0, 10 * DAY, &format!(r#"{{"source":"s","kind":"air","time":{}}}"#, 11 * DAY));
     desk.take_with(0, 10 * DAY, None, None);
     desk.take_with(0, 10 * DAY, None, Some("past"));
-    let counts = ["read", "accepted", "late", "markers", "malformed", "future_time", "empty_payload"];
-    assert_eq!(counts.map(|name| desk.count(name)), [6, 1, 1, 1, 1, 1, 1]);
-}
-
-#[test]
-fn what_is_too_late_for_windows_is_counted_and_left_out() {
-    let mut desk = Desk::new();
-    desk.observe(10 * DAY, "s", Some(0.5), 1.0);
-    let old = 10 * DAY - LATENESS - KEEP_MS;
-    for time in [old, old - 1] {
-        let text = format!(
-            r#"{{"source":"s","kind":"air","time":{time},"position":{{"lon":0.5,"lat":0.5}},"values":{{"t":1}}}}"#
-        );
+    for _ in 0..2 {
+        let text = format!(r#"{{"id":"1","source":"s","kind":"air","time":{}}}"#, 10 * DAY);
         desk.take(0, 10 * DAY, &text);
     }
-    assert_eq!((desk.deltas().len(), desk.count("too late"), desk.count("accepted")), (2, 1, 3));
-}
-
-#[test]
-fn a_stamp_that_steps_back_is_too_late_for_rules_but_not_for_windows() {
-    let mut desk = Desk::new();
-    desk.observe(200_000, "s", Some(0.5), 1.0);
-    desk.observe(190_000, "s", Some(0.5), 99.0);
-    assert_eq!((desk.count("stepped back"), desk.deltas().len()), (1, 2));
-    desk.observe(500_000, "t", Some(0.5), 1.0);
-    assert!(desk.out.alerts.is_empty());
+    let counts = ["read", "accepted", "duplicate", "late", "markers", "malformed", "future_time", "empty_payload"];
+    assert_eq!(counts.map(|name| desk.count(name)), [8, 2, 1, 1, 1, 1, 1, 1]);
 }
 
 #[test]
@@ -286,14 +321,9 @@ fn an_entity_on_a_second_partition_is_counted() {
 #[test]
 fn reports_are_counted_by_class_where_they_lie() {
     let mut desk = Desk::new();
-    let report = |place: &str| {
-        format!(
-            r#"{{"id":"r","channel":"hotline","class":{{"catalogue":"c","kind":"event","code":"0301"}},"time":100000{place}}}"#
-        )
-    };
-    desk.take(2, 100_000, &report(r#","position":{"lon":0.5,"lat":0.5}"#));
-    desk.take(2, 100_000, &report(r#","area":"d""#));
-    desk.take(2, 100_000, &report(""));
+    desk.take(2, 100_000, &report("1", r#","position":{"lon":0.5,"lat":0.5}"#));
+    desk.take(2, 100_000, &report("2", r#","area":"d""#));
+    desk.take(2, 100_000, &report("3", ""));
     let deltas = desk.deltas();
     assert_eq!(deltas.iter().map(|delta| desk.area(delta.area)).collect::<Vec<_>>(), ["a", "d"]);
     let names: Vec<_> = (0..2).filter_map(|metric| desk.shared.lore.names.name(metric)).collect();
@@ -301,25 +331,6 @@ fn reports_are_counted_by_class_where_they_lie() {
     assert_eq!((deltas[0].values[..2].to_vec(), deltas[0].mask), (vec![1_000_000, 1_000_000], 3));
     desk.intake.settle(&desk.shared, "0");
     assert_eq!(desk.shared.metrics.nowhere.with_label_values(&["reports"]).get(), 1);
-}
-
-#[test]
-fn a_historical_feed_has_its_own_clock_until_its_end() {
-    let mut desk = Desk::new();
-    let now = 1_000 * DAY;
-    let text = |time: i64| {
-        format!(r#"{{"source":"s","kind":"air","time":{time},"position":{{"lon":0.5,"lat":0.5}},"values":{{"t":1}}}}"#)
-    };
-    desk.take_with(0, now, Some(&text(50_000)), Some("past"));
-    assert_eq!((desk.deltas().len(), desk.count("late")), (1, 0));
-    let live = now - LATENESS;
-    let marks = desk.marks();
-    assert!(marks.contains(&(0, 1, 40_000)) && marks.contains(&(0, 0, live)), "{marks:?}");
-    desk.take_with(0, now, None, Some("past"));
-    assert_eq!(desk.marks(), [(0, 1, i64::MAX)], "only what changed");
-    // Played once more: it begins anew.
-    desk.take_with(0, now, Some(&text(20_000)), Some("past"));
-    assert_eq!((desk.deltas().len(), desk.marks()), (1, vec![(0, 1, 10_000)]));
 }
 
 #[test]
@@ -334,19 +345,4 @@ fn the_latest_state_is_by_time_then_place_in_the_log() {
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].time, rows[0].at.offset(), rows[0].values[0].1.0), (102_000, 1, 2_000_000));
     assert!(!desk.intake.has_dirty_entities());
-}
-
-#[test]
-fn a_partition_read_to_its_end_counts_as_the_moment_of_asking() {
-    let mut desk = Desk::new();
-    desk.observe(100_000, "s", Some(0.5), 1.0);
-    desk.marks();
-    assert_eq!(desk.intake.end_known(0, 2, 500_000), 1, "one record is still to come");
-    assert!(desk.marks().is_empty());
-    assert_eq!(desk.intake.end_known(0, 1, 500_000), 0);
-    assert_eq!(desk.marks(), [(0, 0, 500_000 - LATENESS)]);
-    assert_eq!(desk.intake.end_known(1, 0, 600_000), 0, "an empty partition");
-    desk.intake.end_reached(1, 0);
-    desk.intake.end_known(1, 0, 700_000);
-    assert_eq!(desk.marks(), [(1, 0, 700_000 - LATENESS)]);
 }

@@ -22,6 +22,20 @@ pub(crate) struct AreaName {
     pub(crate) parent: Option<u32>,
 }
 
+/// The areas with these numbers and all above them, each once, from each leaf up.
+pub(crate) fn with_above<'n>(names: &'n [AreaName], leaves: &[u32]) -> Vec<&'n AreaName> {
+    let name = |number: u32| names.get(number as usize);
+    let mut seen: SmallVec<[u32; 16]> = SmallVec::new();
+    for leaf in leaves {
+        for number in std::iter::successors(Some(*leaf), |number| name(*number)?.parent) {
+            if !seen.contains(&number) {
+                seen.push(number);
+            }
+        }
+    }
+    seen.into_iter().filter_map(name).collect()
+}
+
 /// (level, number) of areas that share layer and code.
 type SameCode = SmallVec<[(Arc<str>, u32); 1]>;
 
@@ -122,11 +136,16 @@ impl View {
         self.bases.get(usize::from(place.layer)).copied().unwrap_or(0) + place.area
     }
 
+    /// The places of an area and of all above it.
+    #[inline]
+    pub(crate) fn up(&self, place: u32) -> impl Iterator<Item = u32> + '_ {
+        std::iter::successors(Some(place), |place| self.parent(*place))
+    }
+
     /// The numbers of an area and of all above it.
     #[inline]
     pub(crate) fn chain(&self, place: u32) -> impl Iterator<Item = u32> + '_ {
-        std::iter::successors(Some(place), |place| self.parent(*place))
-            .filter_map(|place| self.area(place).map(|above| above.area))
+        self.up(place).filter_map(|place| self.area(place).map(|above| above.area))
     }
 }
 
@@ -162,5 +181,19 @@ impl Views {
         let view = Arc::new(View::new(set, &self.names));
         made.push(Arc::clone(&view));
         view
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_overlapping_areas_share_above_stands_once() {
+        let name = |code: &str, parent| AreaName { layer: "l".into(), level: "x".into(), code: code.into(), parent };
+        let names =
+            [name("root", None), name("d", Some(0)), name("a", Some(1)), name("b", Some(1)), name("lone", None)];
+        let found: Vec<&str> = with_above(&names, &[2, 3, 4, 9]).into_iter().map(|area| &*area.code).collect();
+        assert_eq!(found, ["a", "d", "root", "b", "lone"]);
     }
 }

@@ -1,6 +1,6 @@
 //! A worker's entities: (source, kind) → number → what is known of it.
 
-use crate::{rules::EntityRules, windows::At};
+use crate::{intake::SourceIds, rules::EntityRules, windows::At};
 use gridwarden_domain::{observation::Position, value::Fixed};
 use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
@@ -28,7 +28,9 @@ pub(crate) struct Entity {
     pub(crate) source: Id,
     /// Kind.
     pub(crate) kind: u16,
-    /// The partition its records stand in.
+    /// The partition it was first seen in, by any worker.
+    pub(crate) home: u16,
+    /// The partition whose rules looked at it last: the one that ends what they hold against it.
     pub(crate) part: u16,
     /// Whether its latest state is still to be written.
     pub(crate) dirty: bool,
@@ -46,6 +48,8 @@ pub(crate) struct Entity {
     pub(crate) areas: SmallVec<[u32; 4]>,
     /// Its values by metric.
     pub(crate) values: SmallVec<[(u32, Fixed); 4]>,
+    /// Ids it sent lately.
+    pub(crate) ids: SourceIds,
     /// What rules know of it.
     pub(crate) rules: EntityRules,
 }
@@ -106,6 +110,11 @@ impl Entities {
         self.list.get_mut(number as usize)
     }
 
+    /// The same, to look at.
+    pub(crate) fn get(&self, number: u32) -> Option<&Entity> {
+        self.list.get(number as usize)
+    }
+
     /// All of them.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entity> {
         self.list.iter_mut()
@@ -122,6 +131,7 @@ impl Entity {
         Self {
             source: Id::new(source),
             kind,
+            home: part,
             part,
             dirty: false,
             feed: 0,
@@ -131,6 +141,7 @@ impl Entity {
             position: None,
             areas: SmallVec::new(),
             values: SmallVec::new(),
+            ids: SourceIds::default(),
             rules: EntityRules::default(),
         }
     }

@@ -8,7 +8,7 @@ mod entities;
 mod kinds;
 mod metrics;
 
-pub(crate) use areas::{AreaName, View, Views};
+pub(crate) use areas::{AreaName, View, Views, with_above};
 pub(crate) use entities::{Entities, Entity, Id, Whereabouts};
 pub(crate) use kinds::Kinds;
 pub(crate) use metrics::MetricNames;

@@ -7,12 +7,14 @@
 //! * `RUL-1` what happens is a function of the partition's records and the control topics alone.
 //! * `RUL-2` a rule whose condition and selection did not change keeps its state over a reload; one that was removed or
 //!   changed clears its open alerts with the first record it is no longer in force for.
+//! * `RUL-3` what is in force goes with the partition's highest append time: it never goes back when a broker's clock does.
 
 mod book;
 mod change;
 mod fence;
 mod part;
 mod threshold;
+mod timers;
 
 pub(crate) use book::{Books, Limits, Who};
 pub(crate) use change::{Change, Open, alert_id};

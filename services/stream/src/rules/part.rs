@@ -4,12 +4,11 @@ use super::{
     Change, EntityRules, Held, Open, Phase, alert_id,
     book::{Body, Book, Ready, Watch, Who},
     fence, threshold,
+    timers::{Timer, Timers},
 };
 use crate::{intern::MetricNames, windows::At};
 use gridwarden_domain::{alert::Transition, identity::RecordId, value::Fixed};
 use smallvec::SmallVec;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 /// A record as rules see it.
@@ -33,15 +32,6 @@ pub(crate) struct Seen<'a> {
     pub(crate) identity: &'a dyn Fn(At) -> RecordId,
 }
 
-/// A hold that may become due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Timer {
-    due: i64,
-    /// The entity.
-    pub(crate) entity: u32,
-    slot: u32,
-}
-
 /// Rules in one partition.
 pub(crate) struct PartRules {
     book: Arc<Book>,
@@ -51,7 +41,7 @@ pub(crate) struct PartRules {
     since: Vec<u32>,
     /// By metric, made when first asked for.
     watches: Vec<Option<Box<[Watch]>>>,
-    timers: BTreeMap<u8, BinaryHeap<Reverse<Timer>>>,
+    pub(super) timers: Timers,
     inside: Vec<u32>,
 }
 
@@ -62,7 +52,7 @@ impl PartRules {
             reloads: 1,
             since: Vec::new(),
             watches: Vec::new(),
-            timers: BTreeMap::new(),
+            timers: Timers::default(),
             inside: Vec::new(),
         };
         rules.date(|_| true);
@@ -114,8 +104,11 @@ impl PartRules {
         out: &mut Vec<Change>,
     ) {
         self.look_at_values(seen, names, state, out);
-        if self.book.uses_areas && seen.position.is_some() && !state.held.is_empty() {
-            end_outside_areas(&self.book, seen, state, out);
+        if self.book.uses_areas && !state.held.is_empty() {
+            match seen.position {
+                Some(_) => end_outside_areas(&self.book, seen, state, out),
+                None => self.look_without_position(seen, names, state, out),
+            }
         }
         if self.book.has_fences
             && let Some(position) = seen.position
@@ -149,6 +142,25 @@ impl PartRules {
             let Some(value) = value_named(name, seen, names) else { continue };
             if ready.concerns(&seen.who) {
                 weigh((*slot, ready), value, seen, (&mut self.timers, state), out);
+            }
+        }
+    }
+
+    /// An entity that does not say where it is stays, for what is held against it, where it was.
+    #[cold]
+    fn look_without_position(
+        &mut self,
+        seen: &Seen<'_>,
+        names: &MetricNames,
+        state: &mut EntityRules,
+        out: &mut Vec<Change>,
+    ) {
+        let slots: SmallVec<[u32; 8]> = state.held.iter().map(|held| held.slot).collect();
+        for slot in slots {
+            let Some(ready) = self.book.rule(slot).filter(|ready| ready.is_limited_to_areas()) else { continue };
+            let Body::Threshold(name, _) = &ready.body else { continue };
+            if let Some(value) = value_named(name, seen, names) {
+                weigh((slot, ready), value, seen, (&mut self.timers, state), out);
             }
         }
     }
@@ -191,14 +203,20 @@ impl PartRules {
     /// The next hold that is due by a domain's clock, taken out.
     #[inline]
     pub(crate) fn due(&mut self, domain: u8, clock: i64) -> Option<Timer> {
-        if self.timers.is_empty() {
-            return None;
-        }
-        let heap = self.timers.get_mut(&domain)?;
-        if heap.peek()?.0.due > clock {
-            return None;
-        }
-        heap.pop().map(|Reverse(timer)| timer)
+        self.timers.due(domain, clock)
+    }
+
+    /// Whether timers should be thinned out with [`PartRules::thin`].
+    #[inline]
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.timers.is_crowded()
+    }
+
+    /// Forgets timers nothing waits for any more.
+    #[cold]
+    pub(crate) fn thin<'s>(&mut self, state_of: impl Fn(u32) -> Option<&'s EntityRules>) {
+        let book = &self.book;
+        self.timers.thin(|timer| state_of(timer.entity).is_some_and(|state| waiting(book, timer, state).is_some()));
     }
 
     /// Raises what a due hold stands for, if it still stands.
@@ -210,16 +228,19 @@ impl PartRules {
         state: &mut EntityRules,
         out: &mut Vec<Change>,
     ) {
-        let Some(ready) = self.book.rule(timer.slot) else { return };
-        let Body::Threshold(_, levels) = &ready.body else { return };
-        let Some(Phase::Pending { since, first }) = state.phase(timer.slot) else { return };
-        if since.saturating_add(levels.hold_ms) != timer.due {
-            return;
-        }
-        let open = Open { id: alert_id(&ready.rule.id, source, identity(*first)), seq: 1, raised_at: timer.due };
+        let Some((ready, first)) = waiting(&self.book, &timer, state) else { return };
+        let open = Open { id: alert_id(&ready.rule.id, source, identity(first)), seq: 1, raised_at: timer.due };
         state.set(timer.slot, Some(Phase::Open(open)));
         out.push(said(ready, open, Transition::Raised, timer.due, None));
     }
+}
+
+/// The rule a timer stands for and the record the offence began with, if the offence goes on.
+fn waiting<'b>(book: &'b Book, timer: &Timer, state: &EntityRules) -> Option<(&'b Ready, At)> {
+    let ready = book.rule(timer.slot)?;
+    let Body::Threshold(_, levels) = &ready.body else { return None };
+    let Some(Phase::Pending { since, first }) = state.phase(timer.slot) else { return None };
+    (since.saturating_add(levels.hold_ms) == timer.due).then_some((ready, *first))
 }
 
 /// Rules that are no longer in force, as they were.
@@ -262,8 +283,6 @@ fn value_named(name: &str, seen: &Seen<'_>, names: &MetricNames) -> Option<Fixed
     seen.values.iter().find(|(number, _)| *number == metric).map(|(_, value)| *value)
 }
 
-type Timers = BTreeMap<u8, BinaryHeap<Reverse<Timer>>>;
-
 /// A value against a threshold.
 fn weigh(
     rule: (u32, &Ready),
@@ -279,7 +298,7 @@ fn weigh(
         threshold::Step::Stay => {}
         threshold::Step::Hold { due } => {
             state.set(slot, Some(Phase::Pending { since: seen.time, first: seen.at }));
-            timers.entry(seen.domain).or_default().push(Reverse(Timer { due, entity: seen.entity, slot }));
+            timers.push(seen.domain, Timer { due, entity: seen.entity, slot });
         }
         threshold::Step::Drop => state.set(slot, None),
         threshold::Step::Raise { time, first, and_clear } => {

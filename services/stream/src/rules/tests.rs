@@ -272,3 +272,18 @@ fn sources_and_other_kinds_are_left_alone() {
     assert_eq!(said(&bench.look(3, "air", 1, 0.0, 5.0)), ["+only@1#1"]);
     assert_eq!(said(&bench.look(3, "air", 2, 0.0, 0.0)), ["-only@2#2"]);
 }
+
+#[test]
+fn a_value_that_swings_about_its_level_leaves_no_heap_of_timers() {
+    let mut bench = Bench::new(&[rule("held", &[], threshold("v", Side::Above, 3.0, None, 3600))]);
+    for step in 0..40_000 {
+        assert!(bench.look(0, "air", step, 0.0, f64::from((step % 2) as i32 * 9)).is_empty());
+        if bench.part.is_crowded() {
+            let states = &bench.states;
+            bench.part.thin(|entity| states.get(&entity));
+        }
+    }
+    assert!(bench.part.timers.len() < 5_000, "{}", bench.part.timers.len());
+    // The offence that goes on is still waited for.
+    assert_eq!(said(&bench.clock(39_999 + 3_600_000)), ["+held@3639999#1"]);
+}

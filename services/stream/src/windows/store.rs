@@ -127,6 +127,11 @@ impl Windows {
         }
     }
 
+    /// A domain's watermark, once it is known.
+    pub(crate) fn watermark(&self, domain: u8) -> Option<i64> {
+        self.watermarks.get(&domain).copied()
+    }
+
     /// Forgets minutes that no admitted event can reach and whose rows have all been handed out.
     pub(crate) fn forget(&mut self) {
         let watermarks = &self.watermarks;

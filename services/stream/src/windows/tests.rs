@@ -24,10 +24,10 @@ fn shard(area: u32) -> u16 {
     (area as u16 * 11) % SHARDS
 }
 
-impl rollup::Tree for Town {
-    fn area(&self, place: u32) -> Option<rollup::Above> {
+impl Tree for Town {
+    fn area(&self, place: u32) -> Option<Above> {
         let level = *LEVELS.get(place as usize)?;
-        Some(rollup::Above { area: place, shard: shard(place), level })
+        Some(Above { area: place, shard: shard(place), level })
     }
     fn parent(&self, place: u32) -> Option<u32> {
         parent(place)

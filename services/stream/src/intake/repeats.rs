@@ -1,0 +1,144 @@
+//! Ids seen lately: an id that comes again within `max_age` marks a repeat of a record that was taken already.
+//!
+//! `INT-3` what is a repeat is a function of the records before it in its own partition. What is remembered is bounded: the
+//! last ids of each source, the last ids of reports of each partition. An id older than that is new again.
+
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+
+/// An id's place in memory: 64 bits of its hash, with the partition it stands in.
+#[inline]
+pub(crate) fn fingerprint(part: u16, id: &str) -> u64 {
+    let hash = foldhash::quality::FixedState::with_seed(0x6964).hash_one(id);
+    hash ^ u64::from(part).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The last ids of one source: few, looked through one by one, and mostly not even that.
+#[derive(Default)]
+pub(crate) struct SourceIds {
+    /// Fingerprint and append time; a ring once it is full.
+    seen: Vec<(u64, i64)>,
+    next: usize,
+    /// A bit per fingerprint in `seen`: one that is not there is new for certain.
+    filter: u128,
+}
+
+impl SourceIds {
+    /// Whether an id was there within `max_age`; it is remembered otherwise, as one of `most`.
+    #[inline]
+    pub(crate) fn is_repeat(&mut self, id: u64, appended: i64, max_age: i64, most: usize) -> bool {
+        if self.filter & bit(id) != 0
+            && let Some((_, at)) = self.seen.iter_mut().find(|(known, _)| *known == id)
+        {
+            let repeats = appended.saturating_sub(*at) <= max_age;
+            if !repeats {
+                *at = appended;
+            }
+            return repeats;
+        }
+        self.remember(id, appended, most);
+        false
+    }
+
+    #[inline]
+    fn remember(&mut self, id: u64, appended: i64, most: usize) {
+        self.filter |= bit(id);
+        if self.seen.len() < most {
+            self.seen.push((id, appended));
+            return;
+        }
+        if let Some(oldest) = self.seen.get_mut(self.next) {
+            *oldest = (id, appended);
+        }
+        self.next += 1;
+        if self.next >= self.seen.len() {
+            self.next = 0;
+            self.filter = self.seen.iter().fold(0, |filter, (id, _)| filter | bit(*id));
+        }
+    }
+}
+
+#[inline]
+fn bit(id: u64) -> u128 {
+    1 << (id >> 57)
+}
+
+/// The last ids of reports in one partition.
+#[derive(Default)]
+pub(crate) struct ReportIds {
+    /// Append time by fingerprint.
+    seen: HashMap<u64, i64, foldhash::fast::FixedState>,
+    order: VecDeque<u64>,
+}
+
+impl ReportIds {
+    /// Whether an id was there within `max_age`; it is remembered otherwise, as one of `most`.
+    pub(crate) fn is_repeat(&mut self, id: u64, appended: i64, max_age: i64, most: usize) -> bool {
+        if let Some(at) = self.seen.get_mut(&id) {
+            let repeats = appended.saturating_sub(*at) <= max_age;
+            if !repeats {
+                *at = appended;
+            }
+            return repeats;
+        }
+        self.seen.insert(id, appended);
+        self.order.push_back(id);
+        if self.order.len() > most
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.seen.remove(&oldest);
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// All ids ever, in order.
+    #[derive(Default)]
+    struct Naive(Vec<(u64, i64)>);
+
+    impl Naive {
+        fn is_repeat(&mut self, id: u64, appended: i64, max_age: i64, most: usize) -> bool {
+            let from = self.0.len().saturating_sub(most);
+            if let Some((_, at)) = self.0[from..].iter_mut().find(|(known, _)| *known == id) {
+                let repeats = appended - *at <= max_age;
+                *at = if repeats { *at } else { appended };
+                return repeats;
+            }
+            self.0.push((id, appended));
+            false
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_is_a_repeat_among_the_last_so_many_within_the_age(
+            records in prop::collection::vec((0u16..40, 0i64..30), 1..400),
+            most in 1usize..20,
+            max_age in 0i64..400,
+        ) {
+            let (mut few, mut many) = (SourceIds::default(), ReportIds::default());
+            let (mut naive, mut clock) = (Naive::default(), 0);
+            for (id, step) in records {
+                clock += step;
+                let id = fingerprint(3, &id.to_string());
+                let expected = naive.is_repeat(id, clock, max_age, most);
+                prop_assert_eq!(few.is_repeat(id, clock, max_age, most), expected);
+                prop_assert_eq!(many.is_repeat(id, clock, max_age, most), expected);
+                prop_assert!(few.seen.len() <= most && many.seen.len() <= most && many.order.len() <= most);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_id_in_another_partition_is_another() {
+        assert_ne!(fingerprint(0, "a"), fingerprint(1, "a"));
+        assert_ne!(fingerprint(0, "a"), fingerprint(0, "b"));
+        assert_eq!(fingerprint(7, "a"), fingerprint(7, "a"));
+    }
+}
