@@ -14,8 +14,8 @@
 //! * `CON-2` the session cookie never holds the token ([`session`]).
 //! * `CON-3` an area's number holds for one layer version ([`atlas`]).
 //! * `CON-4` the number of questions to ClickHouse depends on what is watched, not on how many watch ([`live`]).
-//! * `CON-6` what was known stays shown, with its age, while ClickHouse is away.
 //! * `CON-5` a viewer that lags behind is told so and makes nobody wait ([`live`]).
+//! * `CON-6` what was known stays shown, with its age, while ClickHouse is away.
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]
 
 pub mod api;

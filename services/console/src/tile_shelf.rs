@@ -44,10 +44,17 @@ impl Tile {
     }
 }
 
+/// A clock that counts askings, and each tile with when it was last asked for.
+#[derive(Default)]
+struct Tiles {
+    clock: u64,
+    by_key: HashMap<TileKey, (u64, Arc<Tile>)>,
+}
+
 /// The shelf. When it is full, the half that was not asked for longest goes.
 pub struct TileShelf {
     keep: usize,
-    inner: Mutex<(u64, HashMap<TileKey, (u64, Arc<Tile>)>)>,
+    inner: Mutex<Tiles>,
 }
 
 impl TileShelf {
@@ -59,9 +66,9 @@ impl TileShelf {
     /// A tile, if it is there.
     pub fn get(&self, key: &TileKey) -> Option<Arc<Tile>> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (clock, tiles) = &mut *inner;
+        let Tiles { clock, by_key } = &mut *inner;
         *clock += 1;
-        let (used, tile) = tiles.get_mut(key)?;
+        let (used, tile) = by_key.get_mut(key)?;
         *used = *clock;
         Some(Arc::clone(tile))
     }
@@ -69,15 +76,15 @@ impl TileShelf {
     /// Puts a tile on the shelf.
     pub fn put(&self, key: TileKey, tile: Arc<Tile>) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (clock, tiles) = &mut *inner;
-        if tiles.len() >= self.keep {
-            let mut used: Vec<u64> = tiles.values().map(|(used, _)| *used).collect();
+        let Tiles { clock, by_key } = &mut *inner;
+        if by_key.len() >= self.keep {
+            let mut used: Vec<u64> = by_key.values().map(|(used, _)| *used).collect();
             used.sort_unstable();
             let border = used.get(used.len() / 2).copied().unwrap_or_default();
-            tiles.retain(|_, (used, _)| *used > border);
+            by_key.retain(|_, (used, _)| *used > border);
         }
         *clock += 1;
-        tiles.insert(key, (*clock, tile));
+        by_key.insert(key, (*clock, tile));
     }
 }
 

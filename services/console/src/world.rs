@@ -2,6 +2,7 @@
 
 use crate::atlas::Atlas;
 use crate::catalogue::Names;
+use crate::live::board::Board;
 use crate::live::book::Book;
 use crate::metric_list::MetricList;
 use anyhow::{Context, Result};
@@ -14,6 +15,7 @@ use gridwarden_runtime::clock::now_ms;
 use gridwarden_store::read::Reader;
 use jiff::tz::TimeZone;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
 /// The city as far as console needs it.
@@ -57,29 +59,37 @@ pub struct World {
     pub atlas: ArcSwap<Atlas>,
     /// Who is where.
     pub book: RwLock<Book>,
+    /// The alerts as last seen.
+    pub board: RwLock<Board>,
     /// Which metrics there are.
     pub metric_list: MetricList,
     control: OnceLock<Arc<ControlReader>>,
+    /// Since when ClickHouse does not answer, epoch ms; 0 while it does.
+    away: AtomicI64,
 }
 
 impl World {
     /// Before anything is known but the city.
     pub fn new(city: CityFacts, reader: Reader) -> Self {
         let book = RwLock::new(Book::new(format!("{:x}", now_ms())));
-        Self {
-            city,
-            reader,
-            atlas: ArcSwap::default(),
-            book,
-            metric_list: MetricList::default(),
-            control: OnceLock::new(),
-        }
+        let (atlas, board, metric_list) = (ArcSwap::default(), RwLock::default(), MetricList::default());
+        Self { city, reader, atlas, book, board, metric_list, control: OnceLock::new(), away: AtomicI64::new(0) }
     }
 
     /// From now on the control topics are followed.
     pub fn follow(&self, control: Arc<ControlReader>) {
         // Called once; a second reader would tell the same.
         self.control.set(control).ok();
+    }
+
+    /// Since when ClickHouse does not answer, epoch ms.
+    pub fn away_since(&self) -> Option<i64> {
+        Some(self.away.load(Ordering::Relaxed)).filter(|since| *since > 0)
+    }
+
+    /// The tick has seen whether it answers.
+    pub fn set_away(&self, since: Option<i64>) {
+        self.away.store(since.unwrap_or_default(), Ordering::Relaxed);
     }
 
     /// What is in force; `None` before the control topics are known.

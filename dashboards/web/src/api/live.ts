@@ -32,6 +32,8 @@ export type LiveState = 'connecting' | 'open' | 'lost';
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 10_000;
+/** A line on which nothing is heard for so long is dead, whatever the browser thinks (a proxy, a machine that slept). */
+const SILENT_MS = 15_000;
 /** How long a tab must be out of sight before its stream is closed. */
 const HIDDEN_MS = 20_000;
 
@@ -41,6 +43,7 @@ export class Live {
   private next: EventSource | null = null;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private resting: ReturnType<typeof setTimeout> | undefined;
+  private silence: ReturnType<typeof setTimeout> | undefined;
   private wait = FIRST_RETRY_MS;
   /** whether something happened that was not heard */
   private missed = false;
@@ -77,6 +80,7 @@ export class Live {
 
   private drop(): void {
     clearTimeout(this.retry);
+    clearTimeout(this.silence);
     this.next?.close();
     this.source?.close();
     this.next = null;
@@ -95,6 +99,7 @@ export class Live {
       this.next = null;
       this.wait = FIRST_RETRY_MS;
       this.handlers.state('open');
+      this.heard(opened);
       if (this.missed) this.handlers.gap();
       this.missed = false;
     };
@@ -108,7 +113,10 @@ export class Live {
     const on = <T>(name: string, take: (data: T) => void): void => {
       source.addEventListener(name, (event: MessageEvent<string>) => take(JSON.parse(event.data) as T));
     };
-    on('tick', (tick: Tick) => handlers.heard(tick));
+    on('tick', (tick: Tick) => {
+      this.heard(source);
+      handlers.heard(tick);
+    });
     on('values', (changes: ValueChanges) => watched !== null && handlers.values(changes, watched));
     on('entities', (moves: EntityMoves) => handlers.entities(moves));
     on('alerts', (news: { alerts: Alert[] }) => handlers.alerts(news.alerts));
@@ -117,6 +125,12 @@ export class Live {
     on('gap', () => handlers.gap());
     on('alerts_gap', () => handlers.alertsGap());
     on('layers', () => handlers.layers());
+  }
+
+  private heard(source: EventSource): void {
+    if (source !== this.source) return;
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.lost(source), SILENT_MS);
   }
 
   /** EventSource gives up for good on an answer that is not 200, so opening again is done here. */

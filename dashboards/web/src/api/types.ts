@@ -155,6 +155,8 @@ export interface Alert {
 export interface Alerts {
   alerts: Alert[];
   total: number;
+  /** when ClickHouse was last heard, while it is away */
+  as_of: number | null;
 }
 
 export interface Kpi {

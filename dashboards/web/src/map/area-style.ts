@@ -2,7 +2,7 @@
 import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl';
 import { MADE_UP, type Lang } from '../pure/format';
 import type { ColourScale, Ground } from '../pure/scale';
-import { MAP_LOOKS } from './looks';
+import { MAP_LOOKS, rgb } from './looks';
 
 export const AREAS = 'areas';
 export const PARENTS = 'parents';
@@ -17,14 +17,42 @@ export function emptyStyle(ground: Ground): StyleSpecification {
 }
 
 export function fillColour(scale: ColourScale | null, ground: Ground): ExpressionSpecification | string {
-  const empty = MAP_LOOKS[ground].empty;
-  const first = scale?.colours[0];
+  return byClass(scale, scale?.colours ?? [], MAP_LOOKS[ground].empty);
+}
+
+/** The entry of a feature's class; `empty` for a feature without a value. */
+export function byClass(
+  scale: ColourScale | null,
+  entries: readonly string[],
+  empty: string,
+): ExpressionSpecification | string {
+  const first = entries[0];
   if (scale === null || first === undefined) return empty;
   const value: ExpressionSpecification = ['feature-state', 'v'];
-  const steps = scale.breaks.flatMap((border, i) => [border, scale.colours[i + 1] ?? first]);
+  const steps = scale.breaks.flatMap((border, i) => [border, entries[i + 1] ?? first]);
   const coloured: ExpressionSpecification | string =
     steps.length === 0 ? first : (['step', value, first, ...steps] as unknown as ExpressionSpecification);
   return ['case', ['==', ['typeof', value], 'number'], coloured, empty] as unknown as ExpressionSpecification;
+}
+
+/** What has a colour per class. */
+interface Inks {
+  text: string[];
+  halo: string[];
+}
+
+/** Names stand on the colour of their area: dark or bright, whichever is read better, on a rim of that colour. */
+export function labelInks(scale: ColourScale | null, ground: Ground): Inks {
+  const { label, labelOnDark, halo } = MAP_LOOKS[ground];
+  const colours = scale?.colours ?? [];
+  const text = colours.map((colour) => (brightness(rgb(colour)) < 0.3 ? labelOnDark : label));
+  return { text: colours.length === 0 ? [label] : text, halo: colours.length === 0 ? [halo] : [...colours] };
+}
+
+/** Relative luminance as WCAG has it. */
+function brightness(parts: [number, number, number]): number {
+  const [r, g, b] = parts.map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * (r ?? 0) + 0.7152 * (g ?? 0) + 0.0722 * (b ?? 0);
 }
 
 /** How names are said: in which language, and whether the mark of made-up names is left out (the page says it once). */
@@ -50,8 +78,21 @@ export function labelText({ lang, madeUp }: Speaking): ExpressionSpecification {
   return ['let', 'name', name, short] as unknown as ExpressionSpecification;
 }
 
-/** Layers of the areas; `fitZoom` is where the whole city fills the view. */
-export function areaLayers(ground: Ground, speaking: Speaking, many: boolean, fitZoom: number): LayerSpecification[] {
+/** What a level looks like depends on how many areas it has and on the view. */
+export interface Setting {
+  many: boolean;
+  /** where the whole city fills the view */
+  fitZoom: number;
+  /** how much larger than on a desk everything is drawn */
+  grown: number;
+}
+
+/** Layers of the areas. */
+export function areaLayers(
+  ground: Ground,
+  speaking: Speaking,
+  { many, fitZoom, grown }: Setting,
+): LayerSpecification[] {
   const look = MAP_LOOKS[ground];
   const thin: ExpressionSpecification = many
     ? ['interpolate', ['linear'], ['zoom'], fitZoom, 0.15, fitZoom + 2, 0.8, fitZoom + 4, 1.4]
@@ -88,21 +129,26 @@ export function areaLayers(ground: Ground, speaking: Speaking, many: boolean, fi
       type: 'symbol',
       source: AREAS,
       'source-layer': 'areas_label',
-      minzoom: many ? fitZoom + 2.6 : 0,
+      minzoom: many ? fitZoom + 3.3 : 0,
       layout: {
         'text-field': labelText(speaking),
         'text-font': FONT,
-        'text-size': 13,
+        'text-size': 13 * grown,
         'text-max-width': 7,
         'text-padding': 6,
       },
-      paint: { 'text-color': look.label, 'text-halo-color': look.halo, 'text-halo-width': 1.4, 'text-halo-blur': 0.4 },
+      paint: {
+        'text-color': look.nameOnEmpty,
+        'text-halo-color': look.halo,
+        'text-halo-width': 1.4,
+        'text-halo-blur': 0.4,
+      },
     },
   ];
 }
 
 /** Borders and names of the level above, so that small cells keep their place in the city. */
-export function parentLayers(ground: Ground, speaking: Speaking, fitZoom: number): LayerSpecification[] {
+export function parentLayers(ground: Ground, speaking: Speaking, { fitZoom, grown }: Setting): LayerSpecification[] {
   const look = MAP_LOOKS[ground];
   return [
     {
@@ -118,16 +164,21 @@ export function parentLayers(ground: Ground, speaking: Speaking, fitZoom: number
       type: 'symbol',
       source: PARENTS,
       'source-layer': 'areas_label',
-      maxzoom: fitZoom + 3.2,
+      maxzoom: fitZoom + 3.3,
       layout: {
         'text-field': labelText(speaking),
         'text-font': FONT,
-        'text-size': 13.5,
+        'text-size': 13.5 * grown,
         'text-max-width': 8,
         'text-padding': 10,
         'text-letter-spacing': 0.02,
       },
-      paint: { 'text-color': look.label, 'text-halo-color': look.halo, 'text-halo-width': 1.6, 'text-halo-blur': 0.4 },
+      paint: {
+        'text-color': look.nameOnEmpty,
+        'text-halo-color': look.halo,
+        'text-halo-width': 1.6,
+        'text-halo-blur': 0.4,
+      },
     },
   ];
 }

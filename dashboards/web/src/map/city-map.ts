@@ -10,6 +10,8 @@ import {
   areaLayers,
   emptyStyle,
   fillColour,
+  byClass,
+  labelInks,
   labelText,
   parentLayers,
   type Speaking,
@@ -18,8 +20,23 @@ import { MAP_LOOKS } from './looks';
 
 setWorkerUrl(workerUrl);
 
+/** Outlines and names of one source; a feature has the same number in both. */
+const LAYERS = ['areas', 'areas_label'] as const;
+
 /** Areas in a level above which lines thin out and names wait for a closer look. */
 const MANY = 160;
+
+/** Width of the legend at the left, in rem. */
+const LEGEND_REM = 18;
+
+function rem(): number {
+  return Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+}
+
+/** Type grows with the view (tokens.css); what the map draws grows with it. */
+function grown(): number {
+  return Math.max(1, rem() / 15);
+}
 
 export type Bounds = [number, number, number, number];
 
@@ -89,13 +106,19 @@ export class CityMap {
     if (!this.ready()) return;
     for (const [id, value] of values) if (old.get(id) !== value) this.state(id, { v: value });
     for (const id of old.keys()) {
-      if (!values.has(id)) this.map.removeFeatureState({ source: AREAS, sourceLayer: 'areas', id }, 'v');
+      if (values.has(id)) continue;
+      for (const sourceLayer of LAYERS) this.map.removeFeatureState({ source: AREAS, sourceLayer, id }, 'v');
     }
   }
 
   setScale(scale: ColourScale | null): void {
     this.scale = scale;
-    if (this.ready()) this.map.setPaintProperty('areas-fill', 'fill-color', fillColour(scale, this.ground));
+    if (!this.ready()) return;
+    this.map.setPaintProperty('areas-fill', 'fill-color', fillColour(scale, this.ground));
+    const { nameOnEmpty, halo } = MAP_LOOKS[this.ground];
+    const inks = labelInks(scale, this.ground);
+    this.map.setPaintProperty('areas-label', 'text-color', byClass(scale, inks.text, nameOnEmpty));
+    this.map.setPaintProperty('areas-label', 'text-halo-color', byClass(scale, inks.halo, halo));
   }
 
   setGround(ground: Ground): void {
@@ -127,8 +150,7 @@ export class CityMap {
 
   /** `room`: the part of the view left free around it. */
   fit(bounds: Bounds, animate = true, room = 0): void {
-    const { clientWidth, clientHeight } = this.map.getContainer();
-    const padding = 28 + Math.min(clientWidth, clientHeight) * room;
+    const padding = this.padding(room);
     this.map.fitBounds(bounds, { padding, animate: animate && !this.calm(), duration: 600 });
   }
 
@@ -142,7 +164,8 @@ export class CityMap {
     const centre = this.map.getCenter();
     const { clientWidth: width, clientHeight: height } = this.map.getContainer();
     const ratio = window.devicePixelRatio;
-    this.handlers.camera({ lon: centre.lng, lat: centre.lat, zoom: this.map.getZoom(), width, height, ratio });
+    const place = { lon: centre.lng, lat: centre.lat, zoom: this.map.getZoom() };
+    this.handlers.camera({ ...place, width, height, ratio, grown: grown() });
   }
 
   remove(): void {
@@ -158,7 +181,7 @@ export class CityMap {
   }
 
   private state(id: number, state: Record<string, unknown>): void {
-    this.map.setFeatureState({ source: AREAS, sourceLayer: 'areas', id }, state);
+    for (const sourceLayer of LAYERS) this.map.setFeatureState({ source: AREAS, sourceLayer, id }, state);
   }
 
   private areaAt(event: MapMouseEvent): number | null {
@@ -170,7 +193,15 @@ export class CityMap {
   private fitZoom(layer: Layer): number {
     if (layer.bounds === null) return 9;
     const [west, south, east, north] = layer.bounds;
-    return this.map.cameraForBounds([west, south, east, north], { padding: 28 })?.zoom ?? 9;
+    return this.map.cameraForBounds([west, south, east, north], { padding: this.padding(0) })?.zoom ?? 9;
+  }
+
+  /** In a wide view the legend's side is left free: nothing gets smaller by it. */
+  private padding(room: number): { top: number; bottom: number; left: number; right: number } {
+    const { clientWidth: wide, clientHeight: high } = this.map.getContainer();
+    const all = 28 + Math.min(wide, high) * room;
+    const legend = Math.max(0, Math.min(LEGEND_REM * rem(), wide - high));
+    return { top: all, bottom: all, right: all, left: all + legend };
   }
 
   private tiles(layer: Layer, level: string): string {
@@ -194,10 +225,11 @@ export class CityMap {
     const many = (layer.levels[at]?.areas ?? 0) > MANY;
     const zoom = this.fitZoom(layer);
     this.addSource(AREAS, layer, level);
-    for (const one of areaLayers(this.ground, this.speaking, many, zoom)) this.map.addLayer(one);
+    for (const one of areaLayers(this.ground, this.speaking, { many, fitZoom: zoom, grown: grown() }))
+      this.map.addLayer(one);
     if (above !== undefined && above.areas > 1) {
       this.addSource(PARENTS, layer, above.id);
-      const [line, label] = parentLayers(this.ground, this.speaking, zoom);
+      const [line, label] = parentLayers(this.ground, this.speaking, { many, fitZoom: zoom, grown: grown() });
       if (line !== undefined) this.map.addLayer(line, 'areas-chosen');
       if (label !== undefined && many) this.map.addLayer(label);
     }

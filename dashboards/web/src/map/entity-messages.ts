@@ -1,4 +1,5 @@
 // What page and drawing worker say to each other.
+import type { Camera } from '../pure/project';
 
 /** 0 disc, 1 square, 2 diamond, 3 triangle. */
 export type Shape = 0 | 1 | 2 | 3;
@@ -24,7 +25,7 @@ export type ToWorker =
   | { type: 'canvas'; canvas: OffscreenCanvas }
   | ({ type: 'all'; set: SetName } & Places)
   | ({ type: 'moves' } & Places)
-  | { type: 'camera'; lon: number; lat: number; zoom: number; width: number; height: number; ratio: number }
+  | ({ type: 'camera' } & Camera)
   | { type: 'looks'; set: SetName; looks: PointLook[]; rim: [number, number, number] }
   | { type: 'select'; set: SetName; id: number | null }
   | { type: 'pick'; x: number; y: number; ask: number }

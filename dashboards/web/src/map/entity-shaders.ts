@@ -38,7 +38,8 @@ in float v_shape;
 in float v_size;
 uniform vec3 u_rim;
 uniform vec3 u_ring;
-uniform int u_chosen;
+// As precise as in the vertex shader, or the two do not link.
+uniform highp int u_chosen;
 out vec4 colour;
 
 float reach(vec2 place) {
@@ -50,16 +51,16 @@ float reach(vec2 place) {
 
 void main() {
   vec2 place = gl_PointCoord * 2.0 - 1.0;
-  float soft = 2.4 / v_size;
+  // One pixel, with the shape's reach as 1.
+  float pixel = 2.0 / v_size;
   if (u_chosen == 1) {
     float distance = length(place);
-    float width = 5.0 / v_size;
-    float ring = smoothstep(1.0, 1.0 - soft, distance) * smoothstep(1.0 - width - soft, 1.0 - width, distance);
+    float ring = smoothstep(1.0, 1.0 - pixel, distance) * smoothstep(1.0 - 3.5 * pixel, 1.0 - 2.5 * pixel, distance);
     colour = vec4(u_ring, 1.0) * ring;
     return;
   }
   float distance = reach(place);
-  float inside = smoothstep(1.0, 1.0 - soft, distance);
-  float rim = smoothstep(1.0 - 2.6 * soft, 1.0 - 1.6 * soft, distance);
-  colour = vec4(mix(v_colour, u_rim, rim * 0.9), 1.0) * inside;
+  float inside = smoothstep(1.0, 1.0 - pixel, distance);
+  float rim = smoothstep(1.0 - 2.6 * pixel, 1.0 - 1.6 * pixel, distance);
+  colour = vec4(mix(v_colour, u_rim, rim), 1.0) * inside;
 }`;

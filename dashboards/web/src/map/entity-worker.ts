@@ -105,7 +105,7 @@ function send(context: WebGL2RenderingContext, { points, buffers, stale }: Drawn
 function sizeOf(set: SetName, zoom: number): number {
   return set === 'alerts'
     ? Math.max(13, Math.min(20, 13 + (zoom - 12) * 1.4))
-    : Math.max(4.5, Math.min(16, 4.5 + (zoom - 10.5) * 1.7));
+    : Math.max(5, Math.min(17, 5 + (zoom - 10.5) * 1.7));
 }
 
 function draw(): void {
@@ -138,7 +138,7 @@ function drawSet(context: WebGL2RenderingContext, name: SetName, view: Camera, f
   context.uniform1f(at('u_t'), progress());
   context.uniform2f(at('u_centre'), mercatorX(view.lon) - from[0], mercatorY(view.lat) - from[1]);
   context.uniform2f(at('u_scale'), (2 * size) / view.width, (2 * size) / view.height);
-  context.uniform1f(at('u_size'), sizeOf(name, view.zoom) * view.ratio);
+  context.uniform1f(at('u_size'), sizeOf(name, view.zoom) * view.ratio * view.grown);
   context.uniform3f(at('u_rim'), ...rim);
   context.uniform3f(at('u_ring'), 1 - rim[0], 1 - rim[1], 1 - rim[2]);
   context.uniform4fv(at('u_colour'), colours(looks));
@@ -179,7 +179,13 @@ function pick(x: number, y: number, ask: number): void {
     // What lies on top is met first.
     for (const set of [...ORDER].reverse()) {
       const { points, looks } = sets[set];
-      const id = points.nearest(left, top, PICK_PX / size, progress(), (kind) => looks[kind]?.visible === true);
+      const id = points.nearest(
+        left,
+        top,
+        (PICK_PX * camera.grown) / size,
+        progress(),
+        (kind) => looks[kind]?.visible === true,
+      );
       if (id !== null) {
         found = { set, id };
         break;

@@ -10,6 +10,9 @@ export interface MapLook {
   line: string;
   parentLine: string;
   label: string;
+  labelOnDark: string;
+  /** of an area without a value, and of the level above */
+  nameOnEmpty: string;
   halo: string;
   chosen: string;
   rim: [number, number, number];
@@ -22,6 +25,8 @@ export const MAP_LOOKS: Record<Ground, MapLook> = {
     line: '#ffffff',
     parentLine: '#5f7279',
     label: '#14242b',
+    labelOnDark: '#ffffff',
+    nameOnEmpty: '#14242b',
     halo: '#ffffff',
     chosen: '#c2410c',
     rim: [1, 1, 1],
@@ -31,7 +36,9 @@ export const MAP_LOOKS: Record<Ground, MapLook> = {
     empty: '#121b21',
     line: '#0a1014',
     parentLine: '#8fa4ab',
-    label: '#eaf2f3',
+    label: '#0a1014',
+    labelOnDark: '#f2f7f8',
+    nameOnEmpty: '#eaf2f3',
     halo: '#0a1014',
     chosen: '#ffb020',
     rim: [0.03, 0.05, 0.06],

@@ -137,8 +137,8 @@ export function Alerts(props: AlertsProps) {
             onClick={() => toggle(severity)}
           >
             <SeverityMark severity={severity} />
-            {t(`severity.${severity}`)}
             <span className="num chip-count">{number(counts(severity), lang)}</span>
+            <span className="chip-name">{t(`severity.${severity}`)}</span>
           </button>
         ))}
         {within !== null && (

@@ -118,7 +118,7 @@ function Now({ layer, code, area, model, ground, go }: NowProps) {
       <dl className="facts">
         <dt>{metric === undefined ? t('area.value') : tx(metric.name, metric.metric)}</dt>
         <dd>
-          <span className="big num">{value === undefined ? t('area.no_value') : number(value, lang)}</span>
+          {value === undefined ? t('area.no_value') : <span className="big num">{number(value, lang)}</span>}
           {value !== undefined && (
             <span className="unit">
               {[metric?.unit ?? '', t('area.value.of', { statistic, span: span(length, lang) })].join(' ').trimStart()}

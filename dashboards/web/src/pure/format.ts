@@ -61,7 +61,7 @@ const AGE_UNITS: readonly [number, keyof typeof UNIT_NAMES][] = [
 const UNIT_NAMES = {
   d: { en: 'd', zh: '天' },
   h: { en: 'h', zh: '小时' },
-  min: { en: 'min', zh: '分' },
+  min: { en: 'min', zh: '分钟' },
   s: { en: 's', zh: '秒' },
 } as const;
 

@@ -23,6 +23,8 @@ export interface Camera {
   width: number;
   height: number;
   ratio: number;
+  /** how much larger than on a desk everything is drawn: a wall is read from afar */
+  grown: number;
 }
 
 /** Pixels per world at a zoom. */

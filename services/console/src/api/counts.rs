@@ -5,7 +5,7 @@ use super::model::{
     FreshnessView, KpiView, ProblemView, RejectCountView, RejectView, RejectsView, ReportView, ReportsView,
 };
 use super::places::required_level;
-use super::{Api, sheet_of, store};
+use super::{Api, reader, sheet_of, store};
 use crate::fold::{self, Summary};
 use crate::{figures, kpi, views};
 use axum::Json;
@@ -36,7 +36,7 @@ pub(super) async fn summary(State(api): State<Api>, ask: Ask) -> Result<Json<Sum
     let sheet = sheet_of(&api, ask.text("layer")?)?;
     let level = required_level(&sheet, &ask)?;
     let label = ask.optional("label").unwrap_or_default();
-    let groups = api.world.reader.report_groups(&filter(&ask)?, sheet.id(), label).await.map_err(store)?;
+    let groups = reader(&api)?.report_groups(&filter(&ask)?, sheet.id(), label).await.map_err(store)?;
     let mut summary = fold::summarise(&groups, &sheet, level, now_ms());
     match &mut summary.label {
         Some(count) if !label.is_empty() => count.attribute = label.to_owned(),
@@ -61,7 +61,7 @@ pub(super) async fn list(State(api): State<Api>, ask: Ask) -> Result<Json<Report
     };
     let limit = ask.number("limit", 100u32, 1..=1_000)?;
     let after = ask.optional("after").unwrap_or_default();
-    let found = api.world.reader.reports(&filter(&ask)?, area, after, limit).await.map_err(store)?;
+    let found = reader(&api)?.reports(&filter(&ask)?, area, after, limit).await.map_err(store)?;
     let next = if found.len() < limit as usize { None } else { found.last().map(|report| report.id.clone()) };
     Ok(Json(ReportsView { reports: found.into_iter().map(|report| view(&api, report)).collect(), next }))
 }
@@ -94,7 +94,7 @@ pub(super) async fn rejects(State(api): State<Api>, ask: Ask) -> Result<Json<Rej
     let week = || kpi::day_begin_before(now_ms(), &api.world.city.zone, 7);
     let since = ask.moment("since")?.unwrap_or_else(week);
     let limit = ask.number("limit", 100u32, 1..=1_000)?;
-    let (found, counts) = api.world.reader.rejects(since, limit).await.map_err(store)?;
+    let (found, counts) = reader(&api)?.rejects(since, limit).await.map_err(store)?;
     let rejects = found.into_iter().map(|reject| RejectView {
         topic: reject.topic,
         partition: reject.partition,
@@ -113,11 +113,13 @@ pub(super) async fn rejects(State(api): State<Api>, ask: Ask) -> Result<Json<Rej
 /// Key figures; each field says what it counts.
 #[utoipa::path(get, path = "/kpi", tag = "operations", operation_id = "kpi", responses((status = 200, body = KpiView), (status = 503, body = ProblemView)))]
 pub(super) async fn kpis(State(api): State<Api>) -> Result<Json<KpiView>, Problem> {
+    reader(&api)?;
     Ok(Json(figures::kpi(&api.world, now_ms()).await.map_err(store)?))
 }
 
 /// How fresh archive, stream and windows are.
 #[utoipa::path(get, path = "/freshness", tag = "operations", responses((status = 200, body = FreshnessView), (status = 503, body = ProblemView)))]
 pub(super) async fn freshness(State(api): State<Api>) -> Result<Json<FreshnessView>, Problem> {
+    reader(&api)?;
     Ok(Json(figures::freshness(&api.world, now_ms()).await.map_err(store)?))
 }

@@ -27,6 +27,7 @@ use description::Description;
 use gridwarden_runtime::config::AuthConfig;
 use gridwarden_runtime::http::Problem;
 use gridwarden_store::StoreError;
+use gridwarden_store::read::Reader;
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::compression::CompressionLayer;
@@ -74,6 +75,14 @@ fn store(error: StoreError) -> Problem {
         return Problem::unavailable("ClickHouse does not answer just now");
     }
     Problem::internal(&anyhow::Error::new(error))
+}
+
+/// Where numbers are asked for. Refused at once while the tick knows that nobody answers there.
+fn reader(api: &Api) -> Result<&Reader, Problem> {
+    match api.world.away_since() {
+        None => Ok(&api.world.reader),
+        Some(_) => Err(Problem::unavailable("ClickHouse does not answer just now")),
+    }
 }
 
 fn described() -> OpenApiRouter<Api> {

@@ -348,6 +348,8 @@ pub struct AlertsView {
     pub alerts: Vec<AlertView>,
     /// How many pass the filter.
     pub total: u64,
+    /// When ClickHouse was last heard, while it is away; null when this is as of now.
+    pub as_of: Option<i64>,
 }
 
 /// Alerts that changed: the live stream's event `alerts`.

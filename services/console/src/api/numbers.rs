@@ -3,7 +3,7 @@
 use super::ask::{Ask, wrong};
 use super::model::{AreaValuesView, MetricView, MetricsView, PointView, ProblemView, SeriesView};
 use super::places::required_level;
-use super::{Api, not_found, sheet_of, store};
+use super::{Api, not_found, reader, sheet_of, store};
 use crate::catalogue::Statistic;
 use crate::looks::{self, Subject};
 use axum::Json;
@@ -72,7 +72,7 @@ pub(super) async fn areas(State(api): State<Api>, ask: Ask) -> Result<Json<AreaV
     let subject = subject(&api, &ask)?;
     let sheet = sheet_of(&api, &subject.layer)?;
     let at = if ask.optional("at") == Some("latest") { None } else { ask.moment("at")? };
-    let look = looks::read(&api.world.reader, &sheet, &subject, at, now_ms()).await.map_err(store)?;
+    let look = looks::read(reader(&api)?, &sheet, &subject, at, now_ms()).await.map_err(store)?;
     let code = |id: &u32| sheet.area(*id).map(|area| area.code.clone()).unwrap_or_default();
     Ok(Json(AreaValuesView {
         window_s: subject.window_s(),
@@ -113,7 +113,7 @@ pub(super) async fn series(State(api): State<Api>, ask: Ask) -> Result<Json<Seri
         window_s,
     };
     let range = range_of(&api, &ask, &of, now).await?;
-    let points = api.world.reader.window_series(&of, code, range, MOST_POINTS).await.map_err(store)?;
+    let points = reader(&api)?.window_series(&of, code, range, MOST_POINTS).await.map_err(store)?;
     let points = points.iter().map(|point| PointView {
         start: i64::from(point.start) * 1000,
         value: statistic.of(&point.into()),
@@ -132,6 +132,6 @@ async fn range_of(api: &Api, ask: &Ask, of: &WindowsOf, now: i64) -> Result<(u32
         return Ok((seconds(from.unwrap_or(0)), seconds(to.unwrap_or(now)).saturating_sub(1)));
     }
     let last = ask.number("last", 3600u32, 10..=looks::MOST_SPAN_S)?;
-    let newest = looks::newest(&api.world.reader, of, now).await.map_err(store)?.unwrap_or_else(|| seconds(now));
+    let newest = looks::newest(reader(api)?, of, now).await.map_err(store)?.unwrap_or_else(|| seconds(now));
     Ok(((newest + of.window_s).saturating_sub(last), newest))
 }

@@ -2,14 +2,14 @@
 
 use super::ask::{Ask, At, wrong};
 use super::model::{AlertsView, EntitiesView, EntityView, ProblemView, ValueView};
-use super::{Api, not_found, store};
+use super::{Api, not_found, reader, store};
 use crate::figures::SEVERITIES;
 use crate::views;
 use axum::Json;
 use axum::extract::State;
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::http::Problem;
-use gridwarden_store::read::{AlertFilter, EntityState};
+use gridwarden_store::read::{AlertFilter, AlertState, EntityState};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -74,7 +74,7 @@ pub(super) async fn entity(
     State(api): State<Api>,
     At(EntityPath { source }): At<EntityPath>,
 ) -> Result<Json<EntityView>, Problem> {
-    let state = api.world.reader.entity_state(&source).await.map_err(store)?;
+    let state = reader(&api)?.entity_state(&source).await.map_err(store)?;
     let state = state.ok_or_else(|| not_found("source", format!("no entity {source} has spoken")))?;
     Ok(Json(entity_view(&api, state)))
 }
@@ -103,7 +103,8 @@ fn entity_view(api: &Api, state: EntityState) -> EntityView {
     }
 }
 
-/// Alerts as they stand, newest raise first.
+/// Alerts as they stand, newest raise first. While ClickHouse is away: as they were last seen, every open one and the newest
+/// cleared ones, with the moment in `as_of`.
 #[utoipa::path(get, path = "/alerts", tag = "alerts",
     params(("open" = Option<bool>, Query, description = "true: open ones; false: cleared ones; missing: both"),
         ("severity" = Option<String>, Query, description = "one or more of critical, major, minor, warning, separated by commas"),
@@ -119,7 +120,21 @@ pub(super) async fn alerts(State(api): State<Api>, ask: Ask) -> Result<Json<Aler
     }
     let filter = AlertFilter { open: ask.flag("open")?, severities, since_ms: ask.moment("since")?.unwrap_or(0) };
     let limit = ask.number("limit", 200u32, 1..=5_000)?;
-    let (states, total) = api.world.reader.alerts(&filter, limit).await.map_err(store)?;
+    let as_of = api.world.away_since();
+    let (states, total) = match as_of {
+        None => api.world.reader.alerts(&filter, limit).await.map_err(store)?,
+        Some(_) => last_seen(&api, &filter, limit)?,
+    };
     let now = now_ms();
-    Ok(Json(AlertsView { alerts: states.iter().map(|state| views::alert(&api.world, state, now)).collect(), total }))
+    let alerts = states.iter().map(|state| views::alert(&api.world, state, now)).collect();
+    Ok(Json(AlertsView { alerts, total, as_of }))
+}
+
+/// The alerts as the tick saw them before ClickHouse went away: a missed alert is worse than an old one.
+fn last_seen(api: &Api, filter: &AlertFilter, limit: u32) -> Result<(Vec<AlertState>, u64), Problem> {
+    let board = api.world.board.read().unwrap_or_else(PoisonError::into_inner);
+    if !board.is_begun() {
+        reader(api)?;
+    }
+    Ok(board.list(filter, limit as usize))
 }

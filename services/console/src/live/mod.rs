@@ -3,6 +3,7 @@
 //! `CON-4` the number of questions depends on what is watched, never on how many watch; and what is watched is bounded.
 //! `CON-5` a viewer that lags behind is told so (`gap`) and never makes others wait.
 
+pub mod board;
 pub mod book;
 pub mod diff;
 mod news;

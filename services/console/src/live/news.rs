@@ -65,10 +65,10 @@ impl News {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn state(id: &str, seq: u32, appended_ms: i64) -> AlertState {
+    pub(in crate::live) fn state(id: &str, seq: u32, appended_ms: i64) -> AlertState {
         AlertState {
             id: id.into(),
             seq,

@@ -1,6 +1,7 @@
 //! The tick: looks, compares, tells. A part that fails does not keep the others from being told; ClickHouse being away is
 //! told too, and what was known stays known.
 
+use super::board::{MOST_CLEARED, MOST_OPEN};
 use super::news::{Heard, News};
 use super::{Frame, Hub};
 use crate::api::model::{AlertView, AlertsNews};
@@ -13,6 +14,7 @@ use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_store::StoreError;
+use gridwarden_store::read::{AlertFilter, AlertState};
 use serde::Serialize;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -44,6 +46,8 @@ pub struct Ticker {
     away_since: Option<i64>,
     /// Whether ClickHouse ever answered.
     answered: bool,
+    /// Whether somebody was there at the last tick.
+    was_watched: bool,
 }
 
 fn json(value: &impl Serialize) -> Option<String> {
@@ -54,7 +58,19 @@ impl Ticker {
     /// A ticker that has not looked yet.
     pub fn new(world: Arc<World>, hub: Arc<Hub>, health: Health, metrics: Metrics, every: Duration) -> Self {
         let (news, versions) = (News::default(), Vec::new());
-        Self { world, hub, health, metrics, every, news, ticks: 0, versions, away_since: None, answered: false }
+        Self {
+            world,
+            hub,
+            health,
+            metrics,
+            every,
+            news,
+            ticks: 0,
+            versions,
+            away_since: None,
+            answered: false,
+            was_watched: false,
+        }
     }
 
     /// Ticks until the shutdown.
@@ -85,7 +101,10 @@ impl Ticker {
             Ok(()) => self.is_there(),
             Err(error) => self.is_away(&error, now),
         }
+        self.world.set_away(self.away_since);
         frame.away_since = self.away_since;
+        // A look may take its time; viewers set their clocks by this.
+        frame.now = now_ms();
         frame
     }
 
@@ -116,14 +135,16 @@ impl Ticker {
         let mut parts = Parts::default();
         parts.note(self.entities(frame).await)?;
         parts.note(self.alerts(frame).await)?;
-        if self.hub.viewers() > 0 {
+        // Who comes first after a while finds figures of then; they are not left to wait.
+        let first = !std::mem::replace(&mut self.was_watched, self.hub.viewers() > 0);
+        if self.was_watched {
             for (subject, known) in self.hub.subjects() {
                 // A new subject is not made to wait; the others as often as they change.
-                if !known || self.ticks.is_multiple_of(subject.every()) {
+                if first || !known || self.ticks.is_multiple_of(subject.every()) {
                     parts.note(self.values(&subject, frame).await)?;
                 }
             }
-            parts.note(self.figures(frame).await)?;
+            parts.note(self.figures(frame, first).await)?;
         }
         parts.0.map_or(Ok(()), Err)
     }
@@ -145,11 +166,26 @@ impl Ticker {
         let transitions = self.world.reader.alert_transitions().await?;
         let Heard { fresh, gap } = self.news.take(states, transitions);
         frame.alerts_gap = gap;
+        self.board(&fresh, gap).await?;
         if !fresh.is_empty() {
             let alerts: Vec<AlertView> =
                 fresh.iter().map(|state| views::alert(&self.world, state, frame.now)).collect();
             frame.alerts = json(&AlertsNews { alerts });
         }
+        Ok(())
+    }
+
+    /// Keeps the board at what is known; begins it anew when not everything was told.
+    async fn board(&self, fresh: &[AlertState], gap: bool) -> Result<(), StoreError> {
+        let board = || self.world.board.write().unwrap_or_else(PoisonError::into_inner);
+        if !gap && board().is_begun() {
+            board().take(fresh.to_vec());
+            return Ok(());
+        }
+        let of = |open| AlertFilter { open: Some(open), ..AlertFilter::default() };
+        let (mut states, _) = self.world.reader.alerts(&of(true), MOST_OPEN).await?;
+        states.extend(self.world.reader.alerts(&of(false), MOST_CLEARED).await?.0);
+        board().begin(states);
         Ok(())
     }
 
@@ -169,12 +205,12 @@ impl Ticker {
         Ok(())
     }
 
-    async fn figures(&self, frame: &mut Frame) -> Result<(), StoreError> {
+    async fn figures(&self, frame: &mut Frame, all: bool) -> Result<(), StoreError> {
         let alerts_changed = frame.alerts.is_some() || frame.alerts_gap;
-        if alerts_changed || self.ticks.is_multiple_of(KPI_EVERY) {
+        if all || alerts_changed || self.ticks.is_multiple_of(KPI_EVERY) {
             frame.kpi = json(&figures::kpi(&self.world, frame.now).await?);
         }
-        if self.ticks.is_multiple_of(FRESHNESS_EVERY) {
+        if all || self.ticks.is_multiple_of(FRESHNESS_EVERY) {
             frame.freshness = json(&figures::freshness(&self.world, frame.now).await?);
         }
         Ok(())
