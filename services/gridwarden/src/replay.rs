@@ -13,11 +13,11 @@ use anyhow::{Context, Result, bail};
 use choose::Chosen;
 use gridwarden_bus::{Delivery, KafkaConfig, Message, Producer, ProducerOptions, headers, topics};
 use gridwarden_domain::{
-    city::CityFile,
+    city::{CityFile, Feed, Limits},
     crs::Crs,
     mapping::{Mapping, Target},
 };
-use gridwarden_runtime::{city, shutdown::Shutdown};
+use gridwarden_runtime::{city, clock, shutdown::Shutdown};
 use pace::{Pace, Speed};
 use pack::{Pack, Reading};
 use std::collections::VecDeque;
@@ -108,7 +108,10 @@ fn say(line: &str) {
 async fn read(args: &ReplayArgs) -> Result<(Pack, Target)> {
     let city = args.city.as_deref().map(|folder| city::head(folder).map(|head| (folder, head))).transpose()?;
     let city = city.as_ref().map(|(folder, file)| (*folder, file));
-    let default_crs = city.map(|(_, file)| feed(file, &args.feed)).transpose()?.unwrap_or_default();
+    let feed = city.map(|(_, file)| feed(file, &args.feed)).transpose()?.flatten();
+    let default_crs = feed.map_or_else(Crs::default, |feed| feed.crs);
+    let max_age_days = city.map_or_else(Limits::default, |(_, file)| file.limits.clone()).max_age_days;
+    let historical = feed.is_some_and(|feed| feed.historical);
     let Chosen { file, mapping } = choose::choose(&args.pack, args.mapping.as_deref(), city)?;
     let target = mapping.as_ref().map_or(args.target, Mapping::target);
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -121,21 +124,20 @@ async fn read(args: &ReplayArgs) -> Result<(Pack, Target)> {
     let pack = tokio::task::spawn_blocking(work).await??;
     words::bad(&name, &pack).iter().for_each(|line| say(line));
     say(&words::read(&name, &pack));
+    // Without a city nobody here knows what the feed is.
+    if !historical && (city.is_some() || args.feed.is_empty()) {
+        words::late(&pack, clock::now_ms(), max_age_days).iter().for_each(|line| say(line));
+    }
     Ok((pack, target))
 }
 
-/// The feed must be one the city knows; says which reference system its positions are in.
-fn feed(city: &CityFile, name: &str) -> Result<Crs> {
-    if name.is_empty() {
-        return Ok(Crs::default());
+/// The feed must be one the city knows; no name is the live one.
+fn feed<'a>(city: &'a CityFile, name: &str) -> Result<Option<&'a Feed>> {
+    match city.feeds.iter().find(|feed| feed.name == name) {
+        Some(feed) => Ok(Some(feed)),
+        None if name.is_empty() => Ok(None),
+        None => bail!("city.toml knows no feed `{name}`"),
     }
-    let Some(feed) = city.feeds.iter().find(|feed| feed.name == name) else {
-        bail!("city.toml knows no feed `{name}`");
-    };
-    if !feed.historical {
-        say(&format!("feed {name} is not historical; old events will count as late"));
-    }
-    Ok(feed.crs)
 }
 
 struct Player {
@@ -236,8 +238,22 @@ mod tests {
     fn a_feed_must_be_known_to_its_city() {
         let city = "name = {}\ntimezone = \"UTC\"\n[[feeds]]\nname = \"old\"\nhistorical = true\ncrs = \"CGCS2000\"";
         let city: CityFile = toml::from_str(city).expect("city");
-        assert_eq!(feed(&city, "old").expect("known"), Crs::Cgcs2000);
-        assert_eq!(feed(&city, "").expect("none"), Crs::Wgs84);
+        assert!(feed(&city, "old").expect("known").is_some_and(|feed| feed.historical && feed.crs == Crs::Cgcs2000));
+        assert_eq!(feed(&city, "").expect("live"), None);
         assert!(feed(&city, "new").is_err());
+    }
+
+    #[tokio::test]
+    async fn events_wait_until_they_are_due_and_not_after_the_end() {
+        let event = |time_ms| pack::Event { time_ms, key: String::new(), payload: Vec::new() };
+        let pack = Pack { events: vec![event(1_000), event(31_000)], ..Pack::default() };
+        let mut way = Way::new(&pack, Pace::new(Speed::Times(100.0)));
+        let shutdown = Shutdown::new();
+        assert!(way.until_due(1_000, &shutdown).await);
+        assert!(way.until_due(31_000, &shutdown).await);
+        assert!(way.start.elapsed() >= Duration::from_millis(300));
+        let mut slow = Way::new(&pack, Pace::new(Speed::Times(0.001)));
+        let (went_on, ()) = tokio::join!(slow.until_due(31_000, &shutdown), async { shutdown.trigger("test") });
+        assert!(!went_on && slow.start.elapsed() < Duration::from_secs(60));
     }
 }

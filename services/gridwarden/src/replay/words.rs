@@ -34,6 +34,17 @@ pub(super) fn bad(file: &str, pack: &Pack) -> Vec<String> {
     said
 }
 
+/// That events are too old to be live, if some are.
+pub(super) fn late(pack: &Pack, now_ms: i64, max_age_days: u32) -> Option<String> {
+    let oldest = now_ms.saturating_sub(i64::from(max_age_days) * 86_400_000);
+    let late = pack.events.partition_point(|event| event.time_ms < oldest);
+    (late > 0).then(|| {
+        format!(
+            "{late} events are older than {max_age_days} days and will count as late; --feed names a historical feed"
+        )
+    })
+}
+
 /// How far it is. `left` is how long it will take, if that is known.
 pub(super) fn progress(sent: usize, of: usize, event_ms: i64, left: Option<Duration>) -> String {
     let left = left.map(|left| format!(", about {} left", span(left))).unwrap_or_default();
@@ -84,6 +95,9 @@ mod tests {
             read("a.csv", &pack(1)),
             "a.csv: 3 rows read, 1 of them cannot be played; events of 1970-01-01T00:00:00Z to 1970-01-01T00:01:30Z"
         );
+        assert_eq!(late(&pack(0), 7 * 86_400_000, 7), None);
+        let said = late(&pack(0), 7 * 86_400_000 + 1, 7).expect("one is older");
+        assert!(said.starts_with("1 events are older than 7 days"), "{said}");
         let left = Some(Duration::from_secs(3_725));
         assert_eq!(progress(1, 4, 0, left), "1 of 4 sent (25 %), at 1970-01-01T00:00:00Z, about 1 h 2 min left");
         assert_eq!(progress(0, 0, 0, None), "0 of 0 sent (100 %), at 1970-01-01T00:00:00Z");
