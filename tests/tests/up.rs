@@ -88,6 +88,11 @@ fn everything_answers_dies_and_comes_back_and_nothing_acknowledged_is_gone() {
     wait::until("the observation in the archive", BACK, || archived(&up, "before").filter(|count| count == "1"));
     let after = wait::until("the gateway to take another", BACK, || observe(&up, "probe-1", "after"));
     assert!(after.0 == before.0 && after.1 > before.1, "the log goes on: {before:?} {after:?}");
+    // By now every service has something to tell.
+    for (name, base) in &metrics {
+        let (_, text) = blocking(Client::new(base.as_str().expect("a URL"), None).get("/metrics")).expect("figures");
+        assert_eq!(gridwarden_tests::metrics::faults(&text), Vec::<String>::new(), "{name}: {text}");
+    }
 
     let children = up.children();
     let ready = up.ready.clone();

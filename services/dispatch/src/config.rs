@@ -2,9 +2,11 @@
 
 use gridwarden_bus::KafkaConfig;
 use gridwarden_runtime::config::{self, AuthConfig, ConfigError, HttpConfig, Wrong};
+use gridwarden_runtime::http::SILENCE;
 use gridwarden_store::ClickHouseConfig;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The embedded defaults.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -76,6 +78,12 @@ impl Config {
             ("webhooks.queue", webhooks.queue),
             ("stream.heartbeat_s", self.stream.heartbeat_s as usize),
         ];
+        if Duration::from_secs(u64::from(self.stream.heartbeat_s)) >= SILENCE {
+            return Err(Wrong::new(
+                "stream.heartbeat_s",
+                format!("must stay below {SILENCE:?}, or the stream is cut off"),
+            ));
+        }
         match counts.into_iter().find(|(_, count)| *count == 0) {
             Some((key, _)) => Err(Wrong::new(key, "there must be one at least")),
             None => Ok(()),
@@ -111,5 +119,6 @@ mod tests {
         assert_eq!(wrong(|config| config.webhooks.jitter = f64::NAN), "webhooks.jitter");
         assert_eq!(wrong(|config| config.webhooks.schedule_s.clear()), "webhooks.schedule_s");
         assert_eq!(wrong(|config| config.webhooks.queue = 0), "webhooks.queue");
+        assert_eq!(wrong(|config| config.stream.heartbeat_s = 120), "stream.heartbeat_s");
     }
 }

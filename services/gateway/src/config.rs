@@ -2,8 +2,10 @@
 
 use gridwarden_bus::KafkaConfig;
 use gridwarden_runtime::config::{self, AuthConfig, ConfigError, HttpConfig, Wrong};
+use gridwarden_runtime::http::SILENCE;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The embedded defaults.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -71,9 +73,24 @@ pub struct IdempotencyConfig {
     pub wait_s: u32,
 }
 
-impl Limits {
-    /// Checks what types cannot say: no limit may refuse everything.
+impl Config {
+    /// Checks what types cannot say.
     pub fn check(&self) -> Result<(), Wrong> {
+        self.limits.check()?;
+        let silent = Duration::from_secs(u64::from(self.limits.acknowledge_s) + u64::from(self.idempotency.wait_s));
+        if silent >= SILENCE {
+            let why = format!(
+                "together with idempotency.wait_s it must stay below {SILENCE:?}, else nobody hears the answer"
+            );
+            return Err(Wrong::new("limits.acknowledge_s", why));
+        }
+        Ok(())
+    }
+}
+
+impl Limits {
+    /// No limit may refuse everything.
+    fn check(&self) -> Result<(), Wrong> {
         let counts = [
             ("limits.single_bytes", self.single_bytes),
             ("limits.batch_bytes", self.batch_bytes),
@@ -102,7 +119,7 @@ impl Limits {
 
 /// Loads the configuration.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
-    config::load_checked("gateway", DEFAULTS, file, |config: &Config| config.limits.check())
+    config::load_checked("gateway", DEFAULTS, file, Config::check)
 }
 
 #[cfg(test)]
@@ -113,13 +130,15 @@ mod tests {
     fn the_defaults_are_complete_and_explained() {
         assert_eq!(config::faults_in_defaults::<Config>(DEFAULTS), Vec::<String>::new());
         let defaults = config::load_with::<Config>("gateway", DEFAULTS, None, []).expect("defaults");
-        assert_eq!(defaults.limits.check(), Ok(()));
+        assert_eq!(defaults.check(), Ok(()));
     }
 
     #[test]
     fn limits_that_would_refuse_everything_are_named() {
-        let defaults = config::load_with::<Config>("gateway", DEFAULTS, None, []).expect("defaults").limits;
-        let refused = |limits: Limits| limits.check().map_err(|wrong| wrong.key);
+        let config = config::load_with::<Config>("gateway", DEFAULTS, None, []).expect("defaults");
+        let defaults = config.limits.clone();
+        let refused = |limits| Config { limits, ..config.clone() }.check().map_err(|wrong| wrong.key);
+        assert_eq!(refused(Limits { acknowledge_s: 110, ..defaults.clone() }), Err("limits.acknowledge_s"));
         assert_eq!(refused(Limits { batch_lines: 0, ..defaults.clone() }), Err("limits.batch_lines"));
         assert_eq!(refused(Limits { single_bytes: 1 << 20, ..defaults.clone() }), Err("limits.single_bytes"));
         assert_eq!(refused(Limits { body_mib: 31, ..defaults.clone() }), Err("limits.body_mib"));

@@ -62,7 +62,7 @@ impl Memory {
     /// Gives back what is more than `bytes`, once it is known how long a body is.
     pub fn shrink_to(&mut self, bytes: usize) {
         let more = self.0.num_permits().saturating_sub(bytes.div_ceil(KIB));
-        self.0.split(more).map(drop);
+        drop(self.0.split(more));
     }
 }
 

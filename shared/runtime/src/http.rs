@@ -20,9 +20,9 @@ use tokio::net::TcpListener;
 
 /// How long open requests may go on once the shutdown began. Event streams end at once.
 const GRACE: Duration = Duration::from_secs(3);
-/// How long a connection may be silent, between requests or within one. Longer than any answer here takes to begin; event
-/// streams send heartbeats.
-const SILENCE: Duration = Duration::from_secs(120);
+/// How long a connection may be silent, between requests or within one: any answer must begin sooner, and event streams must
+/// send heartbeats.
+pub const SILENCE: Duration = Duration::from_secs(120);
 
 /// Prometheus's text format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";

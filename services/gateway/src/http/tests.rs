@@ -249,7 +249,14 @@ async fn types_methods_and_paths_are_problems_too() {
     }
     let openapi = gateway.client.get(format!("{}/openapi.json", gateway.base)).send().await.expect("answer");
     assert_eq!(openapi.status(), 200);
-    assert_eq!(openapi.json::<Value>().await.expect("json")["openapi"], "3.1.0");
+    let document = openapi.json::<Value>().await.expect("json");
+    let paths = document["paths"].as_object().expect("paths");
+    assert_eq!(paths.len(), 3);
+    for (path, methods) in paths {
+        assert_eq!(methods.as_object().expect("methods").keys().collect::<Vec<_>>(), ["post"], "{path}");
+        let asked = gateway.client.post(format!("{}{path}", gateway.base));
+        assert_eq!(problem(asked).await.0, 401, "{path} is described but not there");
+    }
 }
 
 #[tokio::test]
