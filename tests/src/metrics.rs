@@ -98,7 +98,9 @@ fn sample(line: &str) -> Result<&str, &'static str> {
             ends
         });
         let (end, _) = end.ok_or("a label's value is not closed")?;
-        rest = after[end + 1..].strip_prefix(',').unwrap_or(&after[end + 1..]);
+        let (_, closed) = after.split_at(end);
+        let next = closed.strip_prefix('"').unwrap_or_default();
+        rest = next.strip_prefix(',').unwrap_or(next);
     }
     Ok(series)
 }
