@@ -6,6 +6,7 @@
 mod archive;
 mod bus;
 mod city;
+mod console;
 mod dispatch;
 mod gateway;
 mod la;

@@ -1,0 +1,126 @@
+//! A console in this process over a real broker and engine, with a door between it and the engine, and what stands there.
+
+use super::door::Door;
+use crate::support::{City, query};
+use gridwarden_bus::{Producer, ProducerOptions, topics};
+use gridwarden_console::Config;
+use gridwarden_runtime::config;
+use gridwarden_runtime::secrets::Secret;
+use gridwarden_runtime::shutdown::Shutdown;
+use gridwarden_tests::http::Client;
+use gridwarden_tests::parts::Parts;
+use gridwarden_tests::wait;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+pub const TOKEN: &str = "root";
+const SOON: Duration = Duration::from_secs(30);
+
+/// The running console and its parts.
+pub struct Town {
+    pub parts: Parts,
+    pub door: Door,
+    pub base: String,
+    shutdown: Shutdown,
+    task: tokio::task::JoinHandle<anyhow::Result<()>>,
+}
+
+impl Town {
+    /// Makes tables and topics, publishes a city of two cells `a` and `b` under `C`, and starts a console.
+    pub async fn start(test: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let parts = Parts::named(test);
+        gridwarden_store::migrate(&parts.clickhouse).await.expect("tables");
+        topics::ensure(&parts.kafka, &[]).await.expect("topics");
+        let city = City::make(test);
+        city.publish(&Producer::new(&parts.kafka, &ProducerOptions::named("test")).expect("producer")).await;
+        let door = Door::open(&parts.clickhouse.url).await;
+
+        let defaults = gridwarden_console::config::DEFAULTS;
+        let mut own: Config = config::load_with("console", defaults, None, []).expect("defaults");
+        own.kafka = parts.kafka.clone();
+        own.clickhouse = parts.clickhouse.clone();
+        own.clickhouse.url = door.url();
+        own.city.folder = city.folder.clone();
+        own.auth.admin_token = Some(Secret::literal(TOKEN));
+        own.live.tick_ms = 200;
+        own.http.listen =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
+        change(&mut own);
+        let base = format!("http://{}", own.http.listen);
+        let shutdown = Shutdown::new();
+        let task = tokio::spawn(gridwarden_console::run(own, shutdown.clone()));
+        let town = Self { parts, door, base, shutdown, task };
+        let client = town.client();
+        wait::until_async("the console to be ready", SOON, || async {
+            let (status, body) = client.get("/readyz").await?;
+            if status == 200 { Ok(()) } else { Err(body) }
+        })
+        .await;
+        town
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(&self.base, Some(TOKEN))
+    }
+
+    /// Ends it; it must end well and in time.
+    pub async fn stop(self) {
+        self.shutdown.trigger("test");
+        let ended = tokio::time::timeout(Duration::from_secs(10), self.task).await;
+        ended.expect("the console ends within 10 s").expect("task").expect("the console ends well");
+    }
+
+    /// Windows of `air.pm25` that began `ago_s` ago: of both lengths, at both levels; the city has seen both cells.
+    pub async fn windows(&self, ago_s: u32, a: f64, b: f64) {
+        let begin = format!("toDateTime(intDiv(toUnixTimestamp(now()) - {ago_s}, 60) * 60, 'UTC')");
+        for window in [10, 60] {
+            let row = |level: &str, code: &str, count: u8, sum: f64, last: f64| {
+                format!(
+                    "SELECT 'grid', '{level}', '{code}', 'air.pm25', {window}, {begin}, {count}, {count}, {sum}, {}, {}, \
+                     {last}, {begin}, true",
+                    a.min(b),
+                    a.max(b),
+                )
+            };
+            let rows = [row("cell", "a", 1, a, a), row("cell", "b", 1, b, b), row("city", "C", 2, a + b, b)];
+            query(&self.parts, &format!("INSERT INTO area_metrics_rows {}", rows.join(" UNION ALL "))).await;
+        }
+    }
+
+    /// Entities `e0`… of a kind, all a step farther than before.
+    pub async fn entities(&self, many: u32, step: u32) {
+        let insert = format!(
+            "INSERT INTO entity_latest_rows SELECT 'e' || toString(number), 'vehicle', \
+             toUInt64(toUnixTimestamp64Milli(now64(3))) * 1048576, now64(3), now64(3), 'test', \
+             0.1 + number * 0.000001 + {step} * 0.0001, 0.5, ['grid', 'grid'], ['a', 'C'], ['speed_kmh'], [12.5] \
+             FROM numbers({many})"
+        );
+        query(&self.parts, &insert).await;
+    }
+
+    /// A transition of alert `id`, raised in cell `a`.
+    pub async fn alert(&self, id: &str, seq: u32, transition: &str) {
+        let insert = format!(
+            "INSERT INTO alerts_rows SELECT '{id}', {seq}, '{transition}', 0, 'dust', 1, 'threshold', 'major', 'Dust', \
+             '扬尘', 'entity', 'fixed', now64(3), now64(3), now64(3), generateUUIDv4(), 0, {seq}, 0.5, 0.5, \
+             ['grid', 'grid'], ['a', 'C'], 'pm25', 180, 150, false"
+        );
+        query(&self.parts, &insert).await;
+    }
+
+    /// An observation, a report in both areas, one without a place, and a reject.
+    pub async fn archived(&self) {
+        for insert in [
+            "INSERT INTO observations_rows SELECT generateUUIDv4(), 0, 1, now64(3), now64(3), 'test', 'fixed', 'air', 'o1', \
+             1.5, 0.5, NULL, ['grid', 'grid'], ['b', 'C'], ['pm25'], [12.5], map(), false",
+            "INSERT INTO reports_rows SELECT generateUUIDv4(), 0, number, now64(3), now64(3), 'test', 'r' || toString(number), \
+             'hotline', 'v1', 'event', '0102', if(number = 0, 0.5, NULL), if(number = 0, 0.5, NULL), NULL, \
+             if(number = 0, ['grid', 'grid'], []), if(number = 0, ['a', 'C'], []), 'rubbish', map('ward', 'a'), '', [], '', \
+             'x-1', '', false FROM numbers(2)",
+            "INSERT INTO rejects_rows SELECT generateUUIDv4(), 0, 7, 'observations.v1', 'not_json', 'time', 'is missing', \
+             now64(3), now64(3), '{'",
+        ] {
+            query(&self.parts, insert).await;
+        }
+    }
+}
