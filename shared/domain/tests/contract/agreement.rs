@@ -166,6 +166,24 @@ fn on_documents_readers_take_what_is_valid() {
     }
 }
 
+/// Paths, units, patterns of time and texts that do not fit their field are beyond the schema of mappings; but nothing that
+/// works is against it.
+#[test]
+fn on_mappings_the_schema_takes_what_works() {
+    let validator = schemas::validator("mapping");
+    let mut works = 0;
+    for (file, example) in examples("mapping") {
+        // TOML has no null.
+        for value in spoiled(&example).iter().filter(|value| !value.to_string().contains("null")) {
+            if round("mapping", value).is_ok() {
+                works += 1;
+                assert_eq!(schemas::faults(&validator, value), [""; 0], "{file} works as\n{value}");
+            }
+        }
+    }
+    assert!(works > 100, "only {works} work");
+}
+
 /// Of what only Gridwarden itself writes, readers take more than the schema says, never less.
 #[test]
 fn on_what_only_services_write_readers_take_what_is_valid() {

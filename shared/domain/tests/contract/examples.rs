@@ -93,3 +93,14 @@ fn the_examples_of_layer_records_are_a_layer_in_force() {
     let codes: Vec<String> = set.area_refs(&places).into_iter().map(|area| area.code).collect();
     assert_eq!(codes, ["310101001001001", "310101"]);
 }
+
+/// The documents of a real city, as people wrote them.
+#[test]
+fn the_city_of_los_angeles_is_valid() {
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cities/la"));
+    for (file, name) in [("city.toml", "city"), ("classes.toml", "classes"), ("requests.toml", "mapping")] {
+        let text = fs::read_to_string(folder.join(file)).expect(file);
+        let document: Value = toml::from_str(&text).expect(file);
+        assert_eq!(schemas::faults(&schemas::validator(name), &document), [""; 0], "{file}");
+    }
+}
