@@ -147,6 +147,26 @@ async fn after_a_kill_9_nothing_is_missing_and_only_what_was_under_way_comes_aga
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_endpoint_has_no_room_for_is_said_and_counted() {
+    let (parts, producer) = made("dispatch_full").await;
+    let slow = Receiver::start(|_| Answer::after(Duration::from_secs(60))).await;
+    let small = |config: &mut gridwarden_dispatch::Config| {
+        (config.webhooks.queue, config.webhooks.concurrency) = (1, 1);
+    };
+    let dispatch = Dispatch::start("full", &parts, &[("slow", slow.url())], small).await;
+    for seq in 1..=5 {
+        raise(&producer, 1, seq).await;
+    }
+    // One is under way, one waits.
+    let lines = dispatch.until_deliveries("three skips", |all| all.len() >= 3).await;
+    let told: BTreeSet<_> = lines.iter().map(|each| (each["seq"].as_u64(), each["detail"].as_str())).collect();
+    assert_eq!(told, [3, 4, 5].map(|seq| (Some(seq), Some("queue_full"))).into());
+    let counted = r#"gridwarden_dispatch_skipped_total{endpoint="slow",reason="queue_full"} 3"#;
+    assert!(dispatch.text("/metrics").await.contains(counted));
+    dispatch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_asks_for_time_gets_it_in_seconds_and_as_a_date() {
     let (parts, producer) = made("dispatch_retry_after").await;
     let seconds = Receiver::start(|earlier| match earlier {
