@@ -31,7 +31,7 @@ const DISTRICTS_START: u32 = 990_101;
 
 /// Decides who belongs where.
 pub(super) fn tree(ground: &Ground, seed: u64) -> Tree {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x74_7265_65);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x7472_6565);
     let cells = ground.len() as f64;
     let cell_places: Vec<Point> = ground.cells().map(|(column, row)| [column as f64, row as f64]).collect();
     // Never more than 999 below one parent: three digits number them.
