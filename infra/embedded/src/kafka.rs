@@ -1,6 +1,7 @@
 //! Apache Kafka in KRaft mode as a child process: one node that is broker and controller, on 127.0.0.1 only.
 //!
-//! Data folder: `log/` (the broker's), `server.properties` (written anew at each start). The log is formatted once, atomically.
+//! Data folder: `log/` (the broker's), `cluster` (whose log it is), `server.properties` (written anew at each start). The log is
+//! formatted once, atomically.
 //!
 //! Invariants:
 //! * `KAF-1` What was acknowledged survives kill -9 of the broker: the log is in the page cache of the kernel, and a restart on
@@ -8,7 +9,9 @@
 //! * `KAF-2` Nothing is downloaded here: jars come from the cache, and a missing one is a sentence naming the command that
 //!   brings it.
 
+mod cluster;
 mod diagnosis;
+mod java;
 mod metadata;
 mod settings;
 
@@ -29,6 +32,12 @@ pub const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a clean end may take before it is forced; what was acknowledged is safe either way (`KAF-1`).
 pub const STOP_LIMIT: Duration = Duration::from_secs(6);
+
+/// The broker's own folder inside of the data folder.
+const LOG: &str = "log";
+
+/// The same while it is made.
+const NEW_LOG: &str = "log.new";
 
 /// The two ports of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,11 +99,42 @@ pub enum KafkaError {
     #[error("Java is missing: Kafka needs Java 17 or newer on the PATH (apt-get install openjdk-17-jre-headless)")]
     NoJava,
     /// A Java that cannot run it.
-    #[error("Java is too old: Kafka {VERSION} needs Java 17 or newer (apt-get install openjdk-17-jre-headless)")]
-    OldJava,
+    #[error("{} is Java {found}, which is too old: Kafka {VERSION} needs Java 17 or newer (apt-get install openjdk-17-jre-headless)", java.display())]
+    OldJava {
+        /// The program.
+        java: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// A Java that does not even say its version.
+    #[error("{} does not run: {why}", java.display())]
+    BadJava {
+        /// The program.
+        java: PathBuf,
+        /// What it said.
+        why: String,
+    },
     /// The cache does not hold the jars.
     #[error("Kafka's jars are missing in {}: run `make build` (or infra/embedded/fetch-kafka.sh)", .0.display())]
     NoJars(PathBuf),
+    /// The log was put here from somewhere else.
+    #[error("the log in {} belongs to the Kafka cluster {found}, this data folder to {expected}: put the right log back, or start on a new data folder", log.display())]
+    OtherCluster {
+        /// The broker's folder.
+        log: PathBuf,
+        /// Whose log it is.
+        found: String,
+        /// Whose it should be.
+        expected: String,
+    },
+    /// The log is another node's.
+    #[error("the log in {} was not made here: {why}", log.display())]
+    OtherNode {
+        /// The broker's folder.
+        log: PathBuf,
+        /// Kafka's words.
+        why: String,
+    },
     /// Someone else listens.
     #[error("Kafka's port 127.0.0.1:{0} is already in use: stop what listens there or choose another port")]
     UsedPort(u16),
@@ -140,22 +180,24 @@ pub fn jars(cache: &Path) -> PathBuf {
     cache.join("kafka").join(VERSION).join("lib")
 }
 
-/// Where `java` is looked for: `$JAVA_HOME/bin/java` when that is there, else the PATH.
-pub fn java() -> PathBuf {
-    let home = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
-    home.filter(|java| java.is_file()).unwrap_or_else(|| PathBuf::from("java"))
+/// Whether the jars are there: Kafka's own, and the one that makes its log readable.
+pub fn check_jars(cache: &Path) -> Result<(), KafkaError> {
+    let lib = jars(cache);
+    let own = lib.join(format!("kafka_2.13-{VERSION}.jar")).is_file();
+    let names = fs::read_dir(&lib).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let log = names.into_iter().any(|name| name.to_string_lossy().starts_with("slf4j-simple-"));
+    if own && log { Ok(()) } else { Err(KafkaError::NoJars(lib)) }
+}
+
+/// The version of the Java that would run it; an error when there is none, or none that will do. Takes a moment.
+pub fn java_version() -> Result<u32, KafkaError> {
+    java::version(&java::path())
 }
 
 /// Whether what a broker needs is there: the jars, and a Java to run them.
 pub fn check(cache: &Path) -> Result<(), KafkaError> {
-    let lib = jars(cache);
-    if !lib.join(format!("kafka_2.13-{VERSION}.jar")).is_file() {
-        return Err(KafkaError::NoJars(lib));
-    }
-    let java = java();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let there = java.is_absolute() || std::env::split_paths(&path).any(|folder| folder.join(&java).is_file());
-    if there { Ok(()) } else { Err(KafkaError::NoJava) }
+    check_jars(cache)?;
+    java_version().map(drop)
 }
 
 /// A running broker. Dropping it ends it at once; [`KafkaProcess::stop`] lets it end cleanly.
@@ -227,55 +269,58 @@ pub fn explain(options: &KafkaOptions, status: ExitStatus, words: &str) -> Kafka
 /// process themselves; others use [`KafkaProcess::start`]. Blocks.
 pub fn prepare(options: &KafkaOptions) -> Result<ProcessOptions, KafkaError> {
     check(&options.cache)?;
-    let lib = jars(&options.cache);
     for port in [options.ports.client, options.ports.controller] {
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
             return Err(KafkaError::UsedPort(port));
         }
     }
     fs::create_dir_all(&options.data).map_err(|e| file_error(&options.data, &e))?;
-    let log = options.data.join("log");
+    let log = options.data.join(LOG);
     let properties = options.data.join("server.properties");
     if !log.join("meta.properties").is_file() {
         format(options, &log)?;
     }
-    write(&properties, &settings::server_properties(options.ports, &log))?;
+    cluster::check(&options.data, &log)?;
+    write(&properties, &settings::server_properties(options.ports, LOG))?;
     let mut args = settings::java_options(options.heap_mib);
-    args.extend(dumped_classes(&options.cache));
-    args.extend(["-cp".into(), class_path(&lib), "kafka.Kafka".into(), properties.display().to_string()]);
+    args.extend(dumped_classes(&options.cache)?);
+    args.extend(["-cp".into(), class_path(&options.cache)?, "kafka.Kafka".into(), "server.properties".into()]);
+    java_process(options, args, options.pid_file.clone())
+}
+
+/// A Java machine that works inside of the data folder.
+fn java_process(
+    options: &KafkaOptions,
+    args: Vec<String>,
+    pid_file: Option<PathBuf>,
+) -> Result<ProcessOptions, KafkaError> {
     Ok(ProcessOptions {
-        program: java().into(),
+        program: java::path().into(),
         args: args.into_iter().map(Into::into).collect(),
-        env: Vec::new(),
-        folder: None,
-        log: options.log.clone(),
-        pid_file: options.pid_file.clone(),
+        // Java reads and writes file names in the encoding of the locale.
+        env: vec![("LC_ALL".into(), "C.UTF-8".into())],
+        folder: Some(options.data.clone()),
+        log: absolute(&options.log)?,
+        pid_file: pid_file.as_deref().map(absolute).transpose()?,
     })
 }
 
 /// Formats beside the final place and renames, so that a format that was cut off leaves nothing behind.
 fn format(options: &KafkaOptions, log: &Path) -> Result<(), KafkaError> {
-    let new = options.data.join("log.new");
-    for half in [&new, &log.to_owned()] {
+    let new = options.data.join(NEW_LOG);
+    for half in [new.as_path(), log] {
         if half.exists() {
             fs::remove_dir_all(half).map_err(|e| file_error(half, &e))?;
         }
     }
     let properties = options.data.join("format.properties");
-    write(&properties, &settings::server_properties(options.ports, &new))?;
+    write(&properties, &settings::server_properties(options.ports, NEW_LOG))?;
     let mut args = vec!["-Xmx128m".to_owned(), "-XX:TieredStopAtLevel=1".to_owned(), "-Xshare:auto".to_owned()];
-    args.extend(dumped_classes(&options.cache));
-    args.extend(["-cp".into(), class_path(&jars(&options.cache)), "kafka.tools.StorageTool".into(), "format".into()]);
-    args.extend(["-t".into(), settings::cluster_id(), "-c".into(), properties.display().to_string()]);
-    let mut tool = Process::start(&ProcessOptions {
-        program: java().into(),
-        args: args.into_iter().map(Into::into).collect(),
-        env: Vec::new(),
-        folder: None,
-        log: options.log.clone(),
-        pid_file: None,
-    })
-    .map_err(without_java)?;
+    args.extend(dumped_classes(&options.cache)?);
+    args.extend(["-cp".into(), class_path(&options.cache)?, "kafka.tools.StorageTool".into(), "format".into()]);
+    let id = settings::cluster_id();
+    args.extend(["-t".into(), id.clone(), "-c".into(), "format.properties".into()]);
+    let mut tool = Process::start(&java_process(options, args, None)?).map_err(without_java)?;
     let until = Instant::now() + START_LIMIT;
     let status = loop {
         match tool.ended()? {
@@ -290,17 +335,24 @@ fn format(options: &KafkaOptions, log: &Path) -> Result<(), KafkaError> {
         return Err(explain(options, status, &tool.log_tail(64 * 1024)));
     }
     fs::remove_file(&properties).ok();
+    // Before the log is there: a log without a name would be taken for whoever's it says.
+    cluster::keep(&options.data, &id)?;
     fs::rename(&new, log).map_err(|e| file_error(log, &e))
 }
 
 /// The archive of loaded classes that `fetch-kafka.sh` makes, when it is there; one that does not fit is ignored by Java.
-fn dumped_classes(cache: &Path) -> Option<String> {
-    let classes = cache.join("kafka").join(VERSION).join("classes.jsa");
-    classes.is_file().then(|| format!("-XX:SharedArchiveFile={}", classes.display()))
+fn dumped_classes(cache: &Path) -> Result<Option<String>, KafkaError> {
+    let classes = absolute(&cache.join("kafka").join(VERSION).join("classes.jsa"))?;
+    Ok(classes.is_file().then(|| format!("-XX:SharedArchiveFile={}", classes.display())))
 }
 
-fn class_path(lib: &Path) -> String {
-    lib.join("*").display().to_string()
+fn class_path(cache: &Path) -> Result<String, KafkaError> {
+    Ok(absolute(&jars(cache))?.join("*").display().to_string())
+}
+
+/// The same place from wherever a child works.
+fn absolute(path: &Path) -> Result<PathBuf, KafkaError> {
+    std::path::absolute(path).map_err(|error| file_error(path, &error))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), KafkaError> {

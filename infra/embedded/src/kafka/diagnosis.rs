@@ -8,8 +8,9 @@ pub(super) fn of_the_end(options: &KafkaOptions, status: ExitStatus, words: &str
     if words.contains("No space left on device") {
         return KafkaError::DiskFull(options.data.clone());
     }
-    if words.contains("UnsupportedClassVersionError") {
-        return KafkaError::OldJava;
+    if let Some(line) = words.lines().find(|line| line.contains("Stored node id")) {
+        let why = line.split_once("Exception: ").map_or(line, |(_, said)| said);
+        return KafkaError::OtherNode { log: options.data.join("log"), why: why.trim().chars().take(200).collect() };
     }
     if words.contains("Failed to acquire lock on file .lock") {
         return KafkaError::Locked(options.data.clone());
@@ -53,7 +54,10 @@ mod tests {
         assert_eq!(sentence("x Failed to acquire lock on file .lock in /d"), "another Kafka already uses /d/kafka");
         let used = sentence("Socket server failed to bind to 127.0.0.1:2000: Address already in use.");
         assert!(used.starts_with("Kafka's port 127.0.0.1:2000 is already in use"), "{used}");
-        assert!(sentence("java.lang.UnsupportedClassVersionError: x").starts_with("Java is too old"));
+        assert_eq!(
+            sentence("x\njava.lang.RuntimeException: Stored node id 7 doesn't match previous node id 1 in a.\n\tat b"),
+            "the log in /d/kafka/log was not made here: Stored node id 7 doesn't match previous node id 1 in a."
+        );
     }
 
     #[test]

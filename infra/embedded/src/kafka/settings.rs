@@ -1,13 +1,17 @@
 //! The broker's settings. What a topic keeps and for how long is set per topic by `bus`; here stand only the defaults.
 
 use super::KafkaPorts;
-use std::path::Path;
+
+/// After a kill the controller takes the broker before for alive until its session is over, and lets no new one in: this much
+/// longer takes the start then. (A broker that ends cleanly says so, which needs `controlled.shutdown.enable`, on by default.)
+const SESSION_MS: u32 = 3000;
 
 /// `server.properties`.
-pub(super) fn server_properties(ports: KafkaPorts, log: &Path) -> String {
+///
+/// `log` is a name inside of the data folder, where the broker is started: `log.dirs` is a list with commas, in a file that
+/// knows no UTF-8, and a path of somebody's choice may hold anything.
+pub(super) fn server_properties(ports: KafkaPorts, log: &str) -> String {
     let KafkaPorts { client, controller } = ports;
-    // Properties files treat the backslash as an escape.
-    let log = log.display().to_string().replace('\\', "\\\\");
     format!(
         "process.roles=broker,controller
 node.id=1
@@ -41,7 +45,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=0
-controlled.shutdown.enable=false
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms={SESSION_MS}
 "
     )
 }
@@ -97,9 +102,17 @@ mod tests {
     }
 
     #[test]
+    fn the_java_machine_starts_quickly_and_has_its_limit() {
+        let options = java_options(300);
+        for wanted in ["-XX:TieredStopAtLevel=1", "-Xmx300m", "-XX:+ExitOnOutOfMemoryError"] {
+            assert!(options.iter().any(|option| option == wanted), "{wanted}");
+        }
+    }
+
+    #[test]
     fn only_loopback_is_named() {
-        let text = server_properties(KafkaPorts { client: 1, controller: 2 }, Path::new("/data"));
+        let text = server_properties(KafkaPorts { client: 1, controller: 2 }, "log");
         assert!(text.contains("listeners=PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2\n"));
-        assert!(!text.contains("0.0.0.0") && text.contains("log.dirs=/data\n"));
+        assert!(!text.contains("0.0.0.0") && text.contains("log.dirs=log\n"));
     }
 }

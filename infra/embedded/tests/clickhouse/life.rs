@@ -35,11 +35,13 @@ async fn fresh_table(engine: &ClickHouseProcess) -> Client {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_acknowledged_survives_kill_9() {
     let Some(library) = library() else { return };
-    let folder = tempfile::tempdir().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    // A path of somebody's choice.
+    let folder = place.path().join("城市 数据, a='b\\c");
     let mut block = 0;
     let mut acknowledged = Vec::new();
     for round in 0..4 {
-        let mut engine = start(folder.path(), library.clone()).unwrap();
+        let mut engine = start(&folder, library.clone()).unwrap();
         let mut client = fresh_table(&engine).await;
         if round % 2 == 1 {
             // As somebody does who sets nothing.

@@ -4,7 +4,6 @@ use super::{Finding, State};
 use crate::up::ports::Ports;
 use gridwarden_embedded::{clickhouse, kafka};
 use std::path::Path;
-use std::process::Command;
 
 /// Free disk below which a start is refused, and below which a day may fill it, in MiB.
 const DISK: (u64, u64) = (256, 5 * 1024);
@@ -21,32 +20,16 @@ pub(super) fn findings(cache: &Path, data: Option<&Path>) -> Vec<Finding> {
 }
 
 fn java() -> Finding {
-    let output = Command::new(kafka::java()).arg("-version").output();
-    let said = match output {
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(_) => return Finding::new(State::Fail, "java", kafka::KafkaError::NoJava.to_string()),
-    };
-    match major(&said) {
-        Some(major) if major >= 17 => Finding::new(State::Ok, "java", format!("version {major}")),
-        Some(_) => Finding::new(State::Fail, "java", kafka::KafkaError::OldJava.to_string()),
-        None => Finding::new(State::Warn, "java", "it does not say its version; Kafka needs 17 or newer"),
-    }
-}
-
-/// 17 of `openjdk version "17.0.15" …`, 8 of `java version "1.8.0_402"`.
-fn major(said: &str) -> Option<u32> {
-    let version = said.split('"').nth(1)?;
-    let mut parts = version.split(['.', '-', '_']).map_while(|part| part.parse::<u32>().ok());
-    match parts.next()? {
-        1 => parts.next(),
-        major => Some(major),
+    match kafka::java_version() {
+        Ok(version) => Finding::new(State::Ok, "java", format!("version {version}")),
+        Err(error) => Finding::new(State::Fail, "java", error.to_string()),
     }
 }
 
 fn jars(cache: &Path) -> Finding {
-    match kafka::check(cache) {
-        Err(error @ kafka::KafkaError::NoJars(_)) => Finding::new(State::Fail, "kafka's jars", error.to_string()),
-        _ => Finding::new(State::Ok, "kafka's jars", kafka::jars(cache).display().to_string()),
+    match kafka::check_jars(cache) {
+        Ok(()) => Finding::new(State::Ok, "kafka's jars", kafka::jars(cache).display().to_string()),
+        Err(error) => Finding::new(State::Fail, "kafka's jars", error.to_string()),
     }
 }
 
@@ -102,14 +85,6 @@ fn amount(what: &str, mib: u64, (least, enough): (u64, u64), place: &str, advice
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_of_java() {
-        assert_eq!(major("openjdk version \"17.0.15\" 2025-04-15"), Some(17));
-        assert_eq!(major("openjdk version \"21-ea\" 2023"), Some(21));
-        assert_eq!(major("java version \"1.8.0_402\""), Some(8));
-        assert_eq!(major("nonsense"), None);
-    }
 
     #[test]
     fn amounts_have_three_states() {
