@@ -1,16 +1,25 @@
 //! What `stream` promises, on a real broker and a real engine.
 
-use crate::support::{City, count, query};
-use gridwarden_bus::topics::{ALERTS, OBSERVATIONS, REPORTS, RULES, ensure};
-use gridwarden_bus::{Assignment, From, KafkaConfig, Producer, ProducerOptions, Reader, ReaderOptions, topic_meta};
+mod away;
+mod oracle;
+mod past;
+mod restart;
+mod rules;
+
+use crate::support::{City, count};
+use gridwarden_bus::topics::{ALERTS, OBSERVATIONS, RULES, ensure};
+use gridwarden_bus::{
+    Assignment, From, KafkaConfig, Message, Producer, ProducerOptions, Reader, ReaderOptions, Record, topic_meta,
+};
 use gridwarden_domain::alert::{Alert, Transition};
-use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_tests::{parts::Parts, wait};
 use std::net::{Ipv4Addr, TcpListener};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
+/// How long the end of a service may take.
+const END: Duration = Duration::from_secs(10);
 
 /// The stream, running in this process.
 struct Stream {
@@ -21,11 +30,15 @@ struct Stream {
 
 impl Stream {
     async fn start(parts: &Parts, city: &City) -> Self {
+        Self::with_workers(parts, city, 2).await
+    }
+
+    async fn with_workers(parts: &Parts, city: &City, workers: usize) -> Self {
         let mut config = gridwarden_stream::config(None).expect("defaults");
         config.kafka = parts.kafka.clone();
         config.clickhouse = parts.clickhouse.clone();
         config.city.folder = city.folder.clone();
-        config.stream.workers = 2;
+        config.stream.workers = workers;
         config.stream.write_ms = 200;
         let free =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
@@ -35,12 +48,16 @@ impl Stream {
         Self { shutdown, task, base: format!("http://{free}") }
     }
 
-    /// The sum over all labels of a counter.
+    async fn get(&self, path: &str) -> String {
+        match reqwest::get(format!("{}{path}", self.base)).await {
+            Ok(answer) => answer.text().await.unwrap_or_default(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// The sum over all labels of a figure.
     async fn figure(&self, name: &str) -> f64 {
-        let Ok(answer) = reqwest::get(format!("{}/metrics", self.base)).await else { return -1.0 };
-        let text = answer.text().await.unwrap_or_default();
-        let of_name = |line: &&str| line.starts_with(&format!("{name} ")) || line.starts_with(&format!("{name}{{"));
-        text.lines().filter(of_name).filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+        sum(&self.get("/metrics").await, name)
     }
 
     async fn until(&self, name: &str, at_least: f64) {
@@ -51,53 +68,114 @@ impl Stream {
         .await;
     }
 
+    /// Waits until all is read and counted, and what was read is somewhere.
+    async fn until_conserved(&self, records: u64) -> String {
+        wait::until_async(&format!("{records} records counted"), SOON, || async {
+            let metrics = self.get("/metrics").await;
+            let of = |name: &str| sum(&metrics, &format!("gridwarden_stream_records_{name}_total"));
+            let kept = of("accepted") + of("duplicate") + of("late") + of("rejected") + of("marker");
+            if of("read") == records as f64 && kept == of("read") { Ok(metrics) } else { Err(metrics) }
+        })
+        .await
+    }
+
+    /// Ends it; it must end well and in time.
     async fn stop(self) {
+        let begun = Instant::now();
         self.shutdown.trigger("test");
-        let ended = tokio::time::timeout(Duration::from_secs(10), self.task).await.expect("it ends within 10 s");
+        let ended = tokio::time::timeout(END, self.task).await.expect("it ends within 10 s");
         ended.expect("task").expect("it ends well");
+        assert!(begun.elapsed() < END);
     }
 }
 
-async fn made(test: &str) -> (Parts, Producer, City) {
-    let parts = Parts::named(test);
+/// The sum of a metric's samples; 0 when there is none.
+fn sum(metrics: &str, name: &str) -> f64 {
+    let is_of = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+    let value = |line: &str| line.rsplit(' ').next().and_then(|number| number.parse::<f64>().ok()).expect("a number");
+    metrics.lines().filter(is_of).map(value).sum()
+}
+
+async fn topics(parts: &Parts) -> Producer {
     ensure(&parts.kafka, &[]).await.expect("topics");
-    let producer = Producer::new(&parts.kafka, &ProducerOptions::named("test")).expect("producer");
-    let rules = [
-        r#"{"id":"hot","version":1,"title":{"en":"Hot"},"severity":"major","select":{"kinds":["air"]},
-            "threshold":{"value":"t","side":"above","level":90,"clear":80}}"#,
-        r#"{"id":"in-b","version":1,"title":{"en":"In b"},"severity":"minor",
-            "fence":{"shape":{"area":{"layer":"grid","code":"b"}},"on":"enter"}}"#,
-    ];
-    for (id, rule) in ["hot", "in-b"].into_iter().zip(rules) {
-        producer.send(RULES, Some(id.as_bytes()), Some(rule.as_bytes()), &[]).await.expect("rule");
+    Producer::new(&parts.kafka, &ProducerOptions::named("test")).expect("producer")
+}
+
+/// Topics, rules, and the small city, in force.
+async fn made(test: &str, parts: &Parts, rules: &[(&str, &str)]) -> (Producer, City) {
+    let producer = topics(parts).await;
+    for (id, rule) in rules {
+        publish_rule(&producer, id, Some(rule)).await;
     }
     let city = City::make(test);
     city.publish(&producer).await;
-    (parts, producer, city)
+    (producer, city)
 }
 
-async fn observe(producer: &Producer, source: &str, time: i64, lon: f64, value: u32) {
-    let text = format!(
+async fn publish_rule(producer: &Producer, id: &str, rule: Option<&str>) {
+    producer.send(RULES, Some(id.as_bytes()), rule.map(str::as_bytes), &[]).await.expect("rule");
+}
+
+fn observation(source: &str, time: i64, lon: f64, value: f64) -> String {
+    format!(
         r#"{{"source":"{source}","kind":"air","time":{time},"position":{{"lon":{lon},"lat":0.5}},"values":{{"t":{value}}}}}"#
-    );
+    )
+}
+
+async fn observe(producer: &Producer, source: &str, time: i64, lon: f64, value: f64) {
+    let text = observation(source, time, lon, value);
     producer.send(OBSERVATIONS, Some(source.as_bytes()), Some(text.as_bytes()), &[]).await.expect("acknowledged");
 }
 
-fn alerts(kafka: &KafkaConfig) -> Vec<Alert> {
-    let partitions = topic_meta(kafka, ALERTS).expect("topic").partitions;
+/// Sends (key, value) without waiting for each; all are acknowledged when this returns.
+async fn send(producer: &Producer, topic: &str, records: &[(String, String)]) {
+    let mut deliveries = Vec::new();
+    for (key, text) in records {
+        let (key, payload) = (Some(key.as_bytes()), Some(text.as_bytes()));
+        let message = Message { topic, key, payload, headers: &[], partition: None };
+        deliveries.push(producer.submit(&message).await.expect("queued"));
+    }
+    for delivery in deliveries {
+        delivery.await.expect("acknowledged");
+    }
+}
+
+/// Everything a topic holds now.
+fn read_all<T>(kafka: &KafkaConfig, topic: &str, mut take: impl FnMut(&Record<'_>) -> T) -> Vec<T> {
+    let partitions = topic_meta(kafka, topic).expect("topic").partitions;
     let all: Vec<Assignment> = (0..partitions)
-        .map(|partition| Assignment { topic: ALERTS.to_owned(), partition, from: From::Beginning })
+        .map(|partition| Assignment { topic: topic.to_owned(), partition, from: From::Beginning })
         .collect();
     let mut reader = Reader::open(kafka, &all, &ReaderOptions::named("test")).expect("reader");
     let end: i64 = reader.end_offsets().expect("ends").iter().sum();
     let mut found = Vec::new();
-    wait::until("all alerts", SOON, || {
-        for record in reader.poll(1000, Duration::from_millis(100)).expect("poll").records() {
-            found.push(serde_json::from_slice(record.payload.expect("alert")).expect("an alert"));
-        }
+    wait::until(&format!("all of {topic}"), SOON, || {
+        let batch = reader.poll(10_000, Duration::from_millis(100)).expect("poll");
+        found.extend(batch.records().map(|record| take(&record)));
         (found.len() as i64 >= end).then_some(())
     });
     found
+}
+
+fn alerts(kafka: &KafkaConfig) -> Vec<Alert> {
+    read_all(kafka, ALERTS, |record| serde_json::from_slice(record.payload.expect("alert")).expect("an alert"))
+}
+
+/// Waits for so many transitions, and sees that there are no more.
+async fn until_alerts(parts: &Parts, stream: &Stream, count: usize) -> Vec<Alert> {
+    stream.until("gridwarden_stream_alert_seconds_count", count as f64).await;
+    let kafka = parts.kafka.clone();
+    let found = tokio::task::spawn_blocking(move || alerts(&kafka)).await.expect("task");
+    assert_eq!(found.len(), count, "{found:#?}");
+    found
+}
+
+/// What was said of a rule, in order of event time.
+fn said(alerts: &[Alert], rule: &str) -> Vec<(i64, Transition, u32)> {
+    let of_rule = alerts.iter().filter(|alert| alert.rule == rule);
+    let mut said: Vec<_> = of_rule.map(|alert| (alert.time, alert.transition, alert.seq)).collect();
+    said.sort_by_key(|(time, _, seq)| (*time, *seq));
+    said
 }
 
 async fn until_count(parts: &Parts, sql: &str, wanted: u64) {
@@ -106,82 +184,4 @@ async fn until_count(parts: &Parts, sql: &str, wanted: u64) {
         if found == wanted { Ok(()) } else { Err(found.to_string()) }
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn windows_alerts_and_latest_states_come_of_events_and_stay_the_same_after_a_restart() {
-    let (parts, producer, city) = made("stream_whole").await;
-    let begin = now_ms();
-    for number in 0..300u32 {
-        let source = format!("s{}", number % 20);
-        observe(&producer, &source, begin + i64::from(number), 0.5 + f64::from(number % 2), number % 60).await;
-    }
-    // Over the level, still over the clearing level, under it; then into the fence and out of it.
-    for (step, value) in (0i64..).zip([95, 85, 79]) {
-        observe(&producer, "hot", begin + step, 0.5, value).await;
-    }
-    for (step, lon) in (0i64..).zip([0.5, 1.5, 1.6, 0.5]) {
-        observe(&producer, "mover", begin + step, lon, 1).await;
-    }
-    let report = format!(
-        r#"{{"id":"r","channel":"citizen","class":{{"catalogue":"c","kind":"event","code":"01"}},"time":{begin},"area":"a"}}"#
-    );
-    producer.send(REPORTS, Some(b"r"), Some(report.as_bytes()), &[]).await.expect("report");
-    producer.send(OBSERVATIONS, Some(b"x"), Some(b"{"), &[]).await.expect("malformed");
-
-    let stream = Stream::start(&parts, &city).await;
-    let total = "SELECT sum(count) FROM area_metrics WHERE metric = 'air' AND window_s = 10";
-    until_count(&parts, &format!("{total} AND level = 'city'"), 307).await;
-    until_count(&parts, &format!("{total} AND level = 'cell'"), 307).await;
-    let minutes = "SELECT sum(count) FROM area_metrics WHERE metric = 'air.t' AND window_s = 60 AND level = 'city'";
-    until_count(&parts, minutes, 307).await;
-    until_count(
-        &parts,
-        "SELECT toUInt64(sum(sum)) FROM area_metrics WHERE metric = 'air.t' AND window_s = 10 AND code = 'b'",
-        (0..300u64).filter(|number| number % 2 == 1).map(|number| number % 60).sum::<u64>() + 2,
-    )
-    .await;
-    until_count(&parts, "SELECT sum(count) FROM area_metrics WHERE metric = 'reports.01' AND window_s = 10", 2).await;
-    until_count(&parts, "SELECT count() FROM entity_latest", 22).await;
-    let mover = "SELECT area_codes[1], value_names[1] FROM entity_latest WHERE source = 'mover'";
-    assert_eq!(query(&parts, mover).await.trim(), "a\tt");
-    stream.until("gridwarden_stream_alert_seconds_count", 4.0).await;
-    let raised = alerts(&parts.kafka);
-    let said = |rule: &str| -> Vec<(u32, Transition, i64)> {
-        let of_rule = raised.iter().filter(|alert| alert.rule == rule);
-        of_rule.map(|alert| (alert.seq, alert.transition, alert.time - begin)).collect()
-    };
-    assert_eq!(said("hot"), [(1, Transition::Raised, 0), (2, Transition::Cleared, 2)]);
-    assert_eq!(said("in-b").iter().filter(|said| said.1 == Transition::Raised).count(), 1, "{:?}", said("in-b"));
-    assert_eq!(raised.len(), 4, "20 sensors stay where they are");
-    assert_eq!(stream.figure("gridwarden_stream_records_rejected_total").await, 1.0);
-    stream.stop().await;
-
-    // Again from the log's beginning: the same rows, no alert twice.
-    let all = "SELECT * EXCEPT (closed) FROM area_metrics ORDER BY ALL";
-    let before = query(&parts, all).await;
-    let stream = Stream::start(&parts, &city).await;
-    stream.until("gridwarden_stream_alerts_known_total", 4.0).await;
-    stream.until("gridwarden_store_rows_total", 22.0).await;
-    assert_eq!(query(&parts, all).await, before);
-    assert_eq!(alerts(&parts.kafka).len(), 4);
-    stream.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_closed_window_says_so_and_takes_what_comes_late() {
-    let (parts, producer, city) = made("stream_late").await;
-    // A window that the watermark has passed already: lateness is 10 s.
-    let old = now_ms() - 120_000;
-    observe(&producer, "s", old, 0.5, 1).await;
-    let stream = Stream::start(&parts, &city).await;
-    let closed = "SELECT sum(count) FROM area_metrics WHERE metric = 'air' AND level = 'city' AND closed";
-    until_count(&parts, closed, 2).await;
-    observe(&producer, "t", old, 0.5, 1).await;
-    until_count(&parts, closed, 4).await;
-    // Later than anything remembered: counted, not in the windows.
-    observe(&producer, "t", old - 800_000, 0.5, 1).await;
-    stream.until("gridwarden_stream_records_too_late_for_windows_total", 1.0).await;
-    assert_eq!(count(&parts, closed).await, 4);
-    stream.stop().await;
 }
