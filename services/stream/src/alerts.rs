@@ -145,6 +145,8 @@ impl Announcer {
                 biased;
                 outcome = next_outcome(under_way), if !under_way.is_empty() => match outcome {
                     Ok(()) => self.acknowledged(under_way),
+                    // Sent again it would be refused again: somebody has to change something first.
+                    Err(error) if !error.is_transient() => return Err(error).context("alerts cannot be produced"),
                     Err(error) => {
                         tracing::warn!(%error, "an alert was not acknowledged, will try again");
                         self.again(under_way).await?;

@@ -9,12 +9,15 @@ use crate::{
 use gridwarden_runtime::clock::now_ms;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Rows handed over at once.
 const CHUNK: usize = 16_384;
 /// How often memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A ClickHouse that has taken nothing for so long is away; nothing waits for it then.
+const AWAY_AFTER: Duration = Duration::from_secs(60);
 /// How long the first marks may take.
 const SETTLE: Duration = Duration::from_secs(10);
 
@@ -23,6 +26,7 @@ pub(crate) struct Owner {
     shared: Arc<Shared>,
     config: StreamSection,
     sink: RowSink,
+    worker: usize,
     label: String,
     windows: Windows,
     marks: Marks,
@@ -35,6 +39,8 @@ pub(crate) struct Owner {
     next_look: Instant,
     /// Until then a watermark that is not known yet may still come at once, with the first marks.
     settled: Instant,
+    /// When ClickHouse last had room for rows.
+    took: Instant,
     refused: u64,
 }
 
@@ -45,6 +51,7 @@ impl Owner {
             shared,
             config,
             sink,
+            worker,
             label: worker.to_string(),
             windows: Windows::default(),
             marks: Marks::default(),
@@ -54,6 +61,7 @@ impl Owner {
             next_write: now,
             next_look: now,
             settled: now + SETTLE,
+            took: now,
             refused: 0,
         }
     }
@@ -107,14 +115,21 @@ impl Owner {
     /// Hands out rows as far as there is room for them. Whether it must be called again soon.
     pub(crate) fn write(&mut self, now: Instant) -> bool {
         let mode = self.mode(now);
-        if now >= self.next_write {
+        let due = now >= self.next_write;
+        if due {
             self.next_write = now + Duration::from_millis(self.config.write_ms);
             self.budget = self.config.live_rows_per_s * self.config.write_ms as usize / 1000;
+        }
+        if self.sink.has_room() {
+            self.took = now;
+        }
+        let more = self.write_rows(mode);
+        if due || self.is_pressed() {
+            self.press(now, more);
             if let Some(watermark) = self.windows.watermark(LIVE) {
                 self.shared.metrics.watermark_lag.set(now_ms().saturating_sub(watermark));
             }
         }
-        let more = self.write_rows(mode);
         if now >= self.next_look {
             self.next_look = now + LOOK_EVERY;
             self.look();
@@ -126,6 +141,24 @@ impl Owner {
     fn mode(&self, now: Instant) -> Mode {
         let unknown = self.windows.watermark(LIVE).is_none() && now < self.settled;
         if unknown || self.shared.in_the_past() { Mode::CatchUp } else { Mode::Live }
+    }
+
+    /// The past can be read faster than ClickHouse takes its windows: then reading waits, or windows would have to be given up.
+    /// Never while all is live, and never for a ClickHouse that is away: rules do not wait for it.
+    fn press(&mut self, now: Instant, more: bool) {
+        let waits = more && self.shared.in_the_past() && now.duration_since(self.took) < AWAY_AFTER;
+        let half = (self.config.windows_mib << 20) / 2;
+        if waits && self.windows.bytes() > half {
+            self.windows.forget();
+        }
+        let pressed = waits && self.windows.bytes() > half;
+        if let Some(progress) = self.shared.progress.get(self.worker) {
+            progress.pressed.store(pressed, Ordering::Relaxed);
+        }
+    }
+
+    fn is_pressed(&self) -> bool {
+        self.shared.progress.get(self.worker).is_some_and(|progress| progress.pressed.load(Ordering::Relaxed))
     }
 
     /// True when it stopped for want of room.
@@ -180,3 +213,6 @@ impl Owner {
         metrics.window_bytes.with_label_values(&[&self.label]).set(self.windows.bytes() as i64);
     }
 }
+
+#[cfg(test)]
+mod tests;

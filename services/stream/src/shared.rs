@@ -90,12 +90,14 @@ pub(crate) struct Lore {
 pub(crate) struct Progress {
     /// Whether it reads the past.
     pub(crate) past: AtomicBool,
+    /// Whether its windows are made faster than ClickHouse takes them.
+    pub(crate) pressed: AtomicBool,
 }
 
 impl Progress {
     /// Until it is known better.
     pub(crate) fn in_the_past() -> Self {
-        Self { past: AtomicBool::new(true) }
+        Self { past: AtomicBool::new(true), pressed: AtomicBool::new(false) }
     }
 }
 
@@ -115,5 +117,10 @@ impl Shared {
     /// Whether any worker reads the past: then windows wait until they are closed.
     pub(crate) fn in_the_past(&self) -> bool {
         self.progress.iter().any(|progress| progress.past.load(Ordering::Relaxed))
+    }
+
+    /// Whether reading should wait until ClickHouse has taken some of the past.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.progress.iter().any(|progress| progress.pressed.load(Ordering::Relaxed))
     }
 }

@@ -140,7 +140,7 @@ impl Source {
 
     /// Reads one batch, or goes on with the one held.
     pub(crate) fn read(&mut self) -> Result<Next> {
-        if !self.context.alerts.has_room() {
+        if !self.context.alerts.has_room() || self.context.shared.is_pressed() {
             return Ok(Next::Wait);
         }
         let Some(reader) = &mut self.reader else { return Ok(Next::Wait) };

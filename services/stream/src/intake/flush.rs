@@ -22,7 +22,8 @@ impl Intake {
             let Some(part) = part else { continue };
             let mut watermarks: smallvec::SmallVec<[(u8, i64); 4]> = part.clock.historical_watermarks().collect();
             watermarks.push((LIVE, part.clock.watermark()));
-            for (domain, watermark) in watermarks {
+            // A partition of which nothing is known yet does not speak.
+            for (domain, watermark) in watermarks.into_iter().filter(|(_, watermark)| *watermark > i64::MIN) {
                 if part.mark(domain, watermark) {
                     (0..owners).for_each(|to| send(Mark { watermark, to, part: number, domain }));
                 }

@@ -277,4 +277,4 @@ impl Mind {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

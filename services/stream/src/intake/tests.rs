@@ -53,7 +53,7 @@ fn city() -> CityFile {
     }
 }
 
-fn shared() -> Shared {
+pub(crate) fn shared() -> Shared {
     let topic = |name: &str, id, decoder| Topic { name: name.to_owned(), id: TopicId(id), decoder };
     let world = World {
         topics: vec![topic("observations.v1", 1, Decoder::observations()), topic("reports.v1", 2, Decoder::reports())],
@@ -345,4 +345,21 @@ fn the_latest_state_is_by_time_then_place_in_the_log() {
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].time, rows[0].at.offset(), rows[0].values[0].1.0), (102_000, 1, 2_000_000));
     assert!(!desk.intake.has_dirty_entities());
+}
+
+#[test]
+fn entities_beyond_what_is_remembered_are_counted_in_windows_only() {
+    let rule = r#"{"id":"now","version":1,"title":{"en":"x"},"severity":"minor",
+        "threshold":{"value":"t","side":"above","level":30}}"#;
+    let mut desk = Desk::with(timeline_of(&[GRID], &[("now", Some(rule), 0)]));
+    desk.intake = Intake::new(&desk.shared, &[0], 2);
+    desk.intake.set_timeline(timeline_of(&[GRID], &[("now", Some(rule), 0)]));
+    for source in ["one", "two", "three", "one"] {
+        desk.observe(100_000, source, Some(0.5), 31.0);
+    }
+    assert_eq!((desk.deltas().len(), desk.out.alerts.len(), desk.count("accepted")), (4, 2, 4));
+    assert_eq!(desk.shared.metrics.beyond_limits.with_label_values(&["entities"]).get(), 1);
+    let mut rows = Vec::new();
+    desk.intake.drain_entities(10, &mut rows);
+    assert_eq!(rows.len(), 2);
 }

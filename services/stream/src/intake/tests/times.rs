@@ -121,6 +121,14 @@ fn areas_are_those_in_force_at_the_records_own_stamp() {
 }
 
 #[test]
+fn a_partition_of_which_nothing_is_known_says_nothing() {
+    let mut desk = Desk::new();
+    assert!(desk.marks().is_empty());
+    desk.observe(100_000, "s", Some(0.5), 1.0);
+    assert_eq!(desk.marks(), [(0, 0, 90_000)]);
+}
+
+#[test]
 fn records_kept_from_rules_are_told_once() {
     let mut desk = Desk::new();
     desk.observe(200_000, "s", Some(0.5), 1.0);

@@ -1,0 +1,125 @@
+//! When rows are written, and when reading has to wait for them.
+
+use super::*;
+use crate::{
+    intake::tests::shared,
+    sink::Sink,
+    windows::{At, WIDTH},
+};
+use tokio::sync::mpsc::Receiver;
+
+struct Bench {
+    shared: Arc<Shared>,
+    owner: Owner,
+    out: Receiver<Vec<Row>>,
+    begun: Instant,
+}
+
+impl Bench {
+    fn new(windows_mib: usize) -> Self {
+        let shared = Arc::new(shared());
+        let mut config = crate::config(None).expect("defaults").stream;
+        (config.windows_mib, config.write_ms) = (windows_mib, 1_000);
+        let (sink, out) = Sink::new();
+        let owner = Owner::new(Arc::clone(&shared), config, sink, 0);
+        Self { begun: owner.next_write, shared, owner, out }
+    }
+
+    fn is_past(&self, past: bool) {
+        self.shared.progress[0].past.store(past, Ordering::Relaxed);
+    }
+
+    fn event(&mut self, area: u32, time: i64) {
+        let (at, values, shard) = (At::new(0, 0), [1; WIDTH], (area % 64) as u16);
+        self.owner.deltas(&[Delta { time, at, values, area, group: 0, shard, domain: LIVE, mask: 1 }]);
+    }
+
+    /// The watermarks of all three partitions.
+    fn watermark(&mut self, watermark: i64) {
+        let mark = |part| Mark { watermark, to: 0, part, domain: LIVE };
+        self.owner.wait(7, &mut [0, 1, 2].map(mark).to_vec());
+        self.owner.close(|_| false);
+    }
+
+    fn write(&mut self, seconds: u64) -> bool {
+        self.owner.write(self.begun + Duration::from_secs(seconds))
+    }
+
+    /// What was written, as (start, whether closed).
+    fn rows(&mut self) -> Vec<(i64, bool)> {
+        let mut rows: Vec<(i64, bool)> =
+            std::iter::from_fn(|| self.out.try_recv().ok()).flatten().map(|row| (row.start_ms, row.closed)).collect();
+        rows.sort_unstable();
+        rows
+    }
+}
+
+#[test]
+fn right_after_a_start_nothing_is_written_as_open_that_may_be_closed() {
+    let mut bench = Bench::new(64);
+    bench.is_past(false);
+    bench.event(1, 5_000);
+    assert!(!bench.write(0) && bench.rows().is_empty());
+    bench.watermark(60_000);
+    bench.write(2);
+    assert_eq!(bench.rows(), [(0, true), (0, true)], "the pane and its minute, once it is known that they are closed");
+    // Partitions that stay silent keep rows back for a while only.
+    let mut bench = Bench::new(64);
+    bench.is_past(false);
+    bench.event(1, 5_000);
+    bench.write(20);
+    assert_eq!(bench.rows(), [(0, false), (0, false)]);
+}
+
+#[test]
+fn a_mark_counts_when_its_tick_is_over() {
+    let mut bench = Bench::new(64);
+    bench.event(1, 5_000);
+    let mark = |part| Mark { watermark: 60_000, to: 0, part, domain: LIVE };
+    bench.owner.wait(7, &mut [0, 1, 2].map(mark).to_vec());
+    bench.owner.close(|time| time >= 7);
+    bench.write(0);
+    assert!(bench.rows().is_empty(), "something sent before the mark may still come");
+    bench.owner.close(|time| time > 7);
+    bench.write(1);
+    assert_eq!(bench.rows(), [(0, true), (0, true)]);
+}
+
+#[test]
+fn the_past_waits_for_a_clickhouse_that_is_slow_and_not_for_one_that_is_away() {
+    let mut bench = Bench::new(8);
+    // More than its share, all of it closed, and more rows than there is room for.
+    for area in 0..80_000 {
+        bench.event(area, 5_000);
+    }
+    bench.watermark(60_000);
+    assert!(bench.write(1), "no room for all");
+    assert!(bench.shared.is_pressed());
+    assert!(bench.write(70));
+    assert!(!bench.shared.is_pressed(), "it is away");
+    bench.rows();
+    assert!(bench.write(71));
+    assert!(bench.shared.is_pressed(), "it takes rows again");
+    while bench.write(72) {
+        bench.rows();
+    }
+    assert!(!bench.shared.is_pressed(), "everything is written");
+    // While all is live nothing waits.
+    for area in 0..80_000 {
+        bench.event(area, 65_000);
+    }
+    bench.is_past(false);
+    bench.watermark(120_000);
+    assert!(bench.write(80));
+    assert!(!bench.shared.is_pressed());
+}
+
+#[test]
+fn a_change_of_a_window_that_is_gone_is_counted() {
+    let mut bench = Bench::new(64);
+    bench.watermark(crate::windows::KEEP_MS + 60_000);
+    bench.event(1, 59_999);
+    bench.event(1, 60_000);
+    bench.write(10);
+    assert_eq!(bench.shared.metrics.windows_refused.get(), 1);
+}
