@@ -2,13 +2,15 @@
 //! what to do about it. It changes nothing.
 
 mod machine;
+mod running;
 
 use crate::output::answer;
 use crate::up::plan;
+use crate::up::ports::Ports;
 use anyhow::{Result, bail};
 use gridwarden_bus::{KafkaConfig, topics};
 use gridwarden_store::ClickHouseConfig;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a broker or ClickHouse may take to answer.
@@ -17,12 +19,15 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Arguments of `doctor`.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct DoctorArgs {
-    /// Data folder of `up` to look at
+    /// Data folder of `up` to look at, and at what runs on it
     #[arg(long)]
     data: Option<PathBuf>,
     /// Kafka to look at, host:port[,host:port]
     #[arg(long)]
     kafka: Option<String>,
+    /// Setting for librdkafka, as `security.protocol=SSL`; may be given several times
+    #[arg(long = "kafka-property", value_name = "NAME=VALUE", value_parser = property)]
+    kafka_properties: Vec<(String, String)>,
     /// Put before every topic name
     #[arg(long, default_value = "")]
     topic_prefix: String,
@@ -73,9 +78,13 @@ impl Finding {
 
 /// Looks at everything; an error when something failed.
 pub(crate) async fn run(args: DoctorArgs) -> Result<()> {
-    let mut findings = machine::findings(&plan::cache()?, args.data.as_deref());
+    let mut findings = platform(args.data.as_deref()).await?;
     if let Some(bootstrap) = &args.kafka {
-        let kafka = KafkaConfig { topic_prefix: args.topic_prefix.clone(), ..KafkaConfig::plain(bootstrap) };
+        let kafka = KafkaConfig {
+            topic_prefix: args.topic_prefix.clone(),
+            properties: args.kafka_properties.iter().cloned().collect(),
+            ..KafkaConfig::plain(bootstrap)
+        };
         findings.extend(broker(kafka).await);
     }
     if let Some(url) = &args.clickhouse {
@@ -95,6 +104,26 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<()> {
         bail!("{failed} of {} checks failed", findings.len());
     }
     Ok(())
+}
+
+/// This machine, and what runs on the data folder.
+async fn platform(data: Option<&Path>) -> Result<Vec<Finding>> {
+    let cache = plan::cache()?;
+    let Some(data) = data else { return Ok(machine::findings(&cache, None, Some(&Ports::fixed()))) };
+    let ports = running::ports(data);
+    let up = running::up(data);
+    // Ports of an `up` that runs are its own.
+    let wanted = ports.as_ref().ok().filter(|_| up.is_none());
+    let mut findings = machine::findings(&cache, Some(data), wanted);
+    findings.extend(running::findings(data, up, ports).await?);
+    Ok(findings)
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it is not NAME=VALUE".to_owned()),
+    }
 }
 
 async fn broker(kafka: KafkaConfig) -> Vec<Finding> {

@@ -2,18 +2,20 @@
 
 use super::{Finding, State};
 use crate::up::ports::Ports;
+use crate::up::room;
 use gridwarden_embedded::{clickhouse, kafka};
 use std::path::Path;
 
 /// Free disk below which a start is refused, and below which a day may fill it, in MiB.
-const DISK: (u64, u64) = (256, 5 * 1024);
+const DISK: (u64, u64) = (room::LEAST, room::ENOUGH);
 
 /// Free memory below which the parts do not fit, and below which it gets slow, in MiB.
 const MEMORY: (u64, u64) = (1024, 3 * 1024);
 
-pub(super) fn findings(cache: &Path, data: Option<&Path>) -> Vec<Finding> {
+/// What a start would need; `ports` are those it would take, none when it runs already and has them.
+pub(super) fn findings(cache: &Path, data: Option<&Path>, ports: Option<&Ports>) -> Vec<Finding> {
     let mut findings = vec![java(), jars(cache), library(cache)];
-    findings.push(ports(data));
+    findings.extend(ports.map(free));
     findings.push(disk(data.unwrap_or(Path::new("."))));
     findings.push(memory());
     findings
@@ -40,23 +42,20 @@ fn library(cache: &Path) -> Finding {
     }
 }
 
-/// The ports `up` would take; used ones are no fault when it is `up` that uses them.
-fn ports(data: Option<&Path>) -> Finding {
-    let kept = data.and_then(|data| std::fs::read_to_string(data.join("ports.json")).ok());
-    let kept = kept.and_then(|text| serde_json::from_str::<Ports>(&text).ok());
-    let ports = kept.unwrap_or_else(Ports::fixed);
+/// Used ports are no fault when it is an `up` elsewhere that uses them.
+fn free(ports: &Ports) -> Finding {
     match ports.check_free("") {
         Ok(()) => Finding::new(State::Ok, "ports", "free"),
-        Err(error) => Finding::new(State::Warn, "ports", format!("{error} (fine when that is `gridwarden up`)")),
+        Err(error) => Finding::new(State::Warn, "ports", error.to_string()),
     }
 }
 
 fn disk(data: &Path) -> Finding {
     let there = data.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
-    match rustix::fs::statvfs(there) {
-        Ok(room) => {
-            let free = room.f_bavail.saturating_mul(room.f_frsize) / (1024 * 1024);
-            amount("disk", free, DISK, &format!("in {}", there.display()), "make room or choose another folder")
+    match room::free(there) {
+        Ok(free) => {
+            let place = format!("free in {}", there.display());
+            amount("disk", free, DISK, &place, "the disk is full; make room or choose another folder")
         }
         Err(error) => Finding::new(State::Fail, "disk", format!("{}: {error}", there.display())),
     }
@@ -76,8 +75,8 @@ fn memory() -> Finding {
 fn amount(what: &str, mib: u64, (least, enough): (u64, u64), place: &str, advice: &str) -> Finding {
     let said = format!("{mib} MiB {place}");
     match mib {
-        few if few < least => Finding::new(State::Fail, what, format!("{said}: too little; {advice}")),
-        some if some < enough => Finding::new(State::Warn, what, format!("{said}: little; {advice}")),
+        few if few < least => Finding::new(State::Fail, what, format!("{said}, at least {least} are needed: {advice}")),
+        some if some < enough => Finding::new(State::Warn, what, format!("{said}, {enough} are better")),
         _ => Finding::new(State::Ok, what, said),
     }
 }
@@ -96,7 +95,7 @@ mod tests {
     fn an_empty_cache_is_two_failures_with_what_to_do() {
         let empty = tempfile::tempdir().expect("folder");
         let failed: Vec<_> =
-            findings(empty.path(), None).into_iter().filter(|finding| finding.state == State::Fail).collect();
+            findings(empty.path(), None, None).into_iter().filter(|finding| finding.state == State::Fail).collect();
         assert!(failed.iter().filter(|finding| finding.detail.contains("make build")).count() >= 2, "{failed:?}");
     }
 }

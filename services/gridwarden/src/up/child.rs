@@ -1,9 +1,11 @@
 //! A child that is started again when it dies, with a growing pause, until `up` ends.
 
 use anyhow::Result;
+use gridwarden_embedded::clickhouse;
 use gridwarden_embedded::kafka::{self, KafkaOptions};
 use gridwarden_embedded::process::{Process, ProcessOptions};
 use gridwarden_runtime::shutdown::Shutdown;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +26,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(super) enum Command {
     /// The broker, which prepares its folder first.
     Kafka(Box<KafkaOptions>),
+    /// The engine.
+    ClickHouse {
+        /// How it is started.
+        options: Box<ProcessOptions>,
+        /// Folder of its data.
+        data: PathBuf,
+    },
     /// A program.
     Program(Box<ProcessOptions>),
 }
@@ -32,7 +41,7 @@ impl Command {
     fn start(&self) -> Result<Process, String> {
         let options = match self {
             Self::Kafka(kafka) => kafka::prepare(kafka).map_err(|e| e.to_string())?,
-            Self::Program(options) => (**options).clone(),
+            Self::ClickHouse { options, .. } | Self::Program(options) => (**options).clone(),
         };
         Process::start(&options).map_err(|e| e.to_string())
     }
@@ -41,6 +50,7 @@ impl Command {
     fn explain(&self, name: &str, status: ExitStatus, words: &str) -> String {
         match self {
             Self::Kafka(options) => kafka::explain(options, status, words).to_string(),
+            Self::ClickHouse { options, data } => clickhouse::explain(data, &options.log, status, words).to_string(),
             Self::Program(options) => {
                 let last = words.lines().map(str::trim).rfind(|line| !line.is_empty());
                 let last = last.map(|line| line.trim_start_matches("gridwarden: ")).unwrap_or("it said nothing");

@@ -19,6 +19,9 @@ use std::time::Duration;
 /// The seed of the city that is made when none is given.
 const SEED: u64 = 1;
 
+/// Its unit cells, unless told otherwise.
+const CELLS: u32 = 5000;
+
 /// File beside `city.toml` with the secret of the made-up city's webhook endpoint.
 const SECRET_FILE: &str = "webhook-secret";
 
@@ -41,11 +44,15 @@ pub(super) async fn city(args: &UpArgs, folder: &Folder, ports: &Ports) -> Resul
     let own = folder.path("city");
     let options = CityOptions {
         seed: SEED,
-        cells: args.cells,
+        cells: args.cells.unwrap_or(CELLS),
         endpoint: Some((format!("{}/", ports.url("receive")), format!("file:{SECRET_FILE}"))),
         ..CityOptions::default()
     };
+    let asked_for_cells = args.cells.is_some();
     let load = move || -> Result<CityHome> {
+        if asked_for_cells && own.join("city.toml").is_file() {
+            progress(&format!("the simulated city in {} is there already, --cells changes nothing", own.display()));
+        }
         let path = match given {
             Some(path) => path.canonicalize().with_context(|| format!("city folder {}", path.display()))?,
             None => {

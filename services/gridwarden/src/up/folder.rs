@@ -3,6 +3,7 @@
 //! `DIR/{lock, ports.json, token, city/, kafka/, clickhouse/, run/<child>.pid, log/<child>.log, config/<role>.toml}`; the
 //! last are the operator's: settings of a role that lie over its defaults.
 
+use super::room;
 use anyhow::{Context, Result, bail};
 use gridwarden_embedded::process::PidFile;
 use rustix::fs::{FlockOperation, flock};
@@ -12,10 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Free space below which nothing is started, in MiB.
-const LEAST_FREE_MIB: u64 = 256;
-
-/// A child's log is set aside at the next start once it is longer than this.
+/// A child's log is set aside once it is longer than this.
 const LONGEST_LOG: u64 = 16 * 1024 * 1024;
 
 /// How long a leftover gets to end by itself.
@@ -33,7 +31,7 @@ impl Folder {
     pub(super) fn open(root: &Path) -> Result<Self> {
         let made = fs::create_dir_all(root).and_then(|()| root.canonicalize());
         let root = made.with_context(|| format!("cannot make the data folder {}", root.display()))?;
-        check_room(&root)?;
+        room::check(&root)?;
         let lock = lock(&root)?;
         for name in ["run", "log", "config"] {
             let path = root.join(name);
@@ -78,11 +76,14 @@ impl Folder {
         Ok(ended)
     }
 
-    /// Sets long logs aside as `<child>.log.1`.
+    /// Sets long logs aside as `<child>.log.1`, also while a child writes to one: it appends, and so goes on in the empty file.
+    /// Lines that come in that very moment may be lost; they are a log's.
     pub(super) fn turn_logs(&self, children: &[&str]) {
         for path in children.iter().map(|child| self.log(child)) {
             if fs::metadata(&path).is_ok_and(|it| it.len() > LONGEST_LOG) {
-                fs::rename(&path, path.with_extension("log.1")).ok();
+                fs::copy(&path, path.with_extension("log.1")).ok();
+                // Also when there was no room for the copy: a log must not be what fills the disk.
+                OpenOptions::new().write(true).truncate(true).open(&path).ok();
             }
         }
     }
@@ -95,35 +96,21 @@ impl Folder {
             _ => {}
         }
         let token = hex::encode(rand::random::<[u8; 24]>());
-        let mut options = OpenOptions::new();
-        let file = options.create(true).write(true).truncate(true).mode(0o600).open(&path);
-        let written = file.and_then(|mut file| file.write_all(token.as_bytes()));
-        written.with_context(|| format!("cannot write {}", path.display()))?;
+        write_whole(&path, &token)?;
         Ok(token)
     }
 }
 
-/// Writes a file that is there completely or not at all.
+/// Writes a file that is there completely or not at all, for nobody else's eyes: it may hold the token.
 pub(super) fn write_whole(path: &Path, text: &str) -> Result<()> {
     let partial = path.with_extension(format!("new-{}", std::process::id()));
-    let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
-    written.with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn check_room(root: &Path) -> Result<()> {
-    let room = rustix::fs::statvfs(root).with_context(|| format!("cannot ask for room in {}", root.display()))?;
-    let free = room.f_bavail.saturating_mul(room.f_frsize) / (1024 * 1024);
-    match full(free, root) {
-        Some(sentence) => bail!(sentence),
-        None => Ok(()),
+    let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&partial);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = written.and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        fs::remove_file(&partial).ok();
     }
-}
-
-fn full(free_mib: u64, root: &Path) -> Option<String> {
-    let root = root.display();
-    (free_mib < LEAST_FREE_MIB).then(|| {
-        format!("the disk is full: {free_mib} MiB are free in {root}, at least {LEAST_FREE_MIB} MiB are needed")
-    })
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn lock(root: &Path) -> Result<File> {
@@ -158,10 +145,31 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_a_sentence() {
-        let said = full(3, Path::new("/d")).expect("full");
-        assert_eq!(said, "the disk is full: 3 MiB are free in /d, at least 256 MiB are needed");
-        assert_eq!(full(LEAST_FREE_MIB, Path::new("/d")), None);
+    fn what_holds_the_token_is_for_nobody_elses_eyes() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = tempfile::tempdir().expect("folder");
+        let folder = Folder::open(place.path()).expect("folder");
+        folder.token().expect("token");
+        let mode = fs::metadata(folder.path("token")).expect("file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let error = format!("{:#}", write_whole(&place.path().join("no/file"), "x").expect_err("no folder"));
+        assert!(error.contains("no/file"), "{error}");
+    }
+
+    #[test]
+    fn a_long_log_is_set_aside_while_it_is_written() {
+        let place = tempfile::tempdir().expect("folder");
+        let folder = Folder::open(place.path()).expect("folder");
+        let path = folder.log("kafka");
+        let mut log = OpenOptions::new().create(true).append(true).open(&path).expect("log");
+        log.write_all(&vec![b'x'; LONGEST_LOG as usize]).expect("write");
+        folder.turn_logs(&["kafka", "stream"]);
+        assert_eq!(fs::metadata(&path).expect("log").len(), LONGEST_LOG, "not yet");
+        log.write_all(b"y").expect("write");
+        folder.turn_logs(&["kafka"]);
+        log.write_all(b"on it goes").expect("write");
+        assert_eq!(fs::read_to_string(&path).expect("log"), "on it goes");
+        assert_eq!(fs::metadata(path.with_extension("log.1")).expect("old log").len(), LONGEST_LOG + 1);
     }
 
     #[test]

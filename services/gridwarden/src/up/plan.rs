@@ -22,6 +22,12 @@ const DATABASE: &str = "gridwarden";
 const ENGINE_PATIENCE: u32 = 1;
 const ROLE_PATIENCE: u32 = 3;
 
+/// Names of all children there may be.
+pub(crate) fn children() -> Vec<&'static str> {
+    let roles = Role::ALL.into_iter().map(Role::name);
+    ["kafka", "clickhouse", "simulate", "receive"].into_iter().chain(roles).collect()
+}
+
 /// Everything that is decided before the first child is started.
 pub(super) struct Plan<'a> {
     pub(super) ports: Ports,
@@ -46,12 +52,6 @@ impl<'a> Plan<'a> {
             simulator: (!args.no_simulate && city.simulated).then_some(args.rate),
             receiver: args.demo,
         })
-    }
-
-    /// Names of all children there may be.
-    pub(super) fn names(&self) -> Vec<&'static str> {
-        let roles = Role::ALL.into_iter().map(Role::name);
-        ["kafka", "clickhouse", "simulate", "receive"].into_iter().chain(roles).collect()
     }
 
     pub(super) fn kafka_config(&self) -> KafkaConfig {
@@ -79,11 +79,12 @@ impl<'a> Plan<'a> {
     }
 
     pub(super) fn clickhouse(&self) -> Post {
+        let data = self.folder.path("clickhouse");
         let mut args: Vec<OsString> = vec!["clickhouse-engine".into(), "--data".into()];
-        args.push(self.folder.path("clickhouse").into());
+        args.push(data.clone().into());
         args.extend(["--listen".into(), self.ports.address("clickhouse").to_string().into()]);
         args.extend(["--cache".into(), self.cache.clone().into()]);
-        let command = self.program("clickhouse", args, Vec::new());
+        let command = Command::ClickHouse { options: self.options("clickhouse", args, Vec::new()), data };
         Post { name: "clickhouse", command, patience: ENGINE_PATIENCE, engine: true }
     }
 
@@ -149,14 +150,18 @@ impl<'a> Plan<'a> {
     }
 
     fn program(&self, name: &str, args: Vec<OsString>, env: Vec<(OsString, OsString)>) -> Command {
-        Command::Program(Box::new(ProcessOptions {
+        Command::Program(self.options(name, args, env))
+    }
+
+    fn options(&self, name: &str, args: Vec<OsString>, env: Vec<(OsString, OsString)>) -> Box<ProcessOptions> {
+        Box::new(ProcessOptions {
             program: self.program.clone().into(),
             args,
             env,
             folder: None,
             log: self.folder.log(name),
             pid_file: Some(self.folder.pid_file(name)),
-        }))
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 
 /// Who listens, with the port it has without `--ports auto`.
 const FIXED: [(&str, u16); 9] = [
@@ -58,15 +59,28 @@ impl Ports {
         if let Ok(text) = fs::read_to_string(&path) {
             let kept: Self =
                 serde_json::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))?;
-            if FIXED.iter().any(|(name, _)| !kept.0.contains_key(*name)) {
-                bail!("{} does not name a port for every part: remove it to choose anew", path.display());
-            }
+            kept.check_whole(&path)?;
+            kept.check_free(&format!(", or remove {} to choose anew", path.display()))?;
             return Ok(kept);
         }
         let ports = if auto { Self::free()? } else { Self::fixed() };
         ports.check_free(if auto { "" } else { ", or let free ones be chosen with --ports auto" })?;
         write_whole(&path, &serde_json::to_string_pretty(&ports)?)?;
         Ok(ports)
+    }
+
+    /// Every part has a port of its own.
+    fn check_whole(&self, path: &Path) -> Result<()> {
+        if let Some((name, _)) = FIXED.iter().find(|(name, _)| self.port(name) == 0) {
+            bail!("{} names no port for {name}: remove it to choose anew", path.display());
+        }
+        let mut parts = BTreeMap::new();
+        for (name, port) in &self.0 {
+            if let Some(other) = parts.insert(port, name) {
+                bail!("{} names the port {port} for {other} and {name}: remove it to choose anew", path.display());
+            }
+        }
+        Ok(())
     }
 
     /// A used port is a sentence, before anything is started.
@@ -124,13 +138,26 @@ mod tests {
         let error = ports.check_free("").expect_err("used").to_string();
         let address = taken.local_addr().expect("address");
         assert_eq!(error, format!("the port {address} for console is already in use: stop what listens there"));
+        let error = Ports::of(&folder, true).expect_err("used").to_string();
+        assert!(
+            error.ends_with(&format!(", or remove {} to choose anew", folder.path("ports.json").display())),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_file_that_lacks_a_part_is_a_sentence() {
         let place = tempfile::tempdir().expect("folder");
         let folder = Folder::open(place.path()).expect("folder");
-        fs::write(folder.path("ports.json"), "{\"kafka\": 1}").expect("write");
-        assert!(Ports::of(&folder, true).expect_err("lacks").to_string().contains("remove it to choose anew"));
+        let refused = |text: &str| {
+            fs::write(folder.path("ports.json"), text).expect("write");
+            format!("{:#}", Ports::of(&folder, true).expect_err(text))
+        };
+        assert!(refused("{\"kafka\": 1}").ends_with("ports.json names no port for console: remove it to choose anew"));
+        let text = serde_json::to_string(&Ports::fixed()).expect("text");
+        let said = refused(&text.replace("8081", "8080"));
+        assert!(said.contains("names the port 8080 for console and gateway"), "{said}");
+        assert!(refused(&text.replace("8081", "0")).contains("names no port for gateway"));
+        assert!(refused("nonsense").contains("ports.json cannot be understood"));
     }
 }

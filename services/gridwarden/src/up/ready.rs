@@ -22,8 +22,9 @@ pub(super) async fn engines(plan: &Plan<'_>) -> Result<()> {
     let began = Instant::now();
     let port = plan.ports.port("kafka");
     let broker = async {
+        let mut patience = Patience::new("kafka");
         while !tokio::task::spawn_blocking(move || kafka::answers(port)).await.unwrap_or(false) {
-            tokio::time::sleep(ASK_EVERY).await;
+            patience.wait("it does not answer").await;
         }
         progress(&format!("kafka answers after {:.1} s", began.elapsed().as_secs_f64()));
         anyhow::Ok(())
@@ -47,17 +48,43 @@ pub(super) async fn roles(plan: &Plan<'_>) -> Result<()> {
 
 /// Asks until the answer is 200. There is no limit: reading a long log takes as long as it takes, and it is told.
 async fn until_ok(name: &str, url: &str) -> Result<()> {
-    let client = reqwest::Client::builder().timeout(ANSWER_LIMIT).no_proxy().build().context("no HTTP client")?;
-    let mut said = Instant::now();
-    loop {
-        let why = match client.get(url).send().await {
-            Ok(answer) if answer.status().is_success() => return Ok(()),
-            Ok(answer) => problems(&answer.text().await.unwrap_or_default()),
-            Err(_) => "it does not answer yet".to_owned(),
-        };
-        if said.elapsed() >= SAY_EVERY {
-            progress(&format!("waiting for {name}: {why}"));
-            said = Instant::now();
+    let client = client()?;
+    let mut patience = Patience::new(name);
+    while let Err(why) = ask(&client, url).await {
+        patience.wait(&why).await;
+    }
+    Ok(())
+}
+
+/// A client for questions to our own children.
+pub(crate) fn client() -> Result<reqwest::Client> {
+    reqwest::Client::builder().timeout(ANSWER_LIMIT).no_proxy().build().context("no HTTP client")
+}
+
+/// Asks once; why not, when the answer is not 200.
+pub(crate) async fn ask(client: &reqwest::Client, url: &str) -> Result<(), String> {
+    match client.get(url).send().await {
+        Ok(answer) if answer.status().is_success() => Ok(()),
+        Ok(answer) => Err(problems(&answer.text().await.unwrap_or_default())),
+        Err(_) => Err("it does not answer".to_owned()),
+    }
+}
+
+/// Waits between two questions, and tells now and then what for.
+struct Patience<'a> {
+    name: &'a str,
+    said: Instant,
+}
+
+impl<'a> Patience<'a> {
+    fn new(name: &'a str) -> Self {
+        Self { name, said: Instant::now() }
+    }
+
+    async fn wait(&mut self, why: &str) {
+        if self.said.elapsed() >= SAY_EVERY {
+            progress(&format!("waiting for {}: {why}", self.name));
+            self.said = Instant::now();
         }
         tokio::time::sleep(ASK_EVERY).await;
     }
