@@ -21,3 +21,4 @@ pub mod packs;
 pub mod parts;
 pub mod up;
 pub mod wait;
+pub mod wire;

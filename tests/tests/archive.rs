@@ -1,14 +1,14 @@
 //! What `archive` promises, on a real broker and a real engine.
 
+mod life;
+mod log;
+mod rejects;
+
 use crate::support::{Archive, City, count, query};
-use gridwarden_bus::topics::{OBSERVATIONS, REJECTS, REPORTS, ensure};
-use gridwarden_bus::{
-    Assignment, From, KafkaConfig, Message, Producer, ProducerOptions, Reader, ReaderOptions, topic_meta,
-};
-use gridwarden_domain::reject::Reject;
+use gridwarden_bus::topics::{OBSERVATIONS, REPORTS, ensure};
+use gridwarden_bus::{Message, Producer, ProducerOptions};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_tests::{parts::Parts, wait};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -33,8 +33,11 @@ fn report(id: &str, place: &str) -> String {
     format!(r#"{{"id":"{id}","channel":"citizen","class":{class},"time":{},{place}"description":"a hole"}}"#, now_ms())
 }
 
+/// A value and its headers.
+type Sent<'a> = (Option<String>, &'a [(&'a str, &'a [u8])]);
+
 /// Sends without waiting for each; all are acknowledged when this returns. (partition, offset) in order.
-async fn send(producer: &Producer, topic: &str, records: &[(Option<String>, &[(&str, &[u8])])]) -> Vec<(i32, i64)> {
+async fn send(producer: &Producer, topic: &str, records: &[Sent<'_>]) -> Vec<(i32, i64)> {
     let mut deliveries = Vec::new();
     for (number, (payload, headers)) in records.iter().enumerate() {
         let key = format!("k{}", number % 13);
@@ -58,6 +61,21 @@ async fn good(producer: &Producer, from: u32, to: u32) {
     let time = now_ms();
     let records: Vec<_> = (from..to).map(|number| (Some(observation(number, time)), &[][..])).collect();
     send(producer, OBSERVATIONS, &records).await;
+}
+
+/// The sum of a metric's samples; 0 when there is none.
+fn figure(metrics: &str, name: &str) -> i64 {
+    let is_of = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+    let value = |line: &str| line.rsplit(' ').next().and_then(|number| number.parse::<f64>().ok()).expect("a number");
+    metrics.lines().filter(is_of).map(|line| value(line) as i64).sum()
+}
+
+/// Conservation: what was read is somewhere.
+fn assert_conserved(metrics: &str) {
+    let of = |name: &str| figure(metrics, &format!("gridwarden_archive_{name}"));
+    let kept =
+        of("accepted_total") + of("late_total") + of("rejected_total") + of("duplicate_total") + of("marker_total");
+    assert_eq!(of("read_total"), kept + of("in_flight_records"), "{metrics}");
 }
 
 async fn until_rows(parts: &Parts, table: &str, rows: u64) {
@@ -110,90 +128,25 @@ async fn what_is_missing_in_the_middle_is_filled_and_nothing_else() {
     archive.stop().await;
     assert_eq!(count(&parts, "SELECT count() FROM observations_rows").await, 4100);
     assert_eq!(count(&parts, "SELECT uniqExact(id) FROM observations").await, 4100);
-}
 
-/// Malformed in every way the contract names, and how each is told.
-fn malformed() -> Vec<(Option<String>, &'static [(&'static str, &'static [u8])], &'static str)> {
-    let now = now_ms();
-    let with = |position: &str| format!(r#"{{"source":"s","kind":"air","time":{now},"position":{position}}}"#);
-    vec![
-        (None, &[], "empty_payload"),
-        (Some("{".to_owned()), &[], "malformed"),
-        (Some(format!(r#"{{"kind":"air","time":{now}}}"#)), &[], "missing_field"),
-        (Some(r#"{"source":"s","kind":"air","time":[]}"#.to_owned()), &[], "wrong_type"),
-        (Some(r#"{"source":"s","kind":"air","time":"yesterday"}"#.to_owned()), &[], "invalid_time"),
-        (Some(observation(1, now + 600_000)), &[], "future_time"),
-        (Some(with(r#"{"lon":1,"lat":91}"#)), &[], "invalid_position"),
-        (Some(observation(1, now)), &[("content-type", b"application/x-protobuf")], "unsupported_encoding"),
-        (Some(observation(1, now)), &[("feed", b"\xff\xfe")], "not_utf8"),
-    ]
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn rejects_are_in_their_topic_and_in_clickhouse_with_reason_and_origin() {
-    let (parts, producer) = made("archive_rejects").await;
-    let city = City::make("archive_rejects");
-    city.publish(&producer).await;
-    let cases = malformed();
-    let records: Vec<_> = cases.iter().map(|(payload, headers, _)| (payload.clone(), *headers)).collect();
-    let places = send(&producer, OBSERVATIONS, &records).await;
-    send(&producer, OBSERVATIONS, &[(None, &[("end", b"past")]), (Some(observation(7, now_ms())), &[])]).await;
+    // All is there: nothing to read, and it says so.
     let archive = Archive::start(&parts, &city).await;
-    until_rows(&parts, "rejects", cases.len() as u64).await;
-    until_rows(&parts, "observations", 1).await;
+    wait::until_async("no lag", SOON, || async {
+        let metrics = archive.metrics().await;
+        let known = metrics.contains("gridwarden_archive_lag_records{topic=\"observations.v1\"} 0");
+        if known { Ok(()) } else { Err(metrics) }
+    })
+    .await;
+    good(&producer, 4100, 4101).await;
+    until_rows(&parts, "observations", 4101).await;
+    wait::until_async("a figure taken after that", SOON, || async {
+        let metrics = archive.metrics().await;
+        let (read, lag) =
+            (figure(&metrics, "gridwarden_archive_read_total"), figure(&metrics, "gridwarden_archive_lag_records"));
+        if (read, lag) == (1, 0) { Ok(()) } else { Err(format!("{read} read, {lag} behind")) }
+    })
+    .await;
     archive.stop().await;
-    let archive = Archive::start(&parts, &city).await;
-    good(&producer, 0, 10).await;
-    until_rows(&parts, "observations", 11).await;
-    archive.stop().await;
-    assert_eq!(
-        count(&parts, "SELECT count() FROM rejects_rows").await,
-        cases.len() as u64,
-        "once, also after a restart"
-    );
-    assert_eq!(count(&parts, "SELECT count() FROM markers_rows WHERE feed = 'past'").await, 1);
-
-    let topic_id = topic_meta(&parts.kafka, OBSERVATIONS).expect("meta").id;
-    let in_topic = rejects_of(&parts.kafka).await;
-    assert_eq!(in_topic.len(), cases.len());
-    for ((payload, _, code), (partition, offset)) in cases.iter().zip(&places) {
-        let key = format!("{topic_id}/{partition}/{offset}");
-        let reject = in_topic.get(&key).unwrap_or_else(|| panic!("no reject {key} ({code})"));
-        assert_eq!(reject.reason.code.as_str(), *code, "{payload:?}: {}", reject.reason);
-        assert_eq!((reject.origin.partition, reject.origin.offset), (*partition, *offset));
-        use base64::Engine;
-        let bytes = base64::engine::general_purpose::STANDARD.decode(&reject.payload_base64).expect("base64");
-        assert_eq!(bytes, payload.clone().unwrap_or_default().into_bytes());
-        let row = format!(
-            "SELECT count() FROM rejects WHERE partition = {partition} AND offset = {offset} AND code = '{code}' \
-             AND topic = 'observations.v1' AND hex(payload) = '{}' AND detail != ''",
-            bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>()
-        );
-        assert_eq!(count(&parts, &row).await, 1, "{code}");
-    }
-}
-
-async fn rejects_of(kafka: &KafkaConfig) -> BTreeMap<String, Reject> {
-    let kafka = kafka.clone();
-    let work = move || {
-        let all: Vec<_> = (0..3)
-            .map(|partition| Assignment { topic: REJECTS.to_owned(), partition, from: From::Beginning })
-            .collect();
-        let options = ReaderOptions { partition_ends: true, ..ReaderOptions::named("test") };
-        let mut reader = Reader::open(&kafka, &all, &options).expect("reader");
-        let (mut rejects, mut ends) = (BTreeMap::new(), 0);
-        wait::until("the end of the rejects", SOON, || {
-            let batch = reader.poll(1000, Duration::from_millis(200)).expect("poll");
-            for record in batch.records() {
-                let key = String::from_utf8(record.key.unwrap_or_default().to_vec()).expect("key");
-                rejects.insert(key, serde_json::from_slice(record.payload.unwrap_or_default()).expect("a reject"));
-            }
-            ends += batch.ends().len();
-            (ends == 3).then_some(())
-        });
-        rejects
-    };
-    tokio::task::spawn_blocking(work).await.expect("thread")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,6 +174,7 @@ async fn late_historical_and_registered_records_are_placed_as_they_should() {
     until_rows(&parts, "observations", 4).await;
     until_rows(&parts, "reports", 3).await;
     let metrics = archive.metrics().await;
+    assert_conserved(&metrics);
     archive.stop().await;
     let is = async |condition: &str| count(&parts, &format!("SELECT count() FROM {condition}")).await;
     assert_eq!(is("observations WHERE id = '0' AND late AND feed = ''").await, 1);
@@ -240,32 +194,4 @@ async fn late_historical_and_registered_records_are_placed_as_they_should() {
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn clickhouse_away_is_said_and_caught_up() {
-    use gridwarden_embedded::clickhouse::ClickHouseProcess;
-    use gridwarden_tests::parts;
-    let (mut parts, producer) = made("archive_away").await;
-    let city = City::make("archive_away");
-    city.publish(&producer).await;
-    let options = parts::clickhouse_options("archive_away");
-    let mut engine = ClickHouseProcess::start(&options).expect("ClickHouse starts");
-    parts.clickhouse = parts::config_of(&engine.url(), "archive_away");
-    let archive = Archive::start(&parts, &city).await;
-    good(&producer, 0, 500).await;
-    until_rows(&parts, "observations", 500).await;
-    for round in 1..=2u32 {
-        engine.kill();
-        good(&producer, round * 500, (round + 1) * 500).await;
-        wait::until_async("the archive to say that ClickHouse is away", SOON, || async {
-            let said = archive.readiness().await;
-            if said.contains("clickhouse") { Ok(()) } else { Err(said) }
-        })
-        .await;
-        engine = ClickHouseProcess::start(&options).expect("ClickHouse starts again");
-        until_rows(&parts, "observations", u64::from(round + 1) * 500).await;
-    }
-    archive.stop().await;
-    assert_eq!(count(&parts, "SELECT uniqExact(id) FROM observations").await, 1500);
 }

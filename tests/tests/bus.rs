@@ -1,16 +1,17 @@
 //! What `bus` promises, on a real broker.
 
 use gridwarden_bus::control::ControlReader;
-use gridwarden_bus::topics::{self, ensure, inspect};
+use gridwarden_bus::topics::{self, Identities, ensure, inspect};
 use gridwarden_bus::{
     Assignment, Batch, BusError, From, KafkaConfig, Message, Offsets, Producer, ProducerOptions, Reader, ReaderOptions,
     topic_meta,
 };
 use gridwarden_embedded::kafka::KafkaProcess;
 use gridwarden_runtime::clock::now_ms;
+use gridwarden_tests::wire::Wire;
 use gridwarden_tests::{parts, wait};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -66,6 +67,37 @@ async fn topics_are_made_once_and_as_the_table_says() {
     assert!(observations.log_append_time && observations.partitions == 12 && reports.partitions == 6);
     assert!(observations.id != reports.id && observations.id.0 != 0);
     assert!(matches!(topic_meta(&kafka, "nothing"), Err(BusError::UnknownTopic { .. })));
+
+    // The same in one question, in the order asked, and again when a topic was made anew.
+    let identities = Identities::open(&kafka).expect("client");
+    let asked = [topics::REPORTS, topics::OBSERVATIONS, "vendor.aq"];
+    let before = identities.ask(&asked).expect("identities");
+    assert_eq!((before[0].id, before[0].partitions), (reports.id, 6));
+    assert_eq!((before[1].id, before[1].partitions), (observations.id, 12));
+    let unknown = identities.ask(&[topics::REPORTS, "nothing"]).expect_err("refused");
+    assert_eq!(unknown.to_string(), "topic topics_once.nothing does not exist");
+    Wire::connect(&kafka.bootstrap).delete_topic(&kafka.full_name("vendor.aq"));
+    ensure(&kafka, &extra).await.expect("made again");
+    let after = identities.ask(&asked).expect("identities");
+    assert_eq!(before[..2], after[..2]);
+    assert_ne!(before[2].id, after[2].id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_start_together_make_the_topics_once() {
+    let kafka = parts::kafka("topics_together");
+    let all = (0..4).map(|_| {
+        let kafka = kafka.clone();
+        tokio::spawn(async move { ensure(&kafka, &[]).await })
+    });
+    let mut created = std::collections::BTreeSet::new();
+    for ensured in all.collect::<Vec<_>>() {
+        let ensured = ensured.await.expect("task").expect("topics");
+        assert!(ensured.findings.is_empty(), "{:?}", ensured.findings);
+        created.extend(ensured.created);
+    }
+    assert_eq!(created.len(), topics::table().len());
+    assert_eq!(inspect(&kafka, &[]).expect("inspect"), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,6 +248,126 @@ async fn a_reader_wakes_whoever_waits_and_can_leap() {
     .expect("thread");
 }
 
+/// A consumer that was never polled, and one whose batch outlives it, are dropped without waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_dropped_first_dropping_ends() {
+    let kafka = ready("dropped").await;
+    let producer = producer(&kafka);
+    producer.send(topics::REPORTS, Some(b"k"), Some(b"x"), &[]).await.expect("sent");
+    tokio::task::spawn_blocking(move || {
+        let begun = Instant::now();
+        drop(reader(&kafka, &all_of(topics::REPORTS, 6, From::Beginning)));
+        let mut first = reader(&kafka, &all_of(topics::REPORTS, 6, From::Beginning));
+        let batches = read_to_the_end(&mut first);
+        drop(first);
+        assert_eq!(batches.iter().flat_map(Batch::records).filter(|record| record.payload == Some(b"x")).count(), 1);
+        drop(batches);
+        drop(ControlReader::start(&kafka).expect("control"));
+        assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+    })
+    .await
+    .expect("thread");
+}
+
+/// Bytes that no client compresses.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
+/// Not reading is back-pressure: the local queue stays small, and reading goes on exactly where it stopped.
+#[tokio::test(flavor = "multi_thread")]
+async fn not_reading_holds_nothing_but_the_queue() {
+    const RECORDS: usize = 20_000;
+    let kafka = ready("back_pressure").await;
+    let producer = producer(&kafka);
+    // What does not compress: a log of it is as long as what is read of it.
+    let noise = noise(RECORDS * 2000);
+    let mut deliveries = Vec::new();
+    for payload in noise.chunks_exact(2000) {
+        let message =
+            Message { topic: topics::REPORTS, payload: Some(payload), partition: Some(1), ..Message::default() };
+        deliveries.push(producer.submit(&message).await.expect("queued"));
+    }
+    for delivery in deliveries {
+        delivery.await.expect("acknowledged");
+    }
+    tokio::task::spawn_blocking(move || {
+        let one = [Assignment { topic: topics::REPORTS.to_owned(), partition: 1, from: From::Beginning }];
+        let options =
+            ReaderOptions { queue_mib: 2, fetch_kib: 16, partition_ends: true, ..ReaderOptions::named("test") };
+        let mut reader = Reader::open(&kafka, &one, &options).expect("reader");
+        let (mut next, mut ended) = (0, false);
+        let mut pauses = 0;
+        wait::until("the end", Duration::from_secs(60), || {
+            // The queue is emptied, and then nobody reads for longer than a fetch takes.
+            let batch = reader.poll(RECORDS, Duration::from_millis(200)).expect("poll");
+            assert!(batch.len() < RECORDS / 5, "{} records were held", batch.len());
+            for record in batch.records() {
+                assert_eq!(record.offset, next);
+                next += 1;
+            }
+            pauses += 1;
+            ended |= !batch.ends().is_empty();
+            ended.then_some(())
+        });
+        assert_eq!(usize::try_from(next).expect("count"), RECORDS);
+        assert!(pauses > 5, "{pauses} batches");
+    })
+    .await
+    .expect("thread");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_delivered_is_told() {
+    let kafka = ready("undelivered").await;
+    let producer = producer(&kafka);
+    // Above what the client takes, and above what the topic takes.
+    let far = vec![0u8; 17 << 20];
+    let error = producer.send(topics::REPORTS, None, Some(&far), &[]).await.expect_err("too long");
+    assert!(matches!(&error, BusError::TooLarge { topic, .. } if topic == "reports.v1"), "{error}");
+    let noise = noise(1_500_000);
+    let error = producer.send(topics::REPORTS, None, Some(&noise), &[]).await.expect_err("too long");
+    assert!(matches!(error, BusError::TooLarge { .. }) && !error.is_transient(), "{error}");
+    // The same length goes through when it compresses: the topic's limit is of compressed bytes.
+    producer.send(topics::REPORTS, None, Some(&vec![b'x'; 1_500_000]), &[]).await.expect("acknowledged");
+    let wrong = Message { topic: topics::REPORTS, payload: Some(b"x"), partition: Some(99), ..Message::default() };
+    let error = match producer.submit(&wrong).await {
+        Ok(delivery) => delivery.await.expect_err("no such partition"),
+        Err(error) => error,
+    };
+    assert!(matches!(error, BusError::Undelivered { .. }) && !error.is_transient(), "{error}");
+    let nobody = KafkaConfig::plain("127.0.0.1:1");
+    let options = ProducerOptions { delivery_timeout: Duration::from_millis(700), ..ProducerOptions::named("test") };
+    let lonely = Producer::new(&nobody, &options).expect("producer");
+    let error = lonely.send(topics::REPORTS, None, Some(b"x"), &[]).await.expect_err("nobody there");
+    assert!(matches!(error, BusError::Undelivered { .. }) && error.is_transient(), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_wants_tls_or_is_none_is_told_in_time() {
+    let mut kafka = ready("security").await;
+    kafka.properties.insert("security.protocol".to_owned(), "SSL".to_owned());
+    let ask = move |kafka: KafkaConfig| {
+        let begun = Instant::now();
+        let error = Offsets::open(&kafka).expect("client").ends(&[(topics::REPORTS, 0)]).expect_err("no answer");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        error
+    };
+    let error = tokio::task::spawn_blocking({
+        let kafka = kafka.clone();
+        move || ask(kafka)
+    })
+    .await
+    .expect("thread");
+    let words = error.to_string();
+    assert!(words.starts_with(&format!("kafka at {} does not answer: ", kafka.bootstrap)), "{words}");
+}
+
 const ENTITY: &str = r#"{"id":"s1","kind":"air","position":{"lon":1.0,"lat":2.0}}"#;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -254,10 +406,29 @@ async fn a_broker_that_comes_back_is_enough() {
     let producer = producer(&kafka);
     let mut reader = reader(&kafka, &all_of(topics::REPORTS, 6, From::Beginning));
     let control = ControlReader::start(&kafka).expect("control");
+    let mut second_reader = self::reader(&kafka, &all_of(topics::REPORTS, 6, From::Beginning));
+    let second_control = ControlReader::start(&kafka).expect("control");
     producer.send(topics::REPORTS, Some(b"1"), Some(b"before"), &[]).await.expect("sent");
+    drop(read_to_the_end(&mut second_reader));
     let before = topic_meta(&kafka, topics::REPORTS).expect("meta");
-    // Dropping is SIGKILL.
+    // Dropping is SIGKILL. Whatever is open then can be closed in time.
     drop(broker);
+    let second = self::producer(&kafka);
+    let queued = second.enqueue(&Message { topic: topics::REPORTS, payload: Some(b"never"), ..Message::default() });
+    tokio::task::spawn_blocking({
+        let (kafka, queued) = (kafka.clone(), queued.expect("queued"));
+        move || {
+            let begun = Instant::now();
+            drop((second, queued));
+            drop((second_reader, second_control));
+            assert!(
+                Identities::open(&kafka).expect("client").ask(&[topics::REPORTS]).expect_err("nobody").is_transient()
+            );
+            assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+        }
+    })
+    .await
+    .expect("thread");
     let unanswered = Offsets::open(&kafka).expect("client").ends(&[(topics::REPORTS, 0)]).expect_err("nobody there");
     assert!(unanswered.is_transient(), "{unanswered}");
     let waiting = tokio::spawn({
@@ -278,7 +449,7 @@ async fn a_broker_that_comes_back_is_enough() {
         assert_eq!(seen, [b"before".to_vec(), b"during".to_vec()]);
         assert!(control.wait_covered(now_ms(), Duration::from_secs(60)).expect("healthy"));
         // A clean end is quick.
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         drop((reader, control, producer));
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
         broker.stop().expect("stops");

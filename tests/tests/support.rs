@@ -10,14 +10,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A city of two cells (`a` west, `b` east, each a degree wide) under `C`, an entity `fixed` in `b`, a feed `past`.
-pub struct City {
+pub(crate) struct City {
     /// Its folder.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl City {
     /// Writes the part of its folder that is not in Kafka.
-    pub fn make(test: &str) -> Self {
+    pub(crate) fn make(test: &str) -> Self {
         let folder = folder(test).join("city");
         std::fs::create_dir_all(&folder).expect("folder");
         let text = "name = { en = \"Test\" }\ntimezone = \"UTC\"\n[[feeds]]\nname = \"past\"\nhistorical = true\n";
@@ -26,7 +26,7 @@ impl City {
     }
 
     /// Publishes layer and registry, and waits until they are in force.
-    pub async fn publish(&self, producer: &Producer) {
+    pub(crate) async fn publish(&self, producer: &Producer) {
         let level = |id: &str| Level { id: id.to_owned(), name: Default::default() };
         let head = LayerHead {
             layer: "grid".to_owned(),
@@ -70,7 +70,7 @@ async fn layer(producer: &Producer, key: &str, record: &LayerRecord) {
 }
 
 /// The archive, running in this process.
-pub struct Archive {
+pub(crate) struct Archive {
     shutdown: Shutdown,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
     base: String,
@@ -78,13 +78,23 @@ pub struct Archive {
 
 impl Archive {
     /// Starts it with small blocks.
-    pub async fn start(parts: &Parts, city: &City) -> Self {
+    pub(crate) async fn start(parts: &Parts, city: &City) -> Self {
+        Self::start_with(parts, city, |_| {}).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn start_with(
+        parts: &Parts,
+        city: &City,
+        change: impl FnOnce(&mut gridwarden_archive::ArchiveSection),
+    ) -> Self {
         let mut config = gridwarden_archive::config(None).expect("defaults");
         config.kafka = parts.kafka.clone();
         config.clickhouse = parts.clickhouse.clone();
         config.city.folder = city.folder.clone();
         config.archive.block_rows = 700;
         config.archive.block_ms = 200;
+        change(&mut config.archive);
         let free =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
         config.http.listen = free;
@@ -94,12 +104,12 @@ impl Archive {
     }
 
     /// Its figures.
-    pub async fn metrics(&self) -> String {
+    pub(crate) async fn metrics(&self) -> String {
         self.get("/metrics").await
     }
 
     /// What it says of its readiness.
-    pub async fn readiness(&self) -> String {
+    pub(crate) async fn readiness(&self) -> String {
         self.get("/readyz").await
     }
 
@@ -110,8 +120,24 @@ impl Archive {
         }
     }
 
+    /// Waits until it reads.
+    pub(crate) async fn until_ready(&self) {
+        gridwarden_tests::wait::until_async("the archive to be ready", Duration::from_secs(60), || async {
+            let said = self.readiness().await;
+            if said.contains("\"ok\":true") { Ok(()) } else { Err(said) }
+        })
+        .await;
+    }
+
+    /// Waits until it ends by itself: why.
+    pub(crate) async fn ended(self) -> String {
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.task).await;
+        let ended = ended.expect("the archive ends by itself").expect("task");
+        format!("{:#}", ended.expect_err("it ended with an error"))
+    }
+
     /// Ends it; it must end well and in time.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.trigger("test");
         let ended =
             tokio::time::timeout(Duration::from_secs(10), self.task).await.expect("the archive ends within 10 s");
@@ -120,7 +146,7 @@ impl Archive {
 }
 
 /// Asks ClickHouse; the answer as text. Panics with its words when it refuses.
-pub async fn query(parts: &Parts, sql: &str) -> String {
+pub(crate) async fn query(parts: &Parts, sql: &str) -> String {
     match ask(parts, sql).await {
         Ok(text) => text,
         Err(words) => panic!("{sql}: {words}"),
@@ -128,7 +154,7 @@ pub async fn query(parts: &Parts, sql: &str) -> String {
 }
 
 /// The number a query answers with; 0 while the table is not there.
-pub async fn count(parts: &Parts, sql: &str) -> u64 {
+pub(crate) async fn count(parts: &Parts, sql: &str) -> u64 {
     ask(parts, sql).await.ok().and_then(|text| text.trim().parse().ok()).unwrap_or_default()
 }
 

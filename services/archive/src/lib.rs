@@ -112,7 +112,7 @@ fn start(
     metrics.lost.inc_by(prepared.lost);
     let watch = Watch {
         kafka: config.kafka.clone(),
-        identities,
+        identities: Arc::clone(&identities),
         sources: Arc::clone(&sources),
         partitions: prepared.partitions.iter().map(Partition::place).collect(),
         positions: Arc::clone(&positions),
@@ -122,6 +122,7 @@ fn start(
     };
     let pipeline = Pipeline {
         sources,
+        identities,
         partitions: prepared.partitions,
         reader: prepared.reader,
         control: prepared.control,

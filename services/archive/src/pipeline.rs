@@ -5,10 +5,11 @@ use crate::collect::{Collector, Moment};
 use crate::cursor::{Cursor, Step};
 use crate::insert::Work;
 use crate::metrics::Metrics;
-use crate::sources::Source;
-use anyhow::{Context, Result, bail};
+use crate::sources::{Source, changed};
+use anyhow::{Context, Result, anyhow, bail};
 use gridwarden_bus::control::ControlReader;
-use gridwarden_bus::{Batch, Reader, Record};
+use gridwarden_bus::topics::Identities;
+use gridwarden_bus::{Batch, BusError, Reader, Record};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::Shutdown;
@@ -56,6 +57,7 @@ impl Partition {
 /// What the thread works with.
 pub(crate) struct Pipeline {
     pub(crate) sources: Arc<Vec<Source>>,
+    pub(crate) identities: Arc<Identities>,
     /// In the order of the reader's assignments.
     pub(crate) partitions: Vec<Partition>,
     pub(crate) reader: Reader,
@@ -85,7 +87,7 @@ impl Pipeline {
                     tracing::warn!(%error, "reading waits");
                     std::thread::sleep(Duration::from_millis(200));
                 }
-                Err(error) => return Err(error).context("observations and reports cannot be read"),
+                Err(error) => return Err(self.reason(error)),
             }
             while let Some(work) = self.collector.take_due(now_ms()) {
                 self.hand_over(work)?;
@@ -95,6 +97,14 @@ impl Pipeline {
             self.hand_over(work)?;
         }
         Ok(())
+    }
+
+    /// Why reading cannot go on. A topic made anew shows as offsets that are not there: then that is the reason.
+    fn reason(&self, error: BusError) -> anyhow::Error {
+        match changed(&self.identities, &self.sources) {
+            Ok(Some(words)) => anyhow!("{words}; start again"),
+            _ => anyhow::Error::new(error).context("observations and reports cannot be read"),
+        }
     }
 
     fn hand_over(&self, work: Work) -> Result<()> {

@@ -135,7 +135,8 @@ fn assignments(sources: &[Source], partitions: &[Partition]) -> Vec<Assignment> 
 }
 
 fn open(kafka: &KafkaConfig, assignments: &[Assignment]) -> Result<(Reader, ControlReader), BusError> {
-    let options = ReaderOptions { queue_mib: 64, ..ReaderOptions::named("gridwarden-archive") };
+    // Answers are small: JSON grows tenfold and more when it is unpacked, and a backlog is to stay in Kafka.
+    let options = ReaderOptions { queue_mib: 32, fetch_kib: 256, ..ReaderOptions::named("gridwarden-archive") };
     let control = ControlReader::start(kafka)?;
     control.build_rasters_ahead();
     Ok((Reader::open(kafka, assignments, &options)?, control))

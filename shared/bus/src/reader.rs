@@ -37,8 +37,12 @@ pub struct ReaderOptions {
     pub client_id: String,
     /// Whether [`Batch::ends`] reports reaching a partition's end.
     pub partition_ends: bool,
-    /// Upper bound of the local queue, in MiB, over all partitions.
+    /// Bound of the local queue, in MiB, over all partitions: above it nothing more is asked for. What was asked for comes on
+    /// top, see `fetch_kib`.
     pub queue_mib: u32,
+    /// Most a partition may answer with at once, in KiB as they are compressed in the log (a single batch may be longer);
+    /// all partitions of a broker together eight times as much, a megabyte at least.
+    pub fetch_kib: u32,
     /// How many messages per partition librdkafka tries to hold ready.
     pub queue_messages: u32,
     /// How long the broker may hold a fetch that has nothing to give, in ms.
@@ -52,11 +56,16 @@ impl ReaderOptions {
             client_id: client_id.to_owned(),
             partition_ends: false,
             queue_mib: 128,
+            fetch_kib: 8192,
             queue_messages: 100_000,
             fetch_wait_ms: 100,
         }
     }
 }
+
+/// librdkafka's own limits of an answer, in bytes.
+const LEAST_OF_BROKER: u32 = 1_000_000;
+const MOST_OF_BROKER: u32 = 52_428_800;
 
 /// Consumer and queue; the queue goes first (field order), and both outlive every batch (`BUS-5`).
 struct Source {
@@ -296,6 +305,9 @@ impl Reader {
 fn consumer(kafka: &KafkaConfig, options: &ReaderOptions) -> Result<BaseConsumer<Logs>, BusError> {
     let queue_kib = options.queue_mib.saturating_mul(1024).to_string();
     let queue_messages = options.queue_messages.to_string();
+    let fetch = options.fetch_kib.saturating_mul(1024);
+    let (of_partition, of_broker) =
+        (fetch.to_string(), fetch.saturating_mul(8).clamp(LEAST_OF_BROKER, MOST_OF_BROKER).to_string());
     let fetch_wait = options.fetch_wait_ms.to_string();
     let ends = if options.partition_ends { "true" } else { "false" };
     // `fetch.queue.backoff.ms`: the default of 1 s stalls a partition whose local queue was full for a moment.
@@ -304,7 +316,8 @@ fn consumer(kafka: &KafkaConfig, options: &ReaderOptions) -> Result<BaseConsumer
         ("queued.min.messages", &queue_messages),
         ("fetch.queue.backoff.ms", "3"),
         ("fetch.wait.max.ms", &fetch_wait),
-        ("fetch.message.max.bytes", "8388608"),
+        ("fetch.message.max.bytes", &of_partition),
+        ("fetch.max.bytes", &of_broker),
         ("check.crcs", "true"),
     ];
     // Not reading for a while is back-pressure here, never a reason to lose the partitions.
