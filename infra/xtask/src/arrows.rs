@@ -45,6 +45,11 @@ fn allowed(from: Floor, to: Floor) -> bool {
     }
 }
 
+/// What the tests of a floor may use besides: the embedded engine is tested with the client services use.
+fn tested_with(from: Floor, to: Floor) -> bool {
+    from == Floor::Infra && matches!(to, Floor::Edge | Floor::Domain)
+}
+
 /// Packages that one crate alone may name, with their owners (dev-dependencies of `infra/embedded` test the engine).
 const OWNED: &[(&str, &[&str])] = &[
     ("rdkafka", &["shared/bus"]),
@@ -82,7 +87,8 @@ fn faults_in(root: &Path, metadata: &Value) -> Vec<String> {
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
             let name = dependency["name"].as_str().unwrap_or_default();
             if let Some(path) = dependency["path"].as_str().and_then(folder_of) {
-                let fine = floor(&path).is_some_and(|to| allowed(from, to));
+                let only_tests = dependency["kind"].as_str() == Some("dev");
+                let fine = floor(&path).is_some_and(|to| allowed(from, to) || only_tests && tested_with(from, to));
                 if !fine {
                     faults.push(format!("{folder} must not depend on {path}"));
                 }
@@ -121,6 +127,14 @@ mod tests {
         let bad =
             package("shared/domain", json!([{"name": "gridwarden-bus", "path": "/house/shared/bus", "kind": null}]));
         assert_eq!(faults_in(Path::new("/house"), &bad), ["shared/domain must not depend on shared/bus"]);
+    }
+
+    #[test]
+    fn only_tests_of_infra_use_what_is_shared() {
+        let arrow = |kind| json!([{"name": "gridwarden-store", "path": "/house/shared/store", "kind": kind}]);
+        let faults = |kind| faults_in(Path::new("/house"), &package("infra/embedded", arrow(kind)));
+        assert_eq!(faults(json!("dev")), Vec::<String>::new());
+        assert_eq!(faults(json!(null)), ["infra/embedded must not depend on shared/store"]);
     }
 
     #[test]
