@@ -52,7 +52,7 @@ function hasWebGl(): boolean {
 export function MapView(props: MapViewProps) {
   const { layer, choice, values, scale, ground, area, entity, alert, alerts, kinds, visible, attach } = props;
   const { t, lang, madeUp } = useSpeech();
-  const title = t('map.title');
+  const title = t('map.canvas');
   const box = useRef<HTMLDivElement>(null);
   const overlay = useRef<HTMLDivElement>(null);
   const map = useRef<CityMap | null>(null);

@@ -29,7 +29,7 @@ export function Legend({ model, scale, now }: LegendProps) {
   const labels = useLabels(scale);
   const metric = model.metrics.find((one) => one.metric === model.choice?.metric);
   const { until, closed } = model.values;
-  const nothing = model.away !== null ? 'map.away' : model.valuesKnown ? 'map.nothing' : 'app.loading';
+  const nothing = model.away !== null ? 'map.away' : model.valuesKnown ? 'map.nothing' : 'map.waiting';
   return (
     <section className="legend" aria-label={t('legend.title')}>
       <h2 className="legend-title">
