@@ -95,7 +95,6 @@ fn the_page_works(up: &Up, folder: &Path) {
         .env("CONSOLE_URL", up.address("console"))
         .env("TOKEN", up.address("token"))
         .env("SHOTS", folder.join("shots"))
-        .env("SIMULATED", "1")
         .output()
         .expect("node starts");
     let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

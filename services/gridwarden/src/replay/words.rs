@@ -48,7 +48,7 @@ pub(super) fn late(pack: &Pack, now_ms: i64, max_age_days: u32) -> Option<String
 /// How far it is. `left` is how long it will take, if that is known.
 pub(super) fn progress(sent: usize, of: usize, event_ms: i64, left: Option<Duration>) -> String {
     let left = left.map(|left| format!(", about {} left", span(left))).unwrap_or_default();
-    let percent = if of == 0 { 100 } else { sent * 100 / of };
+    let percent = (sent * 100).checked_div(of).unwrap_or(100);
     format!("{sent} of {of} sent ({percent} %), at {}{left}", moment(event_ms))
 }
 

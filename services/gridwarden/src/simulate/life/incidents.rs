@@ -125,10 +125,9 @@ impl Incidents {
     }
 }
 
-/// A report as a person or a camera would make it. `born_ms` and `number` make its id unique over runs.
+/// A report as a person or a camera would make it.
 pub(super) fn report(
-    born_ms: i64,
-    number: u64,
+    id: String,
     at: i64,
     place: Point,
     class: ClassRef,
@@ -144,7 +143,7 @@ pub(super) fn report(
     let accuracy_m = Some((rng.random_range(3.0_f32..25.0) * 10.0).round() / 10.0);
     let round = |degrees: f64| (degrees * 1e6).round() / 1e6;
     Report {
-        id: format!("sim-{born_ms}-{number}"),
+        id,
         channel,
         class,
         time: at,

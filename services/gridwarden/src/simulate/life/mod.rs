@@ -178,7 +178,9 @@ impl Life {
     fn report(&mut self, at: i64, place: Point, witness: Option<Sight>) -> Report {
         self.reports += 1;
         let class = self.class(witness);
-        incidents::report(self.born_ms, self.reports, at, place, class, witness, &mut self.rng)
+        // Unique over runs as well.
+        let id = format!("sim-{}-{}", self.born_ms, self.reports);
+        incidents::report(id, at, place, class, witness, &mut self.rng)
     }
 
     /// The class of what was seen, if the catalogue has it; any class otherwise.
