@@ -88,12 +88,15 @@ async fn every_service_has_metrics(up: &Up) {
 /// A real browser looks at the page: `tests/browser/console.mjs` says what it checks.
 fn the_page_works(up: &Up, folder: &Path) {
     let root = packs::workspace();
+    let engine = up.children().into_iter().find(|(name, _)| name == "clickhouse").map(|(_, pid)| pid);
+    let engine = engine.expect("the engine runs");
     let output = Command::new(root.join("infra/with-node.sh"))
         .arg("node")
         .arg(root.join("tests/browser/console.mjs"))
         .current_dir(root.join("dashboards/web"))
         .env("CONSOLE_URL", up.address("console"))
         .env("TOKEN", up.address("token"))
+        .env("CLICKHOUSE_PID", engine.to_string())
         .env("SHOTS", folder.join("shots"))
         .output()
         .expect("node starts");
