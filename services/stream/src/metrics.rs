@@ -52,6 +52,8 @@ pub(crate) struct Metrics {
     pub(crate) held: IntGaugeVec,
     /// Wall clock less the moment up to which the control topics are known, in ms.
     pub(crate) control_lag: IntGauge,
+    /// Control records that could not be taken; what was in force stays so.
+    pub(crate) control_skipped: IntGauge,
     /// Since when the partitions are read, epoch ms.
     pub(crate) reading_since: IntGauge,
     /// Time from a record's append until its alert was acknowledged.
@@ -88,6 +90,7 @@ impl Metrics {
             behind: made.gauges("behind_records", "Records not read yet", &["worker"])?,
             held: made.gauges("held_records", "Records read that wait for the control topics", &["worker"])?,
             control_lag: made.gauge("control_lag_ms", "Wall clock less what the control topics are known up to")?,
+            control_skipped: made.gauge("control_skipped_records", "Control records that could not be taken")?,
             reading_since: made.gauge("reading_since_ms", "Since when the partitions are read, epoch ms")?,
             alert_seconds: made.seconds("alert_seconds", "From a record's append to its alert's acknowledgement")?,
         })

@@ -143,6 +143,7 @@ async fn watch_control(
         }
         let age_ms = now_ms().saturating_sub(control.covered_until_ms());
         metrics.control_lag.set(age_ms);
+        metrics.control_skipped.set(i64::try_from(control.skipped()).unwrap_or(i64::MAX));
         let why =
             format!("the control topics are known up to {} s ago; records appended since wait for them", age_ms / 1000);
         health.set_part("control", age_ms < STALE_MS, &why);
