@@ -72,3 +72,23 @@ fn a_threshold_in_an_area_follows_an_entity_that_does_not_say_where_it_is() {
     let (raised, cleared) = (Transition::Raised, Transition::Cleared);
     assert_eq!(said, [(raised, 100_000), (cleared, 102_000), (raised, 103_000), (cleared, 104_000)]);
 }
+
+#[test]
+fn an_entity_that_is_no_longer_registered_is_nowhere_and_its_alert_still_ends() {
+    let rule = r#"{"id":"here","version":1,"title":{"en":"x"},"severity":"minor",
+        "select":{"areas":[{"layer":"grid","code":"d"}]},"threshold":{"value":"t","side":"above","level":30}}"#;
+    let mut fold = Fold::new();
+    publish_layer(&mut fold, GRID, 0);
+    fold.rule(b"here", Some(rule.as_bytes()), 0).expect("rule");
+    let sensor = br#"{"id":"s","kind":"air","position":{"lon":1.5,"lat":0.5}}"#;
+    fold.registry(b"s", Some(sensor), 0).expect("entity");
+    fold.registry(b"s", None, 200_000 - FORCE_DELAY_MS).expect("its end");
+    let mut desk = Desk::with(Arc::new(fold.timeline()));
+    desk.observe(199_999, "s", None, 31.0);
+    assert_eq!((desk.out.alerts.len(), desk.count("nowhere"), desk.deltas().len()), (1, 0, 1));
+    desk.observe(200_000, "s", None, 31.0);
+    desk.observe(201_000, "s", None, 30.0);
+    assert_eq!((desk.count("nowhere"), desk.deltas().len()), (2, 0));
+    let said: Vec<(Transition, i64)> = desk.out.alerts.iter().map(|alert| (alert.transition, alert.time)).collect();
+    assert_eq!(said, [(Transition::Raised, 199_999), (Transition::Cleared, 201_000)]);
+}
