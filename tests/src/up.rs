@@ -3,7 +3,7 @@
 use crate::{binary, http::Client, wait};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// How long a start may take on a busy two-core machine.
@@ -12,38 +12,55 @@ pub const START: Duration = Duration::from_secs(180);
 /// A running `gridwarden up`.
 pub struct Up {
     child: Child,
-    data: PathBuf,
+    /// Its data folder, as this process sees it.
+    pub data: PathBuf,
+    /// Its own log.
+    pub log: PathBuf,
     /// The ready file's content.
     pub ready: Value,
+}
+
+/// How `up` is started.
+pub struct Start<'a> {
+    /// The program, `gridwarden` or something that becomes it.
+    pub command: Command,
+    /// Its data folder.
+    pub data: &'a Path,
+    /// Folder for its ready file and its log.
+    pub place: &'a Path,
+    /// Whether it has mounts of its own, so that its data are seen through `/proc` only.
+    pub own_mounts: bool,
 }
 
 impl Up {
     /// Starts `up` on `data` with further arguments and waits for its ready file.
     pub fn start(data: &Path, args: &[&str]) -> Self {
         std::fs::create_dir_all(data).expect("data folder");
-        let file = data.join("ready.json");
+        let command = binary::gridwarden();
+        Self::launch(Start { command, data, place: data, own_mounts: false }, args)
+    }
+
+    /// The same in an unusual way.
+    pub fn launch(start: Start<'_>, args: &[&str]) -> Self {
+        let Start { mut command, data, place, own_mounts } = start;
+        let file = place.join("ready.json");
         match std::fs::remove_file(&file) {
             Ok(()) => {}
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}"),
         }
-        let log = std::fs::File::options().create(true).append(true).open(data.join("up.log")).expect("log");
-        let mut child = binary::gridwarden()
-            .arg("up")
-            .arg("--data")
-            .arg(data)
-            .args(["--ports", "auto", "--ready-file"])
-            .arg(&file)
-            .args(args)
-            .stderr(log)
-            .spawn()
-            .expect("gridwarden starts");
+        let log = place.join("up.log");
+        let lines = std::fs::File::options().create(true).append(true).open(&log).expect("log");
+        command.arg("up").arg("--data").arg(data).args(["--ports", "auto", "--ready-file"]).arg(&file).args(args);
+        let mut child = command.stderr(lines).spawn().expect("gridwarden starts");
         let ready = wait::until("the ready file", START, || {
             if let Some(status) = child.try_wait().expect("wait") {
-                panic!("up ended with {status}:\n{}", tail(&data.join("up.log")));
+                panic!("up ended with {status}:\n{}", tail(&log));
             }
             std::fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok())
         });
-        Self { child, data: data.to_path_buf(), ready }
+        let seen = PathBuf::from(format!("/proc/{}/root{}", child.id(), data.display()));
+        let data = if own_mounts { seen } else { data.to_path_buf() };
+        Self { child, data, log, ready }
     }
 
     /// A base URL or address of the ready file.
@@ -84,7 +101,7 @@ impl Up {
         let child = &mut self.child;
         let status = wait::until("up to stop", Duration::from_secs(30), || child.try_wait().expect("wait"));
         let took = start.elapsed();
-        assert!(took < Duration::from_secs(10), "up took {took:?} to stop:\n{}", tail(&self.data.join("up.log")));
+        assert!(took < Duration::from_secs(10), "up took {took:?} to stop:\n{}", tail(&self.log));
         status
     }
 
@@ -108,8 +125,10 @@ impl Drop for Up {
             }
         }
         if std::thread::panicking() {
-            eprintln!("--- up.log\n{}", tail(&self.data.join("up.log")));
-            for name in ["stream", "archive", "gateway", "dispatch", "console", "kafka", "clickhouse", "simulate"] {
+            eprintln!("--- up.log\n{}", tail(&self.log));
+            for name in
+                ["stream", "archive", "gateway", "dispatch", "console", "kafka", "clickhouse", "simulate", "receive"]
+            {
                 let log = self.data.join("log").join(format!("{name}.log"));
                 eprintln!("--- {name}.log\n{}", tail(&log));
             }

@@ -1,18 +1,22 @@
 //! `gridwarden up`: everything answers, dies and comes back; nothing acknowledged is gone; what is wrong is a sentence.
 
-use gridwarden_tests::binary::{assert_refused, gridwarden, stderr};
+mod disk;
+mod feed;
+mod refused;
+
+use feed::{Feed, archived_once, observe};
+use gridwarden_tests::binary::{assert_refused, gridwarden, run, stderr};
 use gridwarden_tests::up::{self, Up};
 use gridwarden_tests::{http::Client, wait};
-use serde_json::Value;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::Output;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a killed child may take to come back on a busy machine.
 const BACK: Duration = Duration::from_secs(90);
 
-const CHILDREN: [&str; 7] = ["archive", "clickhouse", "console", "dispatch", "gateway", "kafka", "stream"];
+const ROLES: [&str; 5] = ["archive", "console", "dispatch", "gateway", "stream"];
+
+const CHILDREN: [&str; 9] =
+    ["archive", "clickhouse", "console", "dispatch", "gateway", "kafka", "receive", "simulate", "stream"];
 
 fn blocking<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -27,71 +31,55 @@ fn child(up: &Up, name: &str) -> Option<i32> {
     up.children().into_iter().find(|(child, _)| child == name).map(|(_, pid)| pid)
 }
 
-/// Posts one observation and returns its place once Kafka has acknowledged it.
-fn observe(up: &Up, source: &str, id: &str) -> Option<(i64, i64)> {
-    let body = format!(
-        r#"{{"id":"{id}","source":"{source}","kind":"air","time":{},"values":{{"pm25":12}}}}"#,
-        jiff::Timestamp::now().as_millisecond()
-    );
-    let client = up.client("gateway");
-    let (status, text) = blocking(client.post("/v1/observations", "application/json", body, &[])).ok()?;
-    let answer: Value = serde_json::from_str(&text).ok()?;
-    let record = answer["records"].get(0)?;
-    (status == 202).then_some((record["partition"].as_i64()?, record["offset"].as_i64()?))
+/// Base URL of every role.
+fn roles(up: &Up) -> Vec<(String, String)> {
+    let metrics = up.ready["metrics"].as_object().expect("metrics");
+    metrics.iter().map(|(name, base)| (name.clone(), base.as_str().expect("a URL").to_owned())).collect()
 }
 
-/// How often the archive holds an observation with this id.
-fn archived(up: &Up, id: &str) -> Option<String> {
-    let query = format!("SELECT count() FROM gridwarden.observations WHERE id = '{id}'");
-    let client = up.client("clickhouse");
-    let (status, text) = blocking(client.post("/", "text/plain", query, &[])).ok()?;
-    (status == 200).then(|| text.trim().to_owned())
+fn until_all_are_ready(up: &Up) {
+    for (name, base) in roles(up) {
+        wait::until(&format!("{name} to be ready"), BACK, || (status(&base, "/readyz") == Some(200)).then_some(()));
+    }
 }
 
 #[test]
 fn everything_answers_dies_and_comes_back_and_nothing_acknowledged_is_gone() {
     let folder = tempfile::tempdir().expect("a folder");
-    let data = folder.path().join("data");
-    let args = ["--no-simulate", "--cells", "400"];
+    let data = folder.path().join("城市 data, 1");
+    let args = ["--demo", "--rate", "20", "--cells", "400"];
     let up = Up::start(&data, &args);
 
     for key in ["gateway", "console", "clickhouse"] {
         assert!(up.address(key).starts_with("http://127.0.0.1:"), "{}", up.ready);
     }
     assert!(up.address("kafka").starts_with("127.0.0.1:") && up.address("token").len() >= 32);
-    let metrics = up.ready["metrics"].as_object().expect("metrics").clone();
-    assert_eq!(metrics.keys().collect::<Vec<_>>(), ["archive", "console", "dispatch", "gateway", "stream"]);
-    for (name, base) in &metrics {
-        let base = base.as_str().expect("a URL");
+    assert_eq!(roles(&up).iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ROLES);
+    for (name, base) in roles(&up) {
         for path in ["/healthz", "/readyz", "/metrics"] {
-            assert_eq!(status(base, path), Some(200), "{name} {path}");
+            assert_eq!(status(&base, path), Some(200), "{name} {path}");
         }
     }
     assert_eq!(status(&up.address("console"), "/"), Some(200), "the page needs no token");
-    assert_eq!(up.children().into_iter().map(|(name, _)| name).collect::<Vec<_>>(), CHILDREN);
+    let known = wait::until("every child", BACK, || Some(up.children()).filter(|all| all.len() == CHILDREN.len()));
+    assert_eq!(known.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), CHILDREN);
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(data.join("ready.json")).expect("ready file").permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600, "it holds the administrator's token");
 
     let second = gridwarden().args(["up", "--ports", "auto", "--data"]).arg(&data).output().expect("it starts");
     assert_refused(&second, &["another `gridwarden up` already runs on", &up.pid().to_string()]);
+    assert_eq!(doctor(&data), Some(0));
 
-    let before = observe(&up, "probe-1", "before").expect("acknowledged");
+    let feed = Feed::start(&up);
+    feed.until_more(5);
     for name in CHILDREN {
         let pid = child(&up, name).expect("a pid file");
         up::signal(pid, libc::SIGKILL);
         wait::until(&format!("{name} to come back"), BACK, || child(&up, name).filter(|now| *now != pid));
-    }
-    for (name, base) in &metrics {
-        let base = base.as_str().expect("a URL");
-        wait::until(&format!("{name} to be ready again"), BACK, || {
-            (status(base, "/readyz") == Some(200)).then_some(())
-        });
-    }
-    wait::until("the observation in the archive", BACK, || archived(&up, "before").filter(|count| count == "1"));
-    let after = wait::until("the gateway to take another", BACK, || observe(&up, "probe-1", "after"));
-    assert!(after.0 == before.0 && after.1 > before.1, "the log goes on: {before:?} {after:?}");
-    // By now every service has something to tell.
-    for (name, base) in &metrics {
-        let (_, text) = blocking(Client::new(base.as_str().expect("a URL"), None).get("/metrics")).expect("figures");
-        assert_eq!(gridwarden_tests::metrics::faults(&text), Vec::<String>::new(), "{name}: {text}");
+        until_all_are_ready(&up);
+        feed.until_more(5);
     }
 
     let children = up.children();
@@ -102,9 +90,10 @@ fn everything_answers_dies_and_comes_back_and_nothing_acknowledged_is_gone() {
         assert!(child(&again, &name) == Some(pid) || !up::alive(pid), "{name} of the killed `up` still runs");
     }
     assert_eq!(again.ready, ready, "the same ports and token");
-    for id in ["before", "after"] {
-        wait::until(id, BACK, || archived(&again, id).filter(|count| count == "1"));
-    }
+    feed.until_more(5);
+    let acknowledged = feed.stop();
+    wait::until("every acknowledged observation in the archive, once", BACK, || archived_once(&again, &acknowledged));
+
     let children = again.children();
     let status = again.stop();
     assert_eq!(status.code(), Some(0));
@@ -112,84 +101,47 @@ fn everything_answers_dies_and_comes_back_and_nothing_acknowledged_is_gone() {
     assert!(!data.join("ready.json").exists(), "the ready file goes with it");
 }
 
-/// Runs `up` on a new folder to its end.
-fn refused(prepare: impl FnOnce(&Path), change: impl FnOnce(&mut std::process::Command, &Path)) -> Output {
+/// What `doctor` says of a data folder, as an exit code.
+fn doctor(data: &std::path::Path) -> Option<i32> {
+    run(&["doctor", "--data", data.to_str().expect("a path")]).status.code()
+}
+
+/// The data outlive their ports: they are chosen anew when the file is gone.
+#[test]
+fn ports_may_be_chosen_anew() {
     let folder = tempfile::tempdir().expect("a folder");
-    prepare(folder.path());
+    let data = folder.path().join("data");
+    let args = ["--no-simulate", "--cells", "100"];
+    let up = Up::start(&data, &args);
+    let first = observe(&up, "first").expect("acknowledged");
+    let kafka = up.address("kafka");
+    assert_eq!(up.stop().code(), Some(0));
+    std::fs::remove_file(data.join("ports.json")).expect("kept ports");
+    let up = Up::start(&data, &args);
+    assert_ne!(up.address("kafka"), kafka);
+    let second = wait::until("the gateway to take another", BACK, || observe(&up, "second"));
+    assert!(second.0 == first.0 && second.1 > first.1, "the log goes on: {first:?} {second:?}");
+    let both = ["first".to_owned(), "second".to_owned()];
+    wait::until("both in the archive", BACK, || archived_once(&up, &both));
+    assert_eq!(up.stop().code(), Some(0));
+}
+
+/// In the middle of a start as well.
+#[test]
+fn it_ends_when_told_while_it_starts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
     let mut command = gridwarden();
-    command.args(["up", "--no-simulate", "--cells", "100", "--data"]).arg(folder.path().join("data"));
-    change(&mut command, folder.path());
-    command.output().expect("it starts")
-}
-
-#[test]
-fn a_used_port_is_a_sentence() {
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = taken.local_addr().expect("an address").port();
-    let names =
-        ["console", "gateway", "dispatch", "stream", "archive", "receive", "clickhouse", "kafka", "kafka_controller"];
-    let ports: serde_json::Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), port.into())).collect();
-    let prepare = |folder: &Path| {
-        std::fs::create_dir_all(folder.join("data")).expect("a folder");
-        std::fs::write(folder.join("data/ports.json"), Value::Object(ports).to_string()).expect("write");
-    };
-    let output = refused(prepare, |_, _| {});
-    assert_refused(&output, &[&format!("the port 127.0.0.1:{port} for"), "is already in use"]);
-}
-
-#[test]
-fn a_missing_java_is_a_sentence() {
-    let output = refused(
-        |_| {},
-        |command, folder| {
-            command.env("PATH", folder).env_remove("JAVA_HOME").args(["--ports", "auto"]);
-        },
-    );
-    assert_refused(&output, &["Java is missing", "Java 17", "openjdk-17-jre-headless"]);
-}
-
-#[test]
-fn an_empty_cache_names_the_command_that_fills_it() {
-    let output = refused(
-        |_| {},
-        |command, folder| {
-            command.env("GRIDWARDEN_CACHE", folder).args(["--ports", "auto"]);
-        },
-    );
-    assert_refused(&output, &["Kafka's jars are missing in", "make build"]);
-}
-
-#[test]
-fn a_bad_city_folder_is_a_sentence() {
-    let write = |folder: &Path| std::fs::write(folder.join("city.toml"), "name = 3\n").expect("write");
-    let output = refused(write, |command, folder| {
-        command.arg("--city").arg(folder).args(["--ports", "auto"]);
+    command.args(["up", "--no-simulate", "--cells", "100", "--ports", "auto", "--data"]).arg(&data);
+    let mut up = command.stderr(std::process::Stdio::piped()).spawn().expect("it starts");
+    let pid_file = data.join("run/clickhouse.pid");
+    let child = wait::until("a child", BACK, || {
+        std::fs::read_to_string(&pid_file).ok()?.split(' ').next()?.parse::<i32>().ok()
     });
-    assert_refused(&output, &["city folder", "city.toml"]);
-    let output = refused(
-        |_| {},
-        |command, folder| {
-            command.arg("--city").arg(folder.join("nowhere")).args(["--ports", "auto"]);
-        },
-    );
-    assert_refused(&output, &["city folder", "nowhere"]);
-}
-
-#[test]
-fn a_folder_that_cannot_be_written_is_a_sentence() {
-    let output = gridwarden().args(["up", "--data", "/proc/no-such-place"]).output().expect("it starts");
-    assert_refused(&output, &["/proc/no-such-place"]);
-}
-
-#[test]
-fn a_bad_configuration_is_a_sentence_with_key_and_origin() {
-    let output = gridwarden().arg("archive").env("GRIDWARDEN_KAFKA__BOOTSTRAPP", "x").output().expect("it starts");
-    assert_refused(&output, &["kafka.bootstrapp", "GRIDWARDEN_KAFKA__BOOTSTRAPP"]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let file: PathBuf = folder.path().join("my.toml");
-    std::fs::write(&file, "[http]\nlisten = \"nowhere\"\n").expect("write");
-    let output = gridwarden().args(["gateway", "--config"]).arg(&file).output().expect("it starts");
-    assert_refused(&output, &["http.listen", "my.toml"]);
-    let output = gridwarden().args(["up", "--no-such-flag"]).output().expect("it starts");
-    assert_eq!(output.status.code(), Some(64), "{}", stderr(&output));
+    let began = Instant::now();
+    up::signal(i32::try_from(up.id()).expect("pid"), libc::SIGINT);
+    let ended = wait::until("up to end", BACK, || up.try_wait().expect("wait"));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(ended.code(), Some(0), "{}", stderr(&up.wait_with_output().expect("output")));
+    assert!(!up::alive(child));
 }

@@ -1,19 +1,26 @@
 //! What the binary says to people: the only place that prints. Answers go to stdout, progress and failures to stderr.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+//!
+//! What cannot be said, to a full disk or a closed pipe, ends nothing: `println!` and `eprintln!` would.
+
+use std::io::Write;
 
 /// A line of progress.
 pub(crate) fn progress(line: &str) {
-    eprintln!("gridwarden: {line}");
+    say(format_args!("gridwarden: {line}"));
 }
 
 /// A line of an answer.
 pub(crate) fn answer(line: &str) {
-    println!("{line}");
+    writeln!(std::io::stdout(), "{line}").ok();
 }
 
 /// A failure as one sentence with its causes.
 pub(crate) fn failure(error: &anyhow::Error) {
-    eprintln!("gridwarden: {}", sentence(error));
+    say(format_args!("gridwarden: {}", sentence(error)));
+}
+
+fn say(line: std::fmt::Arguments<'_>) {
+    writeln!(std::io::stderr(), "{line}").ok();
 }
 
 /// The chain of causes, less those that only repeat the words before them.
@@ -41,7 +48,7 @@ pub(crate) fn end_on_panic() {
         let payload = panic.payload();
         let words = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        eprintln!("gridwarden: this is a bug: {} ({place})", words.unwrap_or("no words"));
+        say(format_args!("gridwarden: this is a bug: {} ({place})", words.unwrap_or("no words")));
         std::process::exit(101);
     }));
 }

@@ -25,7 +25,9 @@ pub fn init_at(service: &'static str, levels: &str) {
         None => (EnvFilter::new(levels), None),
     };
     let json = std::env::var("GRIDWARDEN_LOG_FORMAT").is_ok_and(|format| format == "json");
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written, on a full disk, is let go: saying so on the same stderr would end the process.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let started = if json { builder.json().try_init() } else { builder.try_init() };
     if started.is_ok() {
         tracing::debug!(service, version = VERSION, "logging");

@@ -45,7 +45,7 @@ pub(super) async fn watch(folder: &Path) {
         if let Ok(free) = free(folder) {
             let now = state.moved(free);
             if now != state {
-                progress(&now.words(free, folder));
+                progress(&now.words(state, free, folder));
                 tracing::warn!(free_mib = free, folder = %folder.display(), state = ?now, "room on the disk changed");
             }
             state = now;
@@ -82,12 +82,15 @@ impl State {
         }
     }
 
-    fn words(self, free: u64, folder: &Path) -> String {
-        let folder_name = folder.display();
-        match self {
-            Self::Full => format!("{}; nothing acknowledged is lost, make room and it goes on", full(free, folder)),
-            Self::Little => format!("the disk is nearly full: {free} MiB are free in {folder_name}"),
-            Self::Enough => format!("there is room again: {free} MiB are free in {folder_name}"),
+    fn words(self, before: Self, free: u64, folder: &Path) -> String {
+        let room = format!("{free} MiB are free in {}", folder.display());
+        match (before, self) {
+            (_, Self::Full) => {
+                format!("{}; nothing acknowledged is lost, make room and it goes on", full(free, folder))
+            }
+            (Self::Full, Self::Little) => format!("there is room again, but little: {room}"),
+            (_, Self::Little) => format!("the disk is nearly full: {room}"),
+            (_, Self::Enough) => format!("there is room again: {room}"),
         }
     }
 }
