@@ -80,7 +80,7 @@ pub async fn read(
     now_ms: i64,
 ) -> Result<Look, StoreError> {
     let (of, window) = (subject.windows(), subject.window_s());
-    let version = sheet.layer.version.clone();
+    let version = sheet.version_at(now_ms);
     let last = match until_ms {
         Some(until) => u32::try_from(until / 1000).ok().and_then(|until| until.checked_sub(window)),
         None => newest(reader, &of, now_ms).await?,

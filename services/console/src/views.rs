@@ -20,7 +20,7 @@ pub fn layer(sheet: &Sheet, main: bool, now: i64) -> LayerView {
         id: head.layer.clone(),
         title: (&head.title).into(),
         main,
-        version: sheet.layer.version.clone(),
+        version: sheet.version_at(now),
         bounds: sheet.bounds,
         levels: levels.collect(),
     }

@@ -39,8 +39,10 @@ pub(super) async fn tile(
 ) -> Result<Response, Problem> {
     let sheet = sheet_of(&api, &layer)?;
     let level = sheet.level(&level).ok_or_else(|| not_found("level", format!("layer {layer} has no level {level}")))?;
-    if sheet.layer.version != version {
-        return Err(not_found("version", format!("layer {layer} is in force with version {}", sheet.layer.version)));
+    let now = now_ms();
+    let shown = sheet.version_at(now);
+    if shown != version {
+        return Err(not_found("version", format!("layer {layer} is shown with version {shown}")));
     }
     let row = file.strip_suffix(".mvt").and_then(|y| y.parse().ok());
     let address = row.and_then(|y| Address::new(z, x, y));
@@ -53,7 +55,7 @@ pub(super) async fn tile(
         }
         None => {
             let made = tokio::task::spawn_blocking(move || {
-                let bytes = tiles::encode(&sheet, level, address, now_ms())?;
+                let bytes = tiles::encode(&sheet, level, address, now)?;
                 anyhow::Ok(Arc::new(Tile::new(bytes)?))
             });
             let tile = made.await.map_err(|e| Problem::internal(&e.into()))?.map_err(|e| Problem::internal(&e))?;

@@ -24,6 +24,8 @@ pub struct Sheet {
     pub children: Vec<Vec<u32>>,
     /// `[west, south, east, north]` in degrees.
     pub bounds: Option<[f64; 4]>,
+    /// Moments at which an area begins or ends to be valid, rising, epoch ms.
+    pub edges: Vec<i64>,
 }
 
 impl Sheet {
@@ -54,7 +56,19 @@ impl Sheet {
             }
         }
         let bounds = bounds(shapes.iter().flatten());
-        Self { layer, shapes, by_level, children, bounds }
+        let mut edges: Vec<i64> =
+            layer.areas.iter().flat_map(|area| area.valid_from.into_iter().chain(area.valid_to)).collect();
+        edges.sort_unstable();
+        edges.dedup();
+        Self { layer, shapes, by_level, children, bounds, edges }
+    }
+
+    /// What is drawn now, as part of addresses that are kept for ever: the layer's version, and how often since an area
+    /// began or ended to be valid.
+    pub fn version_at(&self, time_ms: i64) -> String {
+        let passed = self.edges.partition_point(|edge| *edge <= time_ms);
+        let version = &self.layer.version;
+        if passed == 0 { version.clone() } else { format!("{version}-{passed}") }
     }
 
     /// Layer id.
@@ -198,6 +212,21 @@ pub(crate) mod tests {
         assert_eq!(sheet.bounds.expect("bounds")[0], west);
         assert_eq!(sheet.children[0], [1, 2]);
         assert_eq!(sheet.areas_at(1, 0).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn the_drawing_has_another_version_once_an_area_begins_or_ends() {
+        let atlas = small_city();
+        assert_eq!(atlas.sheets[0].version_at(i64::MAX), "v1");
+        let layer = &atlas.sheets[0].layer;
+        let mut areas = layer.areas.clone();
+        areas[1].valid_to = Some(500);
+        areas[2].valid_from = Some(500);
+        areas[2].valid_to = Some(900);
+        let sheet = Sheet::build(Arc::new(Layer::build(layer.head.clone(), "v2".into(), areas).expect("layer")));
+        let versions = [499, 500, 899, 900].map(|at| sheet.version_at(at));
+        assert_eq!(versions, ["v2", "v2-1", "v2-1", "v2-2"]);
+        assert_eq!(sheet.areas_at(1, 600).collect::<Vec<_>>(), [2]);
     }
 
     #[test]

@@ -218,7 +218,8 @@ impl Ticker {
 
     fn layers_changed(&mut self) -> bool {
         let atlas = self.world.atlas.load();
-        let versions: Vec<String> = atlas.sheets.iter().map(|sheet| sheet.layer.version.clone()).collect();
+        let now = now_ms();
+        let versions: Vec<String> = atlas.sheets.iter().map(|sheet| sheet.version_at(now)).collect();
         let changed = self.ticks > 0 && versions != self.versions;
         self.versions = versions;
         changed
