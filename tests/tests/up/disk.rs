@@ -83,7 +83,8 @@ fn a_disk_that_fills_up_is_told_and_nothing_acknowledged_is_gone() {
 
     let ballast = up.data.join("ballast");
     fill(&ballast);
-    log_says(&up, "the disk is full: ");
+    log_says(&up, "the disk is full: 0 MiB are free in ");
+    log_says(&up, "the disk is full: Kafka cannot write to ");
     let seen = up.data.to_str().expect("a path");
     let doctor = run(&["doctor", "--data", seen]);
     let said = String::from_utf8_lossy(&doctor.stdout).into_owned();

@@ -53,7 +53,7 @@ impl Front {
     async fn answer(&self, request: Request) -> Result<Response, Exception> {
         let (head, body) = request.into_parts();
         refuse_strange_pages(&head.headers)?;
-        if head.method == Method::GET && head.uri.query().is_none() {
+        if matches!(head.method, Method::GET | Method::HEAD) && head.uri.query().is_none() {
             return Ok("Ok.\n".into_response());
         }
         if head.method != Method::GET && head.method != Method::POST {

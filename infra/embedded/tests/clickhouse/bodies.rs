@@ -119,6 +119,35 @@ async fn queries_may_be_packed() {
     assert_eq!(framed.get(16), Some(&0x82));
 }
 
+/// `curl -F 'query=SELECT …' -F param_x=…`.
+#[tokio::test]
+async fn a_form_holds_query_parameters_and_settings() {
+    let Some(door) = door() else { return };
+    let form = |fields: &[(&str, &str)]| {
+        let part = |(name, value): &(&str, &str)| {
+            format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        fields.iter().map(part).chain(["--cut--\r\n".to_owned()]).collect::<String>()
+    };
+    let send = async |query: &str, fields: &[(&str, &str)]| {
+        let request = door.request(Method::POST, query).header("content-type", "multipart/form-data; boundary=cut");
+        answer(request.body(form(fields)).send().await.unwrap()).await
+    };
+    let sql = "SELECT {x:String}, {n:Array(UInt8)}, toString(getSetting('max_block_size'))";
+    let fields = [("query", sql), ("param_x", "a\\tb;--cut"), ("param_n", "[1,2]"), ("max_block_size", "77")];
+    assert_eq!(send("", &fields).await, ok("a\\tb;--cut\t[1,2]\t77\n"));
+    assert_eq!(
+        send("query=SELECT%20{x:UInt8}&default_format=JSONCompactEachRow", &[("param_x", "7")]).await,
+        ok("[7]\n")
+    );
+    let (status, text) = send("", &[("format_schema", "/etc/passwd:x"), ("query", "SELECT 1")]).await;
+    assert!(status == 403 && text.contains("format_schema"), "{status} {text}");
+    let file = form(&[("query", "SELECT 1")]).replace("name=\"query\"", "name=\"t\"; filename=\"t.csv\"");
+    let request = door.request(Method::POST, "").header("content-type", "multipart/form-data; boundary=cut").body(file);
+    let (status, text) = answer(request.send().await.unwrap()).await;
+    assert!(status == 400 && text.contains("external tables"), "{status} {text}");
+}
+
 /// A body that ends too early is an error, and leaves no rows.
 #[tokio::test]
 async fn half_a_packed_insert_inserts_nothing() {

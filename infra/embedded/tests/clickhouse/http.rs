@@ -19,6 +19,7 @@ async fn a_query_by_curl_gets_an_answer() {
     );
     for path in ["", "ping"] {
         let url = format!("{}/{path}", door.url);
+        assert_eq!(door.client.head(&url).send().await.unwrap().status().as_u16(), 200);
         assert_eq!(door.client.get(url).send().await.unwrap().text().await.unwrap(), "Ok.\n");
     }
     let response = door.send(Method::POST, "query_id=mine&default_format=JSON", "SELECT 1").await;

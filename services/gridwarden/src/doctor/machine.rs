@@ -51,7 +51,8 @@ fn free(ports: &Ports) -> Finding {
 }
 
 fn disk(data: &Path) -> Finding {
-    let there = data.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let data = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+    let there = data.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
     match room::free(there) {
         Ok(free) => {
             let place = format!("free in {}", there.display());
