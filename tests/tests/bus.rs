@@ -200,6 +200,9 @@ async fn what_does_not_exist_is_refused_with_words() {
         Reader::open(&kafka, &wanted, &ReaderOptions::named("test")).err().expect("refused").to_string()
     };
     assert_eq!(open("nothing", 0), "topic refused.nothing does not exist");
+    let words = Offsets::open(&kafka).expect("client").ends(&[(topics::REPORTS, 0), ("nothing", 0)]);
+    let words = words.expect_err("refused").to_string();
+    assert!(words.starts_with("topic ") && words.ends_with("refused.nothing does not exist"), "{words}");
     let words = open(topics::REPORTS, 6);
     assert_eq!(words, "topic refused.reports.v1 has 6 partitions, there is no partition 6");
 
@@ -304,8 +307,9 @@ async fn not_reading_holds_nothing_but_the_queue() {
         let (mut next, mut ended) = (0, false);
         let mut pauses = 0;
         wait::until("the end", Duration::from_secs(60), || {
-            // The queue is emptied, and then nobody reads for longer than a fetch takes.
-            let batch = reader.poll(RECORDS, Duration::from_millis(200)).expect("poll");
+            // Nobody reads for much longer than a fetch takes; then what is held is taken, without waiting for more.
+            std::thread::sleep(Duration::from_millis(300));
+            let batch = reader.poll(RECORDS, Duration::ZERO).expect("poll");
             assert!(batch.len() < RECORDS / 5, "{} records were held", batch.len());
             for record in batch.records() {
                 assert_eq!(record.offset, next);

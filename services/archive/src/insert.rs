@@ -8,7 +8,7 @@
 use crate::blocks::Filled;
 use crate::collect::ForTopic;
 use crate::metrics::Metrics;
-use crate::sources::{Source, changed};
+use crate::sources::{Source, changed, passes};
 use crate::to_topic::ToTopic;
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::topics::Identities;
@@ -17,7 +17,7 @@ use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_store::rows::{Gaps, Markers, Observations, Rejects, Reports, Table};
 use gridwarden_store::{BlockWriter, StoreError};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 
 /// How long an insert may take before the archive says that ClickHouse does not take its blocks.
@@ -72,13 +72,14 @@ impl Inserter {
 
     /// `ARC-7`. Waits while Kafka is away: nothing new is read then either.
     async fn confirm(&self) -> Result<()> {
+        let begun = Instant::now();
         loop {
             let (identities, sources) = (Arc::clone(&self.identities), Arc::clone(&self.sources));
             let asked = tokio::task::spawn_blocking(move || changed(&identities, &sources));
             match asked.await.context("a blocking task ended early")? {
                 Ok(None) => return Ok(()),
                 Ok(Some(words)) => bail!("{words}; what was read is not archived, start again"),
-                Err(error) if error.is_transient() => {
+                Err(error) if passes(&error, begun) => {
                     self.health.set_part("kafka", false, &format!("blocks wait: {error}"));
                     tokio::time::sleep(PAUSE).await;
                 }

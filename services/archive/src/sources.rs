@@ -5,6 +5,7 @@ use gridwarden_bus::{BusError, KafkaConfig, TopicMeta, topic_meta, topics};
 use gridwarden_domain::city::{MappingFile, OWN_TOPICS};
 use gridwarden_domain::decode::Decoder;
 use gridwarden_domain::mapping::{Mapping, MappingError};
+use std::time::{Duration, Instant};
 
 /// Why the topics cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,16 @@ pub fn find(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Result<V
 /// Mapped topics, to be made when they are missing.
 pub fn mapped_topics(mappings: &[(MappingFile, String)]) -> Vec<topics::TopicSpec> {
     mappings.iter().filter_map(|(file, _)| file.topic.as_deref()).map(topics::mapped).collect()
+}
+
+/// How long a topic may be unknown before that is believed: a broker that starts, and one that makes a topic anew, knows none
+/// for a moment.
+pub const UNKNOWN_FOR: Duration = Duration::from_secs(10);
+
+/// Whether waiting may help, for somebody who has asked in vain since then.
+pub fn passes(error: &BusError, since: Instant) -> bool {
+    let unknown = matches!(error, BusError::UnknownTopic { .. });
+    error.is_transient() || (unknown && since.elapsed() < UNKNOWN_FOR)
 }
 
 /// Asks whether the topics are still what they were; what changed, in words. Blocks for a round trip.

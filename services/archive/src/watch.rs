@@ -1,7 +1,7 @@
 //! Looking at what is read from outside: how far the log is ahead, and whether a topic is still the same.
 
 use crate::metrics::Metrics;
-use crate::sources::{Source, changed};
+use crate::sources::{Source, changed, passes};
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::topics::Identities;
 use gridwarden_bus::{BusError, KafkaConfig, Offsets};
@@ -30,11 +30,15 @@ impl Watch {
     /// Looks until the end begins. A topic that is another one now ends the archive: it starts afresh and copes.
     pub(crate) fn run(self) -> Result<()> {
         let offsets = Offsets::open(&self.kafka)?;
+        let mut good_at = Instant::now();
         while !self.shutdown.is_triggered() {
             match self.look(&offsets) {
-                Ok(None) => self.health.set_part("kafka", true, ""),
+                Ok(None) => {
+                    good_at = Instant::now();
+                    self.health.set_part("kafka", true, "");
+                }
                 Ok(Some(words)) => bail!("{words}; start again"),
-                Err(error) if error.is_transient() => self.health.set_part("kafka", false, &error.to_string()),
+                Err(error) if passes(&error, good_at) => self.health.set_part("kafka", false, &error.to_string()),
                 Err(error) => return Err(error).context("the topics that are read"),
             }
             let until = Instant::now() + EVERY;

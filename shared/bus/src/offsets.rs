@@ -2,6 +2,7 @@
 
 use crate::{BusError, KafkaConfig, log::Logs};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 use std::time::Duration;
 
@@ -39,13 +40,23 @@ impl Offsets {
     }
 
     fn ask(&self, partitions: &[(&str, i32)], which: Offset) -> Result<Vec<i64>, BusError> {
-        let refused = |error| BusError::request(&self.kafka.bootstrap, &error);
+        let refused = |error: KafkaError| BusError::request(&self.kafka.bootstrap, &error);
+        let of_topic = |name: &str, error: KafkaError| match error.rdkafka_error_code() {
+            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
+                BusError::UnknownTopic { topic: name.to_owned() }
+            }
+            _ => refused(error),
+        };
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for (topic, partition) in partitions {
             list.add_partition_offset(&self.kafka.full_name(topic), *partition, which).map_err(refused)?;
         }
         // As "timestamp" the ListOffsets request takes −1 for the end and −2 for the beginning.
-        let answer = self.client.offsets_for_times(list, TIMEOUT).map_err(refused)?;
+        let answer = self.client.offsets_for_times(list, TIMEOUT).map_err(|error| {
+            let mut names: Vec<_> = partitions.iter().map(|(topic, _)| self.kafka.full_name(topic)).collect();
+            names.dedup();
+            of_topic(&names.join(" or "), error)
+        })?;
         partitions
             .iter()
             .map(|(topic, partition)| {
@@ -53,7 +64,7 @@ impl Offsets {
                 let Some(element) = answer.find_partition(&name, *partition) else {
                     return Err(BusError::UnknownTopic { topic: name });
                 };
-                element.error().map_err(refused)?;
+                element.error().map_err(|error| of_topic(&name, error))?;
                 match element.offset() {
                     Offset::Offset(offset) => Ok(offset),
                     _ => Err(BusError::UnknownTopic { topic: name }),

@@ -16,6 +16,13 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 const BATCH: usize = 10_000;
 
+/// How long the topics may be unknown before that is believed: a broker that starts knows none for a moment.
+const UNKNOWN_FOR: Duration = Duration::from_secs(10);
+
+fn is_young(error: &BusError, good_at: Instant) -> bool {
+    matches!(error, BusError::UnknownTopic { .. }) && good_at.elapsed() < UNKNOWN_FOR
+}
+
 /// Ends of the control topics and when they were asked for.
 struct Asked {
     at_ms: i64,
@@ -60,13 +67,15 @@ impl Follower {
     }
 
     pub(super) fn run(mut self, shared: &Shared) {
-        let mut ask_at = Instant::now();
+        let (mut ask_at, mut good_at) = (Instant::now(), Instant::now());
         while !shared.stopping() {
-            if let Err(error) = self.step(&mut ask_at, shared) {
-                if error.is_transient() {
+            match self.step(&mut ask_at, shared) {
+                Ok(()) => good_at = Instant::now(),
+                Err(error) if error.is_transient() || is_young(&error, good_at) => {
                     tracing::warn!(%error, "control topics: reading waits");
                     std::thread::sleep(ASK_EVERY);
-                } else {
+                }
+                Err(error) => {
                     tracing::error!(%error, "control topics cannot be followed");
                     shared.fail(error);
                     return;
