@@ -60,7 +60,10 @@ async fn one_look_serves_all_viewers() {
     let mut other = Viewer::open(&town.base, TOKEN, &CELLS.replace("cell", "city")).await;
     other.until("values", |data| data["full"] == true).await;
     let two_maps = questions_of_twelve_ticks(&town).await;
-    assert!(two_maps > one && two_maps <= one + 24, "another map is at most two more questions a tick: {one} {two_maps}");
+    assert!(
+        two_maps > one && two_maps <= one + 24,
+        "another map is at most two more questions a tick: {one} {two_maps}"
+    );
     drop((alone, crowd, other));
     town.stop().await;
 }
@@ -91,7 +94,8 @@ async fn a_slow_viewer_is_told_what_it_missed_and_makes_nobody_wait() {
 
     let socket = TcpSocket::new_v4().expect("socket");
     socket.set_recv_buffer_size(8_192).expect("a small buffer");
-    let mut slow = socket.connect(town.base["http://".len()..].parse().expect("address")).await.expect("connected");
+    let mut slow =
+        socket.connect(town.base.trim_start_matches("http://").parse().expect("address")).await.expect("connected");
     let request = format!("GET /api/v1/live HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\r\n");
     slow.write_all(request.as_bytes()).await.expect("asked");
 
@@ -161,9 +165,15 @@ async fn while_clickhouse_is_away_what_was_known_is_shown_and_said_to_be_old() {
     let entities = client.json("/api/v1/entities").await.expect("entities");
     assert_eq!(entities["sources"], json!(["e0", "e1", "e2"]), "who is where stays known");
     let alerts = client.json("/api/v1/alerts?open=true").await.expect("alerts");
-    assert_eq!((&alerts["alerts"][0]["id"], &alerts["as_of"]), (&json!("a1"), &away), "alerts as last seen, and said so");
+    assert_eq!(
+        (&alerts["alerts"][0]["id"], &alerts["as_of"]),
+        (&json!("a1"), &away),
+        "alerts as last seen, and said so"
+    );
     assert_eq!(client.json("/api/v1/metrics").await.expect("metrics")["metrics"][0]["metric"], "air.pm25");
-    for path in ["/kpi", "/freshness", "/reports", "/rejects", "/entities/e0", "/metrics/areas?layer=grid&level=cell&metric=m"] {
+    for path in
+        ["/kpi", "/freshness", "/reports", "/rejects", "/entities/e0", "/metrics/areas?layer=grid&level=cell&metric=m"]
+    {
         let (status, body) = client.get(&format!("/api/v1{path}")).await.expect(path);
         assert!(status == 503 && body.contains("ClickHouse does not answer"), "{path}: {status} {body}");
     }
@@ -226,7 +236,10 @@ async fn every_answer_is_as_described() {
         ("/api/v1/areas", &["?layer=grid", "?layer=grid&level=cell&q=a", "?layer=grid&parent=C&limit=1"]),
         ("/api/v1/areas/{layer}/{code}", &["/grid/C", "/grid/a"]),
         ("/api/v1/metrics", &[""]),
-        ("/api/v1/metrics/areas", &["?layer=grid&level=cell&metric=air.pm25", "?layer=grid&level=city&metric=air.pm25&at=5"]),
+        (
+            "/api/v1/metrics/areas",
+            &["?layer=grid&level=cell&metric=air.pm25", "?layer=grid&level=city&metric=air.pm25&at=5"],
+        ),
         ("/api/v1/metrics/series", &["?layer=grid&code=a&metric=air.pm25", "?layer=grid&code=C&metric=none&window=10"]),
         ("/api/v1/entities", &["", "?kind=vehicle&bbox=0,0,1,1"]),
         ("/api/v1/entities/{source}", &["/e0"]),
@@ -268,9 +281,15 @@ async fn the_numbers_are_those_that_stand_there(client: &gridwarden_tests::http:
     let alerts = json("/api/v1/alerts?open=true").await;
     assert_eq!((&alerts["total"], &alerts["alerts"][0]["areas"][0]["code"]), (&json!(1), &json!("a")), "{alerts}");
     let kpi = json("/api/v1/kpi").await;
-    assert_eq!((&kpi["open_alerts"]["major"], &kpi["entities_known"], &kpi["rejects_today"]), (&json!(1), &json!(3), &json!(1)));
+    assert_eq!(
+        (&kpi["open_alerts"]["major"], &kpi["entities_known"], &kpi["rejects_today"]),
+        (&json!(1), &json!(3), &json!(1))
+    );
     let summary = json("/api/v1/reports/summary?layer=grid&level=cell&label=ward").await;
-    assert_eq!((&summary["total"], &summary["nowhere"], &summary["label"]["matching"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(
+        (&summary["total"], &summary["nowhere"], &summary["label"]["matching"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
     let of_a = json("/api/v1/reports?layer=grid&area=a").await;
     assert_eq!(of_a["reports"].as_array().map(Vec::len), Some(1), "{of_a}");
 }

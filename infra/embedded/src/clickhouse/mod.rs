@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! client ──HTTP──▶ server ── policy ─┬─▶ select ──▶ lease ──▶ connection ──▶ ffi ──▶ libchdb.so ──▶ folder
-//!                    │ request, body └─▶ insert ──▶   │
-//!                    └ sql (what to do)               └ pool, sessions
+//!                    │ request       └─▶ insert ──▶   │
+//!                    │ body, encoding                 └ pool, sessions
+//!                    └ sql, tokens (what to do)
 //! ```
 //!
 //! It refuses to know tables and what is in them.
@@ -14,6 +15,7 @@
 //! * `ECH-2` data never stands inside a query's text.
 //! * `ECH-3` a connection that saw an error serves nobody else.
 //! * `ECH-4` what is acknowledged survives kill -9: every insert is on disk as a part before it is answered.
+//! * `ECH-5` no query reads or writes a file, calls out, or ends the process, however it is written; a GET changes nothing.
 
 mod answer;
 mod body;

@@ -1,5 +1,9 @@
 //! `gridwarden bench stream`: what the stream takes in a second, beside one consumer thread that only counts, on the same topic
 //! with the same settings. The input is fixed (seed 1), so that figures of different days compare.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "the benchmark's own tables, at places it made itself; nothing comes from outside"
+)]
 
 mod child;
 mod entity;

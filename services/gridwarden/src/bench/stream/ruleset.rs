@@ -67,13 +67,13 @@ fn threshold(number: u32, side: Side) -> Rule {
 
 fn fence(number: u32, on: Crossing, bounds: [i64; 4], cells: &[&Area], rng: &mut ChaCha8Rng) -> Rule {
     let shape = match cells.get(rng.random_range(0..cells.len().max(1))) {
-        Some(cell) if number % AREA_EVERY == 0 => {
+        Some(cell) if number.is_multiple_of(AREA_EVERY) => {
             Shape::Area(AreaRef { layer: "grid".to_owned(), code: cell.code.clone() })
         }
         _ => Shape::Polygon(vec![hexagon(bounds, rng)]),
     };
     let name = if on == Crossing::Enter { "enter" } else { "exit" };
-    let fence = Fence { shape, on, first_counts: number % 2 == 0 && on == Crossing::Enter };
+    let fence = Fence { shape, on, first_counts: number.is_multiple_of(2) && on == Crossing::Enter };
     rule(format!("{name}-{number:02}"), "vehicle", Condition::Fence(fence))
 }
 
