@@ -261,26 +261,3 @@ async fn it_ends_in_time_while_clickhouse_takes_nothing() {
     archive.stop().await;
     assert_eq!(count(&parts, "SELECT uniqExact(id) FROM observations").await, 9000);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn zz_speed() {
-    const TEST: &str = "zz_speed";
-    let (parts, producer) = made(TEST).await;
-    let city = City::make(TEST);
-    city.publish(&producer).await;
-    for round in 0..60u32 {
-        good(&producer, round * 10_000, (round + 1) * 10_000).await;
-    }
-    let begun = Instant::now();
-    let archive = Archive::start_with(&parts, &city, |own| { own.block_rows = 100_000; own.block_ms = 1000; }).await;
-    archive.until_ready().await;
-    eprintln!("ready after {:?}", begun.elapsed());
-    until_rows(&parts, "observations_rows", 600_000).await;
-    eprintln!("600,000 rows after {:?}", begun.elapsed());
-    archive.stop().await;
-    let begun = Instant::now();
-    let archive = Archive::start(&parts, &city).await;
-    archive.until_ready().await;
-    eprintln!("ready again after {:?}", begun.elapsed());
-    archive.stop().await;
-}
