@@ -1,4 +1,4 @@
-// Looks at the console's page as a person would, in a real browser, against a running console.
+// Looks at the console's page as a person would, in a real browser, against a running console that nobody else looks at.
 //
 //   CONSOLE_URL=http://127.0.0.1:8080 TOKEN=… node tests/browser/console.mjs
 //
@@ -9,7 +9,7 @@
 // CHROMIUM        browser binary (default /usr/bin/chromium)
 //
 // Prints one line per check; exit code 1 when a check failed.
-import { clickHouseAway, lineLost } from './faults.mjs';
+import { clickHouseAway, hiddenTab, lineLost } from './faults.mjs';
 import { axe, base, check, chromium, failures, open, say, shoot, token } from './kit.mjs';
 import { everyLook, keyboard, signIn, switches, watchAlerts, watchAreas, watchCity, watchEntities } from './looks.mjs';
 
@@ -21,7 +21,12 @@ if (base === '' || token === '') {
 }
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'],
+  // Software drawing, and no internet at all: what the page needs must come from the console.
+  args: [
+    '--use-angle=swiftshader',
+    '--enable-unsafe-swiftshader',
+    `--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE ${new URL(base).hostname}`,
+  ],
 });
 try {
   await signIn(browser);
@@ -37,6 +42,7 @@ try {
   await page.context().close();
   await everyLook(browser);
   await lineLost(browser);
+  await hiddenTab(browser);
   const engine = Number(process.env.CLICKHOUSE_PID ?? 0);
   if (engine > 0) await clickHouseAway(browser, engine);
 } finally {

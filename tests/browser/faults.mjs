@@ -1,5 +1,5 @@
 // The page when something is wrong: it says so, shows what it last knew, and mends itself.
-import { check, coloursOf, enter, limit, open, placesOf, shoot, until } from './kit.mjs';
+import { base, check, coloursOf, enter, limit, open, placesOf, shoot, until } from './kit.mjs';
 
 const notice = (page, which) => page.locator(`[data-notice=${which}]`);
 
@@ -39,6 +39,41 @@ export async function lineLost(browser) {
     await until('a live stream', async () => ({
       ok: (await page.locator('[data-feed=live]').getAttribute('data-grade')) === 'fresh',
     }));
+  });
+  await page.context().close();
+}
+
+/** Open live streams, as the console counts them. */
+async function viewers() {
+  const text = await (await fetch(`${base}/metrics`)).text();
+  return Number(/^gridwarden_console_viewers (\d+)/m.exec(text)?.[1] ?? NaN);
+}
+
+/** A browser opens six lines to one place: tabs nobody sees must not hold them. */
+export async function hiddenTab(browser) {
+  const lines = (wanted) =>
+    until(`${wanted} open lines`, async () => {
+      const detail = await viewers();
+      return { ok: detail === wanted, detail };
+    });
+  await check('before, nobody looks on', () => lines(0));
+  const page = await open(browser, 'hidden tab', { locale: 'en-GB' });
+  await enter(page);
+  // The browser here shows every tab, so the tab is told by hand that it is out of sight.
+  const show = (state) =>
+    page.evaluate((value) => {
+      Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => value });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, state);
+  await check('a tab out of sight lets its line go', async () => {
+    await lines(1);
+    await show('hidden');
+    return lines(0);
+  });
+  await check('and takes it up again when it is seen, with everything it missed', async () => {
+    await show('visible');
+    await lines(1);
+    await settled(page);
   });
   await page.context().close();
 }
