@@ -2,7 +2,9 @@ import { createRoot } from 'react-dom/client';
 import 'maplibre-gl/dist/maplibre-gl.css';
 import './styles/tokens.css';
 import './styles/layout.css';
-import './styles/panels.css';
+import './styles/controls.css';
+import './styles/map.css';
+import './styles/side.css';
 import { App } from './app';
 import { SpeechProvider } from './i18n';
 

@@ -81,6 +81,8 @@ export function labelText({ lang, madeUp }: Speaking): ExpressionSpecification {
 /** What a level looks like depends on how many areas it has and on the view. */
 export interface Setting {
   many: boolean;
+  /** whether the level above is so fine that its names wait for a closer look too */
+  crowded: boolean;
   /** where the whole city fills the view */
   fitZoom: number;
   /** how much larger than on a desk everything is drawn */
@@ -148,7 +150,11 @@ export function areaLayers(
 }
 
 /** Borders and names of the level above, so that small cells keep their place in the city. */
-export function parentLayers(ground: Ground, speaking: Speaking, { fitZoom, grown }: Setting): LayerSpecification[] {
+export function parentLayers(
+  ground: Ground,
+  speaking: Speaking,
+  { crowded, fitZoom, grown }: Setting,
+): LayerSpecification[] {
   const look = MAP_LOOKS[ground];
   return [
     {
@@ -164,6 +170,7 @@ export function parentLayers(ground: Ground, speaking: Speaking, { fitZoom, grow
       type: 'symbol',
       source: PARENTS,
       'source-layer': 'areas_label',
+      minzoom: crowded ? fitZoom + 1.2 : 0,
       maxzoom: fitZoom + 3.3,
       layout: {
         'text-field': labelText(speaking),

@@ -223,13 +223,13 @@ export class CityMap {
     const at = layer.levels.findIndex((one) => one.id === level);
     const above = layer.levels[at - 1];
     const many = (layer.levels[at]?.areas ?? 0) > MANY;
-    const zoom = this.fitZoom(layer);
+    const crowded = (above?.areas ?? 0) > MANY;
+    const setting = { many, crowded, fitZoom: this.fitZoom(layer), grown: grown() };
     this.addSource(AREAS, layer, level);
-    for (const one of areaLayers(this.ground, this.speaking, { many, fitZoom: zoom, grown: grown() }))
-      this.map.addLayer(one);
+    for (const one of areaLayers(this.ground, this.speaking, setting)) this.map.addLayer(one);
     if (above !== undefined && above.areas > 1) {
       this.addSource(PARENTS, layer, above.id);
-      const [line, label] = parentLayers(this.ground, this.speaking, { many, fitZoom: zoom, grown: grown() });
+      const [line, label] = parentLayers(this.ground, this.speaking, setting);
       if (line !== undefined) this.map.addLayer(line, 'areas-chosen');
       if (label !== undefined && many) this.map.addLayer(label);
     }

@@ -61,6 +61,8 @@ void main() {
   }
   float distance = reach(place);
   float inside = smoothstep(1.0, 1.0 - pixel, distance);
-  float rim = smoothstep(1.0 - 2.6 * pixel, 1.0 - 1.6 * pixel, distance);
+  // Small points keep their colour: their rim is thin.
+  float width = clamp(v_size / 7.0, 0.4, 1.6) * pixel;
+  float rim = smoothstep(1.0 - width - pixel, 1.0 - width, distance);
   colour = vec4(mix(v_colour, u_rim, rim), 1.0) * inside;
 }`;

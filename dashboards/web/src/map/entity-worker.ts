@@ -34,6 +34,13 @@ let glideFrom = 0;
 let camera: Camera | null = null;
 let rim: Colour = [0, 0, 0];
 let drawing = false;
+/** How much smaller points are drawn where many are in view: they must not hide what lies under them. */
+let crowded = 1;
+/** Points, looks or view changed since that was found out. */
+let moved = true;
+/** So many points in view have room at full size. */
+const ROOMY = 500;
+const MOST_COUNTED = 4 * ROOMY;
 
 function tell(message: FromWorker): void {
   (self as unknown as { postMessage(message: FromWorker): void }).postMessage(message);
@@ -108,6 +115,16 @@ function sizeOf(set: SetName, zoom: number): number {
     : Math.max(5, Math.min(17, 5 + (zoom - 10.5) * 1.7));
 }
 
+/** From 1 down to a half. */
+function crowding(view: Camera, from: [number, number]): number {
+  const { points, looks } = sets.entities;
+  const [x, y, size] = [mercatorX(view.lon) - from[0], mercatorY(view.lat) - from[1], worldSize(view.zoom)];
+  const [wide, high] = [view.width / 2 / size, view.height / 2 / size];
+  const shown = (kind: number): boolean => looks[kind]?.visible === true;
+  const inView = points.within([x - wide, y - high, x + wide, y + high], shown, MOST_COUNTED);
+  return Math.sqrt(ROOMY / Math.max(ROOMY, inView));
+}
+
 function draw(): void {
   drawing = false;
   if (gl === null || program === null || camera === null) return;
@@ -123,6 +140,8 @@ function draw(): void {
   gl.clear(gl.COLOR_BUFFER_BIT);
   if (origin === null) return;
   gl.useProgram(program);
+  if (moved) crowded = crowding(camera, origin);
+  moved = false;
   for (const name of ORDER) drawSet(gl, name, camera, origin);
   if (progress() < 1) wake();
 }
@@ -138,7 +157,8 @@ function drawSet(context: WebGL2RenderingContext, name: SetName, view: Camera, f
   context.uniform1f(at('u_t'), progress());
   context.uniform2f(at('u_centre'), mercatorX(view.lon) - from[0], mercatorY(view.lat) - from[1]);
   context.uniform2f(at('u_scale'), (2 * size) / view.width, (2 * size) / view.height);
-  context.uniform1f(at('u_size'), sizeOf(name, view.zoom) * view.ratio * view.grown);
+  const crowd = name === 'entities' ? crowded : 1;
+  context.uniform1f(at('u_size'), sizeOf(name, view.zoom) * view.ratio * view.grown * crowd);
   context.uniform3f(at('u_rim'), ...rim);
   context.uniform3f(at('u_ring'), 1 - rim[0], 1 - rim[1], 1 - rim[2]);
   context.uniform4fv(at('u_colour'), colours(looks));
@@ -233,5 +253,6 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
       where(message.id, message.ask);
       return;
   }
+  moved = true;
   wake();
 };

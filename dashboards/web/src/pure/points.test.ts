@@ -33,6 +33,15 @@ describe('points', () => {
     expect(points.nearest(1, 1, 1e-5, 1, all)).toBeNull();
   });
 
+  it('are counted in a box', () => {
+    const points = new Points();
+    for (let id = 0; id < 10; id += 1) points.put(id, id * 1e-6, 0, id % 2);
+    const box = [1.5e-6, -1, 5.5e-6, 1];
+    expect(points.within(box, all, 100)).toBe(4);
+    expect(points.within(box, (kind) => kind === 0, 100)).toBe(2);
+    expect(points.within(box, all, 3)).toBe(3);
+  });
+
   it('grow, and begin anew', () => {
     const points = new Points();
     for (let id = 0; id < 1_000; id += 1) points.put(id, id * 1e-6, 0, id % 3);

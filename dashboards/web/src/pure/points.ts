@@ -55,6 +55,18 @@ export class Points {
     return at === undefined ? undefined : [this.to[at * 2] ?? 0, this.to[at * 2 + 1] ?? 0];
   }
 
+  /** How many points of the kinds that are shown lie in a box, but no more than `most` are counted. */
+  within([left, top, right, bottom]: readonly number[], shown: (kind: number) => boolean, most: number): number {
+    let found = 0;
+    for (let i = 0; i < this.count && found < most; i += 1) {
+      const x = this.to[i * 2] ?? 0;
+      const y = this.to[i * 2 + 1] ?? 0;
+      const inside = x >= (left ?? 0) && x <= (right ?? 0) && y >= (top ?? 0) && y <= (bottom ?? 0);
+      if (inside && shown(this.kinds[i] ?? 0)) found += 1;
+    }
+    return found;
+  }
+
   /** The nearest point within a radius among the kinds that are shown. */
   nearest(x: number, y: number, radius: number, progress: number, shown: (kind: number) => boolean): number | null {
     let best: number | null = null;

@@ -101,7 +101,9 @@ export function useCity(start: Start, signedOut: () => void): CityHand {
       ]);
       load('alerts', both, ([now, before]) => {
         const { alerts, total } = now;
-        const list = { open: alerts, openTotal: total, cleared: before.alerts, knownOpen: new Set(open) };
+        // List and total are counted one after the other: only a list that is full has something beyond it.
+        const openTotal = alerts.length < OPEN_LISTED ? alerts.length : total;
+        const list = { open: alerts, openTotal, cleared: before.alerts, knownOpen: new Set(open) };
         tell({ type: 'alertList', list });
       });
     },

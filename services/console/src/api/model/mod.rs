@@ -1,0 +1,13 @@
+//! What the API says, as types: the source of `/openapi.json`. Times are epoch milliseconds unless a name says otherwise.
+
+mod archive;
+mod common;
+mod numbers;
+mod places;
+mod things;
+
+pub use archive::{RejectCountView, RejectView, RejectsView, ReportView, ReportsView};
+pub use common::{AreaRefView, FieldErrorView, ProblemView, TextView};
+pub use numbers::{AreaValuesView, FreshnessView, KpiView, MetricView, MetricsView, PointView, SeriesView};
+pub use places::{AreaDetailView, AreaView, AreasView, CityView, LayerView, LayersView, LevelView};
+pub use things::{AlertView, AlertsNews, AlertsView, EntitiesView, EntityView, KindView, SubjectView, ValueView};
