@@ -199,6 +199,34 @@ async fn while_clickhouse_is_away_what_was_known_is_shown_and_said_to_be_old() {
     town.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redrawn_city_is_told_and_its_old_tiles_are_refused() {
+    let town = Town::start("console_redrawn", |_| {}).await;
+    town.windows(60, 10.0, 30.0).await;
+    let client = town.client();
+    let version = || async {
+        let layers = client.json("/api/v1/layers").await.expect("layers");
+        layers["layers"][0]["version"].as_str().expect("version").to_owned()
+    };
+    let old = version().await;
+    let tile = |version: &str| format!("/api/v1/tiles/grid/cell/{version}/7/64/63.mvt");
+    assert_eq!(client.get(&tile(&old)).await.expect("tile").0, 200);
+    let mut viewer = Viewer::open(&town.base, TOKEN, CELLS).await;
+    viewer.until("values", |data| data["values"] == json!([10.0, 30.0])).await;
+
+    town.redraw().await;
+    viewer.until("layers", |_| true).await;
+    let new = version().await;
+    assert_ne!(new, old);
+    let values = viewer.until("values", |data| data["version"] == new.as_str()).await;
+    assert_eq!((&values["full"], &values["values"]), (&json!(true), &json!([10.0])), "numbers of areas that are there");
+    let (status, body) = client.get(&tile(&old)).await.expect("tile");
+    assert!(status == 404 && body.contains(&new), "{status} {body}");
+    assert_eq!(client.get(&tile(&new)).await.expect("tile").0, 200);
+    drop(viewer);
+    town.stop().await;
+}
+
 /// The schemas of the description, with nothing allowed that they do not name.
 fn validator(description: &Value, of: &Value) -> jsonschema::Validator {
     let mut components = description["components"].clone();

@@ -23,7 +23,7 @@ struct Way {
 }
 
 /// The door.
-pub struct Door {
+pub(crate) struct Door {
     way: Way,
     listen: SocketAddr,
     open: Option<(Shutdown, tokio::task::JoinHandle<std::io::Result<()>>)>,
@@ -31,7 +31,7 @@ pub struct Door {
 
 impl Door {
     /// Opens a door to the engine at `engine`.
-    pub async fn open(engine: &str) -> Self {
+    pub(crate) async fn open(engine: &str) -> Self {
         let client = reqwest::Client::builder().no_proxy().build().expect("client");
         let way = Way { engine: engine.to_owned(), client, questions: Arc::default() };
         let listener = shell::bind("127.0.0.1:0".parse().expect("address")).await.expect("port");
@@ -42,24 +42,24 @@ impl Door {
     }
 
     /// Where it stands.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.listen)
     }
 
     /// The questions that went through since the last call.
-    pub fn questions(&self) -> Vec<String> {
+    pub(crate) fn questions(&self) -> Vec<String> {
         std::mem::take(&mut *self.way.questions.lock().expect("questions"))
     }
 
     /// Shuts it: who comes is refused.
-    pub async fn shut(&mut self) {
+    pub(crate) async fn shut(&mut self) {
         let (shutdown, task) = self.open.take().expect("open");
         shutdown.trigger("the door is shut");
         task.await.expect("task").expect("server");
     }
 
     /// Opens it again where it stood.
-    pub async fn open_again(&mut self) {
+    pub(crate) async fn open_again(&mut self) {
         let listener = shell::bind(self.listen).await.expect("the same port");
         self.serve(listener);
     }

@@ -4,6 +4,7 @@ use super::door::Door;
 use crate::support::{City, query};
 use gridwarden_bus::{Producer, ProducerOptions, topics};
 use gridwarden_console::Config;
+use gridwarden_domain::layer::{Area, LayerHead, LayerRecord, Level, version_of};
 use gridwarden_runtime::config;
 use gridwarden_runtime::secrets::Secret;
 use gridwarden_runtime::shutdown::Shutdown;
@@ -13,21 +14,21 @@ use gridwarden_tests::wait;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-pub const TOKEN: &str = "root";
+pub(crate) const TOKEN: &str = "root";
 const SOON: Duration = Duration::from_secs(30);
 
 /// The running console and its parts.
-pub struct Town {
-    pub parts: Parts,
-    pub door: Door,
-    pub base: String,
+pub(crate) struct Town {
+    pub(crate) parts: Parts,
+    pub(crate) door: Door,
+    pub(crate) base: String,
     shutdown: Shutdown,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
 
 impl Town {
     /// Makes tables and topics, publishes a city of two cells `a` and `b` under `C`, and starts a console.
-    pub async fn start(test: &str, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start(test: &str, change: impl FnOnce(&mut Config)) -> Self {
         let parts = Parts::named(test);
         gridwarden_store::migrate(&parts.clickhouse).await.expect("tables");
         topics::ensure(&parts.kafka, &[]).await.expect("topics");
@@ -59,19 +60,49 @@ impl Town {
         town
     }
 
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(&self.base, Some(TOKEN))
     }
 
     /// Ends it; it must end well and in time.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.trigger("test");
         let ended = tokio::time::timeout(Duration::from_secs(10), self.task).await;
         ended.expect("the console ends within 10 s").expect("task").expect("the console ends well");
     }
 
+    /// Publishes the layer anew: one cell only, from west to east.
+    pub(crate) async fn redraw(&self) {
+        let producer = Producer::new(&self.parts.kafka, &ProducerOptions::named("test")).expect("producer");
+        let level = |id: &str| Level { id: id.to_owned(), name: Default::default() };
+        let (layer, levels) = ("grid".to_owned(), vec![level("city"), level("cell")]);
+        let head = LayerHead { layer: layer.clone(), title: Default::default(), levels, main: true };
+        let area = |code: &str, level: u8, parent: Option<&str>| Area {
+            code: code.to_owned(),
+            level,
+            name: Default::default(),
+            parent: parent.map(str::to_owned),
+            valid_from: None,
+            valid_to: None,
+            polygons: parent.map(|_| vec![vec![vec![[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0], [0.0, 0.0]]]]),
+        };
+        let areas = vec![area("C", 0, None), area("a", 1, Some("C"))];
+        let (version, hash) = version_of(&head, &areas);
+        let count = u32::try_from(areas.len()).expect("two");
+        let mut records: Vec<(String, LayerRecord)> = Vec::new();
+        for area in areas {
+            let key = format!("grid/{version}/{}", area.code);
+            records.push((key, LayerRecord::Area { layer: layer.clone(), version: version.clone(), area }));
+        }
+        records.push((format!("grid/{version}"), LayerRecord::Closing { head, version, count, hash }));
+        for (key, record) in records {
+            let payload = serde_json::to_vec(&record).expect("JSON");
+            producer.send(topics::LAYERS, Some(key.as_bytes()), Some(&payload), &[]).await.expect("sent");
+        }
+    }
+
     /// Windows of `air.pm25` that began `ago_s` ago: of both lengths, at both levels; the city has seen both cells.
-    pub async fn windows(&self, ago_s: u32, a: f64, b: f64) {
+    pub(crate) async fn windows(&self, ago_s: u32, a: f64, b: f64) {
         let begin = format!("toDateTime(intDiv(toUnixTimestamp(now()) - {ago_s}, 60) * 60, 'UTC')");
         for window in [10, 60] {
             let row = |level: &str, code: &str, count: u8, sum: f64, last: f64| {
@@ -88,7 +119,7 @@ impl Town {
     }
 
     /// Entities `e0`… of a kind, all a step farther than before.
-    pub async fn entities(&self, many: u32, step: u32) {
+    pub(crate) async fn entities(&self, many: u32, step: u32) {
         let insert = format!(
             "INSERT INTO entity_latest_rows SELECT 'e' || toString(number), 'vehicle', \
              toUInt64(toUnixTimestamp64Milli(now64(3))) * 1048576, now64(3), now64(3), 'test', \
@@ -99,7 +130,7 @@ impl Town {
     }
 
     /// A transition of alert `id`, raised in cell `a`.
-    pub async fn alert(&self, id: &str, seq: u32, transition: &str) {
+    pub(crate) async fn alert(&self, id: &str, seq: u32, transition: &str) {
         let insert = format!(
             "INSERT INTO alerts_rows SELECT '{id}', {seq}, '{transition}', 0, 'dust', 1, 'threshold', 'major', 'Dust', \
              '扬尘', 'entity', 'fixed', now64(3), now64(3), now64(3), generateUUIDv4(), 0, {seq}, 0.5, 0.5, \
@@ -109,7 +140,7 @@ impl Town {
     }
 
     /// An observation, a report in both areas, one without a place, and a reject.
-    pub async fn archived(&self) {
+    pub(crate) async fn archived(&self) {
         for insert in [
             "INSERT INTO observations_rows SELECT generateUUIDv4(), 0, 1, now64(3), now64(3), 'test', 'fixed', 'air', 'o1', \
              1.5, 0.5, NULL, ['grid', 'grid'], ['b', 'C'], ['pm25'], [12.5], map(), false",

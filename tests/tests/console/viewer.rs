@@ -7,17 +7,17 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_secs(30);
 
 /// One open stream.
-pub struct Viewer {
+pub(crate) struct Viewer {
     answer: reqwest::Response,
     unread: String,
 }
 
 /// A name and what came with it.
-pub type Event = (String, Value);
+pub(crate) type Event = (String, Value);
 
 impl Viewer {
     /// Opens a stream; `query` begins with `?` or is empty.
-    pub async fn open(base: &str, token: &str, query: &str) -> Self {
+    pub(crate) async fn open(base: &str, token: &str, query: &str) -> Self {
         let client = reqwest::Client::builder().no_proxy().build().expect("client");
         let asked = client.get(format!("{base}/api/v1/live{query}")).bearer_auth(token);
         let answer = asked.send().await.expect("the stream");
@@ -27,7 +27,7 @@ impl Viewer {
     }
 
     /// The next event.
-    pub async fn next(&mut self) -> Event {
+    pub(crate) async fn next(&mut self) -> Event {
         loop {
             if let Some((text, rest)) = self.unread.split_once("\n\n") {
                 let event = parse(text);
@@ -44,7 +44,7 @@ impl Viewer {
     }
 
     /// The data of the next event of this name that passes; what comes before it is passed over.
-    pub async fn until(&mut self, name: &str, passes: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&mut self, name: &str, passes: impl Fn(&Value) -> bool) -> Value {
         let search = async {
             loop {
                 let (found, data) = self.next().await;
