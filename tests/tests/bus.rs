@@ -370,6 +370,40 @@ async fn a_broker_that_wants_tls_or_is_none_is_told_in_time() {
     .expect("thread");
     let words = error.to_string();
     assert!(words.starts_with(&format!("kafka at {} does not answer: ", kafka.bootstrap)), "{words}");
+    assert!(words.contains("SSL handshake failed"), "it says why: {words}");
+    let nobody = KafkaConfig::plain("127.0.0.1:1");
+    let error = tokio::task::spawn_blocking(move || Identities::open(&nobody).expect("client").ask(&[topics::REPORTS]));
+    let words = error.await.expect("thread").expect_err("nobody there").to_string();
+    assert!(words.starts_with("kafka at 127.0.0.1:1 does not answer: ") && words.contains("refused"), "{words}");
+}
+
+/// What stands under `kafka.properties` reaches the wire: with TLS, a client's first bytes are a handshake.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_told_to_use_tls_speaks_tls() {
+    use std::io::Read;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut kafka = KafkaConfig::plain(&listener.local_addr().expect("address").to_string());
+    for (name, value) in [
+        ("security.protocol", "SASL_SSL"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.username", "u"),
+        ("sasl.password", "hunter2"),
+    ] {
+        kafka.properties.insert(name.to_owned(), value.to_owned());
+    }
+    let first = tokio::task::spawn_blocking(move || {
+        let mut first = [0; 1024];
+        let (mut stream, _) = listener.accept().expect("a connection");
+        stream.set_read_timeout(Some(SOON)).expect("timeout");
+        let read = stream.read(&mut first).expect("bytes");
+        first[..read].to_vec()
+    });
+    let producer = producer(&kafka);
+    let first = first.await.expect("thread");
+    const HANDSHAKE: [u8; 2] = [22, 3];
+    assert_eq!(first[..2], HANDSHAKE);
+    assert!(!first.windows(7).any(|bytes| bytes == b"hunter2"), "nothing secret before the handshake");
+    drop(producer);
 }
 
 const ENTITY: &str = r#"{"id":"s1","kind":"air","position":{"lon":1.0,"lat":2.0}}"#;

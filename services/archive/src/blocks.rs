@@ -47,12 +47,14 @@ pub struct Filled<T: Table> {
     pub spans: Vec<Span>,
     /// How many of them are late.
     pub late: u64,
+    /// Append time of the oldest row.
+    pub oldest_ms: i64,
     opened_ms: i64,
 }
 
 impl<T: Table> Filled<T> {
     fn new(day: i64, now_ms: i64) -> Self {
-        Self { block: Block::new(), day, spans: Vec::new(), late: 0, opened_ms: now_ms }
+        Self { block: Block::new(), day, spans: Vec::new(), late: 0, oldest_ms: i64::MAX, opened_ms: now_ms }
     }
 
     fn add(&mut self, record: RecordId, row: &T::Row<'_>) {
@@ -113,6 +115,7 @@ impl<T: Table> Shelf<T> {
         let filled = self.open.entry(day).or_insert_with(|| Filled::new(day, now_ms));
         filled.add(record, row);
         filled.late += u64::from(late);
+        filled.oldest_ms = filled.oldest_ms.min(appended_ms);
     }
 
     /// A block that is due: full, old enough, or one day too many.
@@ -184,6 +187,7 @@ mod tests {
             while let Some(filled) = shelf.take_any() { blocks.push(filled); }
             prop_assert_eq!(blocks.iter().map(|filled| filled.block.rows()).sum::<usize>(), rows.len());
             for filled in &blocks {
+                prop_assert_eq!(filled.oldest_ms.div_euclid(DAY_MS), filled.day);
                 for span in &filled.spans {
                     for end in [span.first, span.last] {
                         let (_, day) = rows[usize::try_from(end).unwrap()];

@@ -17,6 +17,7 @@ use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_store::rows::{Gaps, Markers, Observations, Rejects, Reports, Table};
 use gridwarden_store::{BlockWriter, StoreError};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 
@@ -36,12 +37,30 @@ pub(crate) enum Work {
     Gaps(Filled<Gaps>),
 }
 
+impl Work {
+    /// Append time of its oldest record.
+    fn oldest_ms(&self) -> i64 {
+        match self {
+            Self::Observations(filled) => filled.oldest_ms,
+            Self::Reports(filled) => filled.oldest_ms,
+            Self::Rejects(filled, _) => filled.oldest_ms,
+            Self::Markers(filled) => filled.oldest_ms,
+            Self::Gaps(filled) => filled.oldest_ms,
+        }
+    }
+}
+
+/// Nothing waits.
+pub(crate) const NOTHING_WAITS: i64 = i64::MAX;
+
 /// Where blocks go.
 pub(crate) struct Inserter {
     pub(crate) writer: BlockWriter,
     pub(crate) to_topic: ToTopic,
     pub(crate) identities: Arc<Identities>,
     pub(crate) sources: Arc<Vec<Source>>,
+    /// Append time of the oldest record of the block that is being put away.
+    pub(crate) waiting: Arc<AtomicI64>,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
     pub(crate) shutdown: Shutdown,
@@ -56,8 +75,10 @@ impl Inserter {
         };
         let all = async {
             while let Some(next) = work.recv().await {
+                self.waiting.store(next.oldest_ms(), Ordering::Relaxed);
                 self.confirm().await?;
                 self.put(next).await?;
+                self.waiting.store(NOTHING_WAITS, Ordering::Relaxed);
             }
             Ok(())
         };

@@ -49,7 +49,7 @@ use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::{Shutdown, Tasks};
 use gridwarden_runtime::{http, telemetry};
 use gridwarden_store::{BlockWriter, StoreMetrics, WriterOptions};
-use insert::Inserter;
+use insert::{Inserter, NOTHING_WAITS};
 use metrics::Metrics;
 use pipeline::{Partition, Pipeline};
 use prepare::Prepared;
@@ -96,7 +96,9 @@ fn start(
     let sources = Arc::new(prepared.sources);
     let identities = Arc::new(Identities::open(&config.kafka)?);
     let producer = Producer::new(&config.kafka, &ProducerOptions::named("gridwarden-archive"))?;
+    let waiting = Arc::new(AtomicI64::new(NOTHING_WAITS));
     let inserter = Inserter {
+        waiting: Arc::clone(&waiting),
         writer: BlockWriter::new(&config.clickhouse, WriterOptions::default(), store),
         to_topic: ToTopic { producer },
         identities: Arc::clone(&identities),
@@ -116,6 +118,7 @@ fn start(
         sources: Arc::clone(&sources),
         partitions: prepared.partitions.iter().map(Partition::place).collect(),
         positions: Arc::clone(&positions),
+        waiting,
         metrics: metrics.clone(),
         health: health.clone(),
         shutdown: shutdown.clone(),

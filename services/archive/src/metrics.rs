@@ -29,6 +29,8 @@ pub struct Metrics {
     pub lag: IntGaugeVec,
     /// Offsets retention deleted before they were archived.
     pub lost: IntCounter,
+    /// Seconds until retention deletes the oldest record that waits.
+    pub loss_in: IntGauge,
     /// Control records that could not be taken.
     pub control_skipped: IntGauge,
 }
@@ -68,6 +70,10 @@ impl Metrics {
             in_flight: level("in_flight_records", "Records read, not yet acknowledged by ClickHouse")?,
             lag,
             lost: one("lost_total", "Offsets deleted by retention before they were archived")?,
+            loss_in: level(
+                "loss_in_seconds",
+                "Time until retention deletes the oldest record that is being put away; the shortest retention when none is",
+            )?,
             control_skipped: level("control_skipped_records", "Control records that could not be taken")?,
         })
     }

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn another_id_or_more_partitions_are_a_change() {
-        let before = TopicMeta { id: TopicId(1), partitions: 3, log_append_time: true };
+        let before = TopicMeta { id: TopicId(1), partitions: 3, log_append_time: true, retention_ms: 1 };
         let now = |id, partitions| change("t", before, Identity { id: TopicId(id), partitions });
         assert_eq!(now(1, 3), None);
         assert!(now(2, 3).is_some_and(|text| text.contains("was made anew")));

@@ -1,10 +1,13 @@
-//! Looking at what is read from outside: how far the log is ahead, and whether a topic is still the same.
+//! Looking at what is read from outside: how far the log is ahead, whether a topic is still the same, and how long it takes
+//! until retention deletes what waits.
 
+use crate::insert::NOTHING_WAITS;
 use crate::metrics::Metrics;
 use crate::sources::{Source, changed, passes};
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::topics::Identities;
 use gridwarden_bus::{BusError, KafkaConfig, Offsets};
+use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::Shutdown;
 use std::sync::Arc;
@@ -12,6 +15,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(2);
+/// How long before a loss it is told.
+const ALARM_BEFORE_S: i64 = 24 * 3600;
+const ALARM_EVERY: Duration = Duration::from_secs(60);
+/// A time nobody waits for: some 300 years.
+const NEVER_S: i64 = 9_999_999_999;
 
 /// What the watching thread works with.
 pub(crate) struct Watch {
@@ -21,6 +29,8 @@ pub(crate) struct Watch {
     /// Topic (index of the source) and partition, in the order of `positions`.
     pub(crate) partitions: Vec<(u16, i32)>,
     pub(crate) positions: Arc<Vec<AtomicI64>>,
+    /// Append time of the oldest record that is being put away.
+    pub(crate) waiting: Arc<AtomicI64>,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
     pub(crate) shutdown: Shutdown,
@@ -30,7 +40,7 @@ impl Watch {
     /// Looks until the end begins. A topic that is another one now ends the archive: it starts afresh and copes.
     pub(crate) fn run(self) -> Result<()> {
         let offsets = Offsets::open(&self.kafka)?;
-        let mut good_at = Instant::now();
+        let (mut good_at, mut alarmed_at) = (Instant::now(), None::<Instant>);
         while !self.shutdown.is_triggered() {
             match self.look(&offsets) {
                 Ok(None) => {
@@ -40,6 +50,12 @@ impl Watch {
                 Ok(Some(words)) => bail!("{words}; start again"),
                 Err(error) if passes(&error, good_at) => self.health.set_part("kafka", false, &error.to_string()),
                 Err(error) => return Err(error).context("the topics that are read"),
+            }
+            let left_s = self.loss_in_s();
+            self.metrics.loss_in.set(left_s);
+            if left_s < ALARM_BEFORE_S && alarmed_at.is_none_or(|at| at.elapsed() >= ALARM_EVERY) {
+                alarmed_at = Some(Instant::now());
+                tracing::error!(left_s, "retention is about to delete records that are not archived yet");
             }
             let until = Instant::now() + EVERY;
             while Instant::now() < until && !self.shutdown.is_triggered() {
@@ -59,6 +75,12 @@ impl Watch {
         Ok(None)
     }
 
+    fn loss_in_s(&self) -> i64 {
+        let retentions = self.sources.iter().map(|source| source.meta.retention_ms);
+        let oldest_ms = self.waiting.load(Ordering::Relaxed);
+        left_s(retentions, (oldest_ms != NOTHING_WAITS).then_some(oldest_ms), now_ms())
+    }
+
     fn lag(&self, offsets: &Offsets) -> Result<(), BusError> {
         let name = |topic: u16| self.sources.get(usize::from(topic)).map_or("", |source| source.topic.as_str());
         let wanted: Vec<_> = self.partitions.iter().map(|(topic, partition)| (name(*topic), *partition)).collect();
@@ -72,5 +94,27 @@ impl Watch {
             self.metrics.lag.with_label_values(&[&source.topic]).set(behind);
         }
         Ok(())
+    }
+}
+
+/// Seconds until the shortest retention (ms, −1 for ever) reaches the oldest record that waits.
+fn left_s(retentions_ms: impl Iterator<Item = i64>, oldest_ms: Option<i64>, now_ms: i64) -> i64 {
+    let shortest = retentions_ms.filter(|retention| *retention >= 0).min();
+    let age_ms = oldest_ms.map_or(0, |oldest| now_ms.saturating_sub(oldest).max(0));
+    shortest.map_or(NEVER_S, |retention| (retention - age_ms).max(0) / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_counts_against_the_shortest_retention() {
+        let left = |retentions: &[i64], oldest| left_s(retentions.iter().copied(), oldest, 1_000_000);
+        assert_eq!(left(&[-1, 600_000, 500_000], None), 500);
+        assert_eq!(left(&[-1, 600_000, 500_000], Some(900_000)), 400);
+        assert_eq!(left(&[500_000], Some(1)), 0);
+        assert_eq!(left(&[-1], Some(1)), NEVER_S);
+        assert_eq!(left(&[500_000], Some(2_000_000)), 500, "a broker's clock ahead of ours");
     }
 }

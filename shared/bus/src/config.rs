@@ -95,7 +95,6 @@ mod tests {
         ];
         assert_eq!(made_with(&scram), Ok(()));
         assert_eq!(made_with(&[("security.protocol", "SSL"), ("enable.ssl.certificate.verification", "true")]), Ok(()));
-        assert_eq!(made_with(&[("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")]), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What can go wrong with Kafka, and whether trying again may help.
 
+use crate::log::{self, Logs};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// Whether trying the same again may help.
@@ -22,7 +24,7 @@ pub enum BusError {
     Unreachable {
         /// The configured address.
         bootstrap: String,
-        /// librdkafka's words.
+        /// librdkafka's words: of its log, when there are any.
         detail: String,
     },
     /// The topic does not exist.
@@ -126,6 +128,19 @@ impl BusError {
                 Some(code) => Self::Other { detail, hint: hint_of(code) },
                 None => Self::Other { detail, hint: Hint::Fatal },
             },
+        }
+    }
+}
+
+impl BusError {
+    /// With the reason the client's log gives, when nobody answers.
+    pub(crate) fn because(self, client: &BaseConsumer<Logs>) -> Self {
+        match self {
+            Self::Unreachable { bootstrap, detail } => {
+                log::listen(client);
+                Self::Unreachable { bootstrap, detail: client.client().context().failure().unwrap_or(detail) }
+            }
+            other => other,
         }
     }
 }

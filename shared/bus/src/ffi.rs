@@ -2,6 +2,7 @@
 //! topic's id. Everything here is private; the types outside keep the lifetimes (`BUS-5`).
 #![allow(unsafe_code, reason = "FFI to librdkafka: batch reading and topic ids are not in the safe crate")]
 
+use crate::log;
 use gridwarden_domain::identity::TopicId;
 use rdkafka::bindings as native;
 use rdkafka::types::{RDKafka, RDKafkaErrorCode, RDKafkaRespErr};
@@ -134,6 +135,21 @@ impl Drop for ConsumerQueue {
         // SAFETY: gives back the reference taken in `of`.
         unsafe { native::rd_kafka_queue_destroy(self.0.as_ptr()) }
     }
+}
+
+/// Lines of a consumer's log come with its messages; read in batches they would go to stderr as they are.
+pub(crate) fn log_with_messages(client: *mut RDKafka) {
+    // SAFETY: `client` is live; the function is there for ever and keeps nothing.
+    unsafe { native::rd_kafka_set_logger(client, Some(log_line)) }
+}
+
+/// Called by librdkafka on the thread that reads.
+extern "C" fn log_line(_client: *const RDKafka, level: c_int, facility: *const c_char, message: *const c_char) {
+    let text = |start: *const c_char| {
+        // SAFETY: null, or a string that ends with NUL and lives as long as this call.
+        if start.is_null() { "".into() } else { unsafe { CStr::from_ptr(start) }.to_string_lossy() }
+    };
+    log::line(level, &text(facility), &text(message));
 }
 
 impl ConsumerQueue {

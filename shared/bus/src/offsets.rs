@@ -1,6 +1,7 @@
 //! Where logs begin and end, asked over a connection of its own.
 
-use crate::{BusError, KafkaConfig, log::Logs};
+use crate::log::{Logs, listen};
+use crate::{BusError, KafkaConfig};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
@@ -24,7 +25,7 @@ impl Offsets {
                 &[],
                 &[("enable.auto.commit", "false"), ("allow.auto.create.topics", "false")],
             )
-            .create_with_context(Logs)
+            .create_with_context(Logs::default())
             .map_err(|error| BusError::request(&kafka.bootstrap, &error))?;
         Ok(Self { client, kafka: kafka.clone() })
     }
@@ -40,6 +41,12 @@ impl Offsets {
     }
 
     fn ask(&self, partitions: &[(&str, i32)], which: Offset) -> Result<Vec<i64>, BusError> {
+        let answer = self.asked(partitions, which).map_err(|error| error.because(&self.client));
+        listen(&self.client);
+        answer
+    }
+
+    fn asked(&self, partitions: &[(&str, i32)], which: Offset) -> Result<Vec<i64>, BusError> {
         let refused = |error: KafkaError| BusError::request(&self.kafka.bootstrap, &error);
         let of_topic = |name: &str, error: KafkaError| match error.rdkafka_error_code() {
             Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {

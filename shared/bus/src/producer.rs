@@ -75,7 +75,7 @@ impl Producer {
         let fixed = [("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
         let inner = kafka
             .client(&options.client_id, &defaults, &fixed)
-            .create_with_context(Logs)
+            .create_with_context(Logs::default())
             .map_err(|error| BusError::request(&kafka.bootstrap, &error))?;
         Ok(Self { inner, kafka: kafka.clone() })
     }

@@ -1,7 +1,7 @@
 //! Reading statically assigned partitions in batches of borrowed records.
 
 use crate::ffi::{ConsumerQueue, NativeMessage};
-use crate::{BusError, Hint, KafkaConfig, Offsets, error, log::Logs};
+use crate::{BusError, Hint, KafkaConfig, Offsets, error, ffi, log::Logs};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
@@ -130,6 +130,7 @@ impl Reader {
                 .map_err(|error| BusError::request(&kafka.bootstrap, &error))?;
         }
         check_partitions(kafka, &consumer, assignments)?;
+        ffi::log_with_messages(consumer.client().native_ptr());
         let queue = ConsumerQueue::of(consumer.client().native_ptr())
             .ok_or_else(|| BusError::Settings("the consumer has no queue".to_owned()))?;
         Ok(Self {
@@ -332,7 +333,7 @@ fn consumer(kafka: &KafkaConfig, options: &ReaderOptions) -> Result<BaseConsumer
     ];
     kafka
         .client(&options.client_id, &defaults, &fixed)
-        .create_with_context(Logs)
+        .create_with_context(Logs::default())
         .map_err(|error| BusError::request(&kafka.bootstrap, &error))
 }
 

@@ -131,6 +131,8 @@ pub struct TopicMeta {
     pub partitions: i32,
     /// Whether records carry the broker's append time; nothing can be said about lateness otherwise.
     pub log_append_time: bool,
+    /// How long records are kept, in ms; −1 for ever.
+    pub retention_ms: i64,
 }
 
 /// Asks for a topic's id, partitions and kind of timestamp. Blocks for a few round trips.
@@ -146,8 +148,9 @@ pub(crate) fn partition_count(
     timeout: Duration,
 ) -> Result<i32, BusError> {
     let name = kafka.full_name(topic);
-    let metadata =
-        client.fetch_metadata(Some(&name), timeout).map_err(|error| BusError::request(&kafka.bootstrap, &error))?;
+    let metadata = client
+        .fetch_metadata(Some(&name), timeout)
+        .map_err(|error| BusError::request(&kafka.bootstrap, &error).because(client))?;
     let unknown = || BusError::UnknownTopic { topic: name.clone() };
     let found = metadata.topics().iter().find(|found| found.name() == name).ok_or_else(unknown)?;
     match found.error().map(RDKafkaErrorCode::from) {

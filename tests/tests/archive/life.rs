@@ -1,6 +1,6 @@
 //! The archive dies, its neighbours go away, it is told to end.
 
-use super::{SOON, good, made, observation, send, until_rows};
+use super::{SOON, figure, good, made, observation, send, until_rows};
 use crate::support::{Archive, City, count};
 use gridwarden_bus::topics::{OBSERVATIONS, REJECTS, ensure};
 use gridwarden_bus::{KafkaConfig, Offsets, Producer, ProducerOptions};
@@ -110,6 +110,13 @@ async fn ends_of(kafka: &KafkaConfig, topic: &'static str, partitions: i32) -> V
     tokio::task::spawn_blocking(ask).await.expect("thread")
 }
 
+/// The shortest retention of what the archive reads, in seconds.
+const WEEK_S: i64 = 604_800;
+
+async fn loss_in(archive: &Archive) -> i64 {
+    figure(&archive.metrics().await, "gridwarden_archive_loss_in_seconds")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clickhouse_away_is_said_and_caught_up() {
     let (mut parts, producer) = made("archive_away").await;
@@ -132,10 +139,24 @@ async fn clickhouse_away_is_said_and_caught_up() {
         engine = ClickHouseProcess::start(&options).expect("ClickHouse starts again");
         until_rows(&parts, "observations", u64::from(round + 1) * 500).await;
     }
-    let said = archive.readiness().await;
-    assert!(!said.contains("clickhouse"), "{said}");
+    archive.until_ready().await;
+    wait::until_async("nothing to wait", SOON, || async {
+        let left = loss_in(&archive).await;
+        if left == WEEK_S { Ok(()) } else { Err(format!("{left} s")) }
+    })
+    .await;
+    // What waits grows old, and is told when retention comes near it.
+    engine.kill();
+    good(&producer, 1500, 1600).await;
+    wait::until_async("less time than a week", SOON, || async {
+        let left = loss_in(&archive).await;
+        if (WEEK_S - 600..WEEK_S).contains(&left) { Ok(()) } else { Err(format!("{left} s")) }
+    })
+    .await;
+    let _engine = ClickHouseProcess::start(&options).expect("ClickHouse starts again");
+    until_rows(&parts, "observations", 1600).await;
     archive.stop().await;
-    assert_eq!(count(&parts, "SELECT uniqExact(id) FROM observations").await, 1500);
+    assert_eq!(count(&parts, "SELECT uniqExact(id) FROM observations").await, 1600);
 }
 
 /// What a service may hold at most, with whatever waits for it.

@@ -5,7 +5,7 @@ use crate::{BusError, Hint, KafkaConfig, error, log::Logs};
 use futures::executor::block_on;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::BaseConsumer;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -27,14 +27,14 @@ pub fn inspect(kafka: &KafkaConfig, extra: &[TopicSpec]) -> Result<Vec<Finding>,
 
 pub(super) fn meta(kafka: &KafkaConfig, topic: &str) -> Result<TopicMeta, BusError> {
     let cluster = Cluster::open(kafka)?;
-    let client = cluster.admin.inner().native_ptr();
-    let identity = identities::ask(kafka, client, &[topic], TIMEOUT)?.into_iter().next();
+    let identity = identities::ask(kafka, &cluster.observer, &[topic], TIMEOUT)?.into_iter().next();
     let identity = identity.ok_or_else(|| BusError::UnknownTopic { topic: kafka.full_name(topic) })?;
     let settings = cluster.settings(topic)?;
     Ok(TopicMeta {
         id: identity.id,
         partitions: identity.partitions,
         log_append_time: settings.get("message.timestamp.type") == Some("LogAppendTime"),
+        retention_ms: settings.get("retention.ms").and_then(|text| text.parse().ok()).unwrap_or(-1),
     })
 }
 
@@ -80,10 +80,10 @@ struct Cluster {
 impl Cluster {
     fn open(kafka: &KafkaConfig) -> Result<Self, BusError> {
         let refused = |error| BusError::request(&kafka.bootstrap, &error);
-        let admin = kafka.client("gridwarden-admin", &[], &[]).create_with_context(Logs).map_err(refused)?;
+        let admin = kafka.client("gridwarden-admin", &[], &[]).create_with_context(Logs::default()).map_err(refused)?;
         let observer = kafka
             .client("gridwarden-admin", &[], &[("allow.auto.create.topics", "false")])
-            .create_with_context(Logs)
+            .create_with_context(Logs::default())
             .map_err(refused)?;
         Ok(Self { kafka: kafka.clone(), admin, observer })
     }
@@ -135,8 +135,7 @@ impl Cluster {
             topic = topic.set("max.message.bytes", longest);
         }
         let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
-        let results = block_on(self.admin.create_topics([&topic], &options))
-            .map_err(|error| BusError::request(&self.kafka.bootstrap, &error))?;
+        let results = block_on(self.admin.create_topics([&topic], &options)).map_err(|error| self.refused(&error))?;
         for result in results {
             match result {
                 // Another service was quicker.
@@ -162,11 +161,16 @@ impl Cluster {
         Err(BusError::TimedOut(VISIBLE.as_millis(), "new topics to be seen"))
     }
 
+    fn refused(&self, error: &KafkaError) -> BusError {
+        // The administrator's client cannot be listened to; the other one is told the same.
+        BusError::request(&self.kafka.bootstrap, error).because(&self.observer)
+    }
+
     fn settings(&self, topic: &str) -> Result<Settings, BusError> {
         let name = self.kafka.full_name(topic);
         let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
         let results = block_on(self.admin.describe_configs([&ResourceSpecifier::Topic(&name)], &options))
-            .map_err(|error| BusError::request(&self.kafka.bootstrap, &error))?;
+            .map_err(|error| self.refused(&error))?;
         match results.into_iter().next() {
             Some(Ok(resource)) => Ok(Settings(resource)),
             Some(Err(code)) => Err(failed(&self.kafka, &name, code)),

@@ -4,10 +4,10 @@
 //! so whoever names records by (topic id, partition, offset) asks again before that name is used.
 
 use super::admin::failed;
-use crate::{BusError, KafkaConfig, ffi, log::Logs};
+use crate::log::{Logs, listen};
+use crate::{BusError, KafkaConfig, ffi};
 use gridwarden_domain::identity::TopicId;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::types::RDKafka;
 use std::time::Duration;
 
 /// Short, so that whoever asks can still stop in time when nobody answers.
@@ -34,7 +34,7 @@ impl Identities {
         let fixed = [("enable.auto.commit", "false"), ("allow.auto.create.topics", "false")];
         let client = kafka
             .client("gridwarden-identities", &[], &fixed)
-            .create_with_context(Logs)
+            .create_with_context(Logs::default())
             .map_err(|error| BusError::request(&kafka.bootstrap, &error))?;
         Ok(Self { client, kafka: kafka.clone() })
     }
@@ -42,19 +42,21 @@ impl Identities {
     /// The identities of topics (without prefix), in the order asked for; an error when one does not exist. Blocks for a
     /// round trip, 3 s when nobody answers.
     pub fn ask(&self, topics: &[&str]) -> Result<Vec<Identity>, BusError> {
-        ask(&self.kafka, self.client.client().native_ptr(), topics, TIMEOUT)
+        let answer = ask(&self.kafka, &self.client, topics, TIMEOUT);
+        listen(&self.client);
+        answer
     }
 }
 
 pub(super) fn ask(
     kafka: &KafkaConfig,
-    client: *mut RDKafka,
+    client: &BaseConsumer<Logs>,
     topics: &[&str],
     timeout: Duration,
 ) -> Result<Vec<Identity>, BusError> {
     let names: Vec<String> = topics.iter().map(|topic| kafka.full_name(topic)).collect();
-    let answer =
-        ffi::describe_topics(client, &names, timeout).map_err(|code| failed(kafka, &names.join(", "), code))?;
+    let answer = ffi::describe_topics(client.client().native_ptr(), &names, timeout)
+        .map_err(|code| failed(kafka, &names.join(", "), code).because(client))?;
     let identity_of = |name: &String| match answer.iter().find(|described| described.name == *name) {
         None => Err(BusError::UnknownTopic { topic: name.clone() }),
         Some(described) => match described.error {
