@@ -276,6 +276,7 @@ pub fn prepare(options: &KafkaOptions) -> Result<ProcessOptions, KafkaError> {
     }
     fs::create_dir_all(&options.data).map_err(|e| file_error(&options.data, &e))?;
     let log = options.data.join(LOG);
+    check_unused(options, &log)?;
     let properties = options.data.join("server.properties");
     if !log.join("meta.properties").is_file() {
         format(options, &log)?;
@@ -286,6 +287,23 @@ pub fn prepare(options: &KafkaOptions) -> Result<ProcessOptions, KafkaError> {
     args.extend(dumped_classes(&options.cache)?);
     args.extend(["-cp".into(), class_path(&options.cache)?, "kafka.Kafka".into(), "server.properties".into()]);
     java_process(options, args, options.pid_file.clone())
+}
+
+/// Whether no broker has the log in use. One asked to start all the same answers for a moment and opens the other's metadata
+/// before it sees the lock (seen with 4.4.0), so the lock is looked at here: a POSIX lock on `.lock`, held by its process.
+fn check_unused(options: &KafkaOptions, log: &Path) -> Result<(), KafkaError> {
+    let path = log.join(".lock");
+    let file = match fs::OpenOptions::new().write(true).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(file_error(&path, &error)),
+    };
+    // Closing the file gives the lock back at once.
+    match rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => Err(KafkaError::Locked(options.data.clone())),
+        Err(error) => Err(file_error(&path, &error.into())),
+    }
 }
 
 /// A Java machine that works inside of the data folder.

@@ -97,7 +97,12 @@ impl Process {
         let mut process = Self { child, name, log: options.log.clone(), log_start, pid_file: None, ended: None };
         if let Some(path) = &options.pid_file {
             // When this fails the child is dropped, and with it ended.
-            process.pid_file = Some(PidFile::write(path, process.pid())?);
+            match PidFile::write(path, process.pid()) {
+                Ok(file) => process.pid_file = Some(file),
+                // It ended before it was noted: its last words say more than that it is gone.
+                Err(_) if process.ended()?.is_some() => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(process)
     }

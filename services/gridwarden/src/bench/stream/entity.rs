@@ -117,11 +117,11 @@ pub(super) fn write(event: &Event, order: Order, out: &mut String) {
         Order::Usual => write!(
             out,
             "{{\"id\":\"{number:012}\",\"source\":\"{source}\",\"kind\":\"{name}\",\"time\":{time},\"position\":{{\"lon\":{lon},\"lat\":{lat},\
-             \"accuracy_m\":5}},{values},\"attributes\":{{\"model\":\"gw-2400-lte\",\"firmware\":\"4.12.7\"}}}}"
+             \"accuracy_m\":5}},{values},\"attributes\":{{\"model\":\"gw-2400-lte\",\"firmware\":\"4.12.7-stable\"}}}}"
         ),
         Order::Other => write!(
             out,
-            "{{{values},\"time\":{time},\"position\":{{\"lat\":{lat},\"lon\":{lon},\"accuracy_m\":5}},\"attributes\":{{\"firmware\":\"4.12.7\",\
+            "{{{values},\"time\":{time},\"position\":{{\"lat\":{lat},\"lon\":{lon},\"accuracy_m\":5}},\"attributes\":{{\"firmware\":\"4.12.7-stable\",\
              \"model\":\"gw-2400-lte\"}},\"kind\":\"{name}\",\"source\":\"{source}\",\"id\":\"{number:012}\"}}"
         ),
         Order::Unknown => write!(
