@@ -1,5 +1,9 @@
 //! Reading statically assigned partitions in batches of borrowed records.
 
+mod batch;
+
+pub use batch::{Batch, Record};
+
 use crate::ffi::{ConsumerQueue, NativeMessage};
 use crate::{BusError, Hint, KafkaConfig, Offsets, error, ffi, log::Logs};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -370,76 +374,4 @@ fn check_partitions(
         }
     }
     Ok(())
-}
-
-/// Records read together; owns their memory.
-pub struct Batch {
-    messages: Vec<NativeMessage>,
-    /// (index of the first message, topic) of each run of one topic and partition.
-    runs: Vec<(usize, u16)>,
-    ends: Vec<End>,
-    /// Dropped after the messages (field order): the consumer outlives them.
-    _source: Arc<Source>,
-}
-
-impl Batch {
-    /// The records, each partition's in order.
-    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        let mut runs = self.runs.iter().peekable();
-        let mut topic = 0;
-        self.messages.iter().enumerate().map(move |(index, message)| {
-            while let Some((_, of_run)) = runs.next_if(|(first, _)| *first <= index) {
-                topic = *of_run;
-            }
-            Record {
-                topic,
-                partition: message.partition(),
-                offset: message.offset(),
-                appended_ms: message.timestamp_ms(),
-                key: message.key(),
-                payload: message.payload(),
-                message,
-            }
-        })
-    }
-
-    /// Number of records.
-    pub fn len(&self) -> usize {
-        self.messages.len()
-    }
-
-    /// Whether there are no records (there may be ends).
-    pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
-    /// Partitions whose end was reached (with [`ReaderOptions::partition_ends`]).
-    pub fn ends(&self) -> &[End] {
-        &self.ends
-    }
-}
-
-/// A record, borrowed from its batch.
-#[derive(Clone, Copy)]
-pub struct Record<'a> {
-    /// Index of the topic, in order of first mention in the assignments.
-    pub topic: u16,
-    /// Partition.
-    pub partition: i32,
-    /// Offset.
-    pub offset: i64,
-    /// When the broker appended it, epoch milliseconds (topics use LogAppendTime).
-    pub appended_ms: i64,
-    /// Key.
-    pub key: Option<&'a [u8]>,
-    /// Value; `None` is a tombstone or a marker.
-    pub payload: Option<&'a [u8]>,
-    message: &'a NativeMessage,
-}
-
-impl<'a> Record<'a> {
-    /// The value of the first header of that name; cheap when the record has no headers.
-    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        self.message.header(name)
-    }
 }
