@@ -18,6 +18,7 @@ import { Notice } from './panels/notice';
 import { PlaceSearch } from './panels/place-search';
 import { TopBar } from './panels/top-bar';
 import { scaleOf, stillFits, type ColourScale, type Ground } from './pure/scale';
+import { NO_VALUES } from './pure/values';
 import { useCity, type Start } from './state/use-city';
 import { useNow } from './state/use-now';
 
@@ -67,7 +68,9 @@ export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
   const metric = model.metrics.find((one) => one.metric === choice?.metric);
   const names = useAreaNames(layer);
   const key = [choice?.layer, choice?.level, choice?.metric, choice?.span].join('|');
-  const scale = useScale(model.values.byId, key, ground);
+  // Numbers of areas hold for one version of the layer: values of another one colour nothing.
+  const values = model.values.version === layer?.version ? model.values.byId : NO_VALUES.byId;
+  const scale = useScale(values, key, ground);
   const openAlerts = useMemo(() => (model.alerts ?? []).filter((alert) => alert.open), [model.alerts]);
 
   // Moving kinds are shown at first, fixed ones on request: sensors would hide the areas they measure.
@@ -174,7 +177,7 @@ export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
               ref={map}
               layer={layer}
               choice={choice}
-              values={model.values.byId}
+              values={values}
               scale={scale}
               ground={ground}
               area={areaOnMap}

@@ -4,12 +4,9 @@ import type {
   Alerts,
   AreaDetail,
   AreaItem,
-  AreaValues,
   City,
   Entities,
   EntityDetail,
-  Freshness,
-  Kpi,
   Layer,
   Metric,
   ProblemDocument,
@@ -80,8 +77,6 @@ export const api = {
     get<{ areas: AreaItem[]; total: number }>('areas', { layer, id }, signal),
   area: (layer: string, code: string, signal?: AbortSignal) =>
     get<AreaDetail>(`areas/${part(layer)}/${part(code)}`, {}, signal),
-  values: (query: { layer: string; level: string; metric: string; span: number }, signal?: AbortSignal) =>
-    get<AreaValues>('metrics/areas', query, signal),
   series: (
     query: { layer: string; code: string; metric: string; window: number; last: number },
     signal?: AbortSignal,
@@ -89,6 +84,4 @@ export const api = {
   entities: (signal?: AbortSignal) => get<Entities>('entities', {}, signal),
   entity: (source: string, signal?: AbortSignal) => get<EntityDetail>(`entities/${part(source)}`, {}, signal),
   alerts: (query: { limit: number; open?: boolean }, signal?: AbortSignal) => get<Alerts>('alerts', query, signal),
-  kpi: (signal?: AbortSignal) => get<Kpi>('kpi', {}, signal),
-  freshness: (signal?: AbortSignal) => get<Freshness>('freshness', {}, signal),
 };

@@ -66,20 +66,6 @@ export interface Metric {
   newest: number | null;
 }
 
-export interface AreaValues {
-  layer: string;
-  level: string;
-  metric: string;
-  statistic: Statistic;
-  version: string;
-  /** end of the newest window taken in; null when there is none */
-  until: number | null;
-  span_s: number;
-  closed: boolean;
-  ids: number[];
-  values: number[];
-}
-
 export interface SeriesPoint {
   start: number;
   value: number;

@@ -1,18 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { ValueChanges } from '../api/types';
-import { applyChanges, valuesFrom } from './values';
+import { NO_VALUES, applyChanges } from './values';
 
-const known = valuesFrom({
-  layer: 'l',
-  level: 'v',
-  metric: 'm',
-  statistic: 'mean',
+const known = applyChanges(NO_VALUES, {
+  key: 'k',
   version: 'v1',
+  full: true,
   until: 1,
-  span_s: 60,
   closed: true,
   ids: [1, 2, 3],
   values: [10, 20, 30],
+  gone: [],
 });
 
 const changes: ValueChanges = {
@@ -35,6 +33,7 @@ describe('values', () => {
       [4, 40],
     ]);
     expect(known.byId.get(2)).toBe(20);
+    expect(NO_VALUES.byId.size).toBe(0);
     expect([next.until, next.closed]).toEqual([2, false]);
   });
 

@@ -1,5 +1,5 @@
 // Values of areas as a fold over the live stream.
-import type { AreaValues, ValueChanges } from '../api/types';
+import type { ValueChanges } from '../api/types';
 
 export interface Values {
   version: string;
@@ -9,12 +9,6 @@ export interface Values {
 }
 
 export const NO_VALUES: Values = { version: '', until: null, closed: false, byId: new Map() };
-
-export function valuesFrom(answer: AreaValues): Values {
-  const byId = new Map<number, number>();
-  answer.ids.forEach((id, i) => byId.set(id, answer.values[i] ?? NaN));
-  return { version: answer.version, until: answer.until, closed: answer.closed, byId };
-}
 
 /** Ids speak of one layer version only, so changes for another one start anew. */
 export function applyChanges(known: Values, changes: ValueChanges): Values {

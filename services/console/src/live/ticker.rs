@@ -10,6 +10,7 @@ use crate::metrics::Metrics;
 use crate::world::World;
 use crate::{figures, views};
 use anyhow::Result;
+use futures::stream::{self, StreamExt};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::Shutdown;
@@ -26,12 +27,19 @@ const OVERLAP_MS: i64 = 30_000;
 const KPI_EVERY: u64 = 3;
 const FRESHNESS_EVERY: u64 = 2;
 const ALERTS_AT_ONCE: u32 = 500;
+/// Maps looked at side by side.
+const MAPS_AT_ONCE: usize = 4;
+/// How often viewers hear at least that the console lives.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// With nobody there, entities and alerts are still followed, at leisure.
 const LEISURE: Duration = Duration::from_secs(5);
-/// How long one look may take: a ClickHouse that hangs must not silence the stream.
+/// How long one part of a look may take before ClickHouse counts as away.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The same once it is known to be away.
+/// How long a sign of life may take while it is known to be away.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A subject's key and what is told of it.
+type Told = (String, String);
 
 /// Asks ClickHouse once a tick for everybody.
 pub struct Ticker {
@@ -48,6 +56,8 @@ pub struct Ticker {
     answered: bool,
     /// Whether somebody was there at the last tick.
     was_watched: bool,
+    /// Whether the board must begin anew: not everything was told.
+    board_due: bool,
 }
 
 fn json(value: &impl Serialize) -> Option<String> {
@@ -70,6 +80,7 @@ impl Ticker {
             away_since: None,
             answered: false,
             was_watched: false,
+            board_due: true,
         }
     }
 
@@ -77,7 +88,7 @@ impl Ticker {
     pub async fn run(mut self, shutdown: Shutdown) -> Result<()> {
         while !shutdown.is_triggered() {
             let begin = Instant::now();
-            let frame = self.tick().await;
+            let frame = self.tick_with_signs_of_life().await;
             self.metrics.tick_seconds.observe(begin.elapsed().as_secs_f64());
             self.metrics.viewers.set(i64::try_from(self.hub.viewers()).unwrap_or(i64::MAX));
             self.hub.tell(frame);
@@ -92,17 +103,38 @@ impl Ticker {
         Ok(())
     }
 
+    /// A look may take its time; viewers hear meanwhile that the console lives.
+    async fn tick_with_signs_of_life(&mut self) -> Frame {
+        let (hub, world, every) = (Arc::clone(&self.hub), Arc::clone(&self.world), self.every.max(SIGN_OF_LIFE));
+        let mut tick = std::pin::pin!(self.tick());
+        loop {
+            tokio::select! {
+                frame = &mut tick => return frame,
+                () = tokio::time::sleep(every) => {
+                    hub.tell(Frame { now: now_ms(), away_since: world.away_since(), ..Frame::default() });
+                }
+            }
+        }
+    }
+
     async fn tick(&mut self) -> Frame {
         let now = now_ms();
-        let mut frame = Frame { now, layers: self.layers_changed(), ..Frame::default() };
-        let patience = if self.away_since.is_some() { LITTLE_PATIENCE } else { PATIENCE };
-        let looked = tokio::time::timeout(patience, self.look(&mut frame)).await;
-        match looked.unwrap_or(Err(StoreError::TimedOut)) {
+        let mut frame = Frame { now, ..Frame::default() };
+        match self.look(&mut frame).await {
             Ok(()) => self.is_there(),
+            // One slow or refused question is not the end of ClickHouse. Before the first whole look it may be a table that
+            // nobody made yet.
+            Err(error) if self.answered && self.answers().await => {
+                self.metrics.tick_failures.with_label_values(&[error.kind()]).inc();
+                tracing::warn!(%error, "tick: a part of the look failed");
+                self.is_there();
+            }
             Err(error) => self.is_away(&error, now),
         }
         self.world.set_away(self.away_since);
         frame.away_since = self.away_since;
+        // Asked last, told first: nobody hears values of a version before that version.
+        frame.layers = self.layers_changed();
         // A look may take its time; viewers set their clocks by this.
         frame.now = now_ms();
         frame
@@ -132,21 +164,39 @@ impl Ticker {
 
     /// Looks at every part; the first error, after all that could be looked at was.
     async fn look(&mut self, frame: &mut Frame) -> Result<(), StoreError> {
-        let mut parts = Parts::default();
-        parts.note(self.entities(frame).await)?;
-        parts.note(self.alerts(frame).await)?;
+        if self.away_since.is_some() && !self.answers().await {
+            return Err(StoreError::TimedOut);
+        }
+        let mut first_fault = None;
+        let entities = in_time(PATIENCE, self.entities(frame)).await;
+        self.note(entities, &mut first_fault).await?;
+        let alerts = in_time(PATIENCE, self.alerts(frame)).await;
+        self.note(alerts, &mut first_fault).await?;
         // Who comes first after a while finds figures of then; they are not left to wait.
         let first = !std::mem::replace(&mut self.was_watched, self.hub.viewers() > 0);
         if self.was_watched {
-            for (subject, known) in self.hub.subjects() {
-                // A new subject is not made to wait; the others as often as they change.
-                if first || !known || self.ticks.is_multiple_of(subject.every()) {
-                    parts.note(self.values(&subject, frame).await)?;
-                }
+            let figures = in_time(PATIENCE, self.figures(frame, first)).await;
+            self.note(figures, &mut first_fault).await?;
+            for told in self.maps(first, frame.now).await {
+                self.note(told.map(|values| frame.values.extend(values)), &mut first_fault).await?;
             }
-            parts.note(self.figures(frame, first).await)?;
         }
-        parts.0.map_or(Ok(()), Err)
+        first_fault.map_or(Ok(()), Err)
+    }
+
+    /// Notes how a part went; when nobody is there, the others need not be asked.
+    async fn note(&self, part: Result<(), StoreError>, first: &mut Option<StoreError>) -> Result<(), StoreError> {
+        let Err(error) = part else { return Ok(()) };
+        let is_gone = match error {
+            StoreError::Network(_) => true,
+            StoreError::TimedOut => !self.answers().await,
+            _ => false,
+        };
+        if is_gone {
+            return Err(error);
+        }
+        first.get_or_insert(error);
+        Ok(())
     }
 
     async fn entities(&self, frame: &mut Frame) -> Result<(), StoreError> {
@@ -166,43 +216,54 @@ impl Ticker {
         let transitions = self.world.reader.alert_transitions().await?;
         let Heard { fresh, gap } = self.news.take(states, transitions);
         frame.alerts_gap = gap;
-        self.board(&fresh, gap).await?;
+        self.board_due |= gap;
         if !fresh.is_empty() {
             let alerts: Vec<AlertView> =
                 fresh.iter().map(|state| views::alert(&self.world, state, frame.now)).collect();
             frame.alerts = json(&AlertsNews { alerts });
         }
-        Ok(())
+        self.board(fresh).await
     }
 
     /// Keeps the board at what is known; begins it anew when not everything was told.
-    async fn board(&self, fresh: &[AlertState], gap: bool) -> Result<(), StoreError> {
+    async fn board(&mut self, fresh: Vec<AlertState>) -> Result<(), StoreError> {
         let board = || self.world.board.write().unwrap_or_else(PoisonError::into_inner);
-        if !gap && board().is_begun() {
-            board().take(fresh.to_vec());
+        if !self.board_due {
+            board().take(fresh);
             return Ok(());
         }
         let of = |open| AlertFilter { open: Some(open), ..AlertFilter::default() };
         let (mut states, _) = self.world.reader.alerts(&of(true), MOST_OPEN).await?;
         states.extend(self.world.reader.alerts(&of(false), MOST_CLEARED).await?.0);
         board().begin(states);
+        self.board_due = false;
         Ok(())
     }
 
-    async fn values(&self, subject: &Subject, frame: &mut Frame) -> Result<(), StoreError> {
-        let atlas = self.world.atlas.load();
-        let Some(sheet) = atlas.sheet(&subject.layer) else { return Ok(()) };
-        let look = looks::read(&self.world.reader, sheet, subject, None, frame.now).await?;
-        let Some(old) = self.hub.keep(subject, look.clone()) else { return Ok(()) };
+    /// Looks at what is watched, a few at a time; a new subject is not made to wait, the others as often as they change.
+    async fn maps(&self, all: bool, now: i64) -> Vec<Result<Option<Told>, StoreError>> {
+        let watched = self.hub.subjects().into_iter();
+        let due = watched.filter(|(subject, known)| all || !known || self.ticks.is_multiple_of(subject.every()));
+        let looks = due.map(|(subject, _)| async move { in_time(PATIENCE, self.values(&subject, now)).await });
+        stream::iter(looks).buffer_unordered(MAPS_AT_ONCE).collect().await
+    }
+
+    async fn values(&self, subject: &Subject, now: i64) -> Result<Option<Told>, StoreError> {
+        let sheet = self.world.atlas.load().sheet(&subject.layer).cloned();
+        let Some(sheet) = sheet else { return Ok(None) };
+        let look = looks::read(&self.world.reader, &sheet, subject, None, now).await?;
+        let Some(old) = self.hub.keep(subject, look.clone()) else { return Ok(None) };
         let key = subject.key();
         let changes = match old {
             Some(old) => old.changes_to(&look, &key),
             None => Some(look.whole(&key)),
         };
-        if let Some(text) = changes.as_ref().and_then(json) {
-            frame.values.insert(key, text);
-        }
-        Ok(())
+        Ok(changes.as_ref().and_then(json).map(|text| (key, text)))
+    }
+
+    /// Whether ClickHouse shows any sign of life.
+    async fn answers(&self) -> bool {
+        in_time(LITTLE_PATIENCE, self.world.reader.ping()).await.is_ok()
     }
 
     async fn figures(&self, frame: &mut Frame, all: bool) -> Result<(), StoreError> {
@@ -226,20 +287,7 @@ impl Ticker {
     }
 }
 
-/// The first error of a look.
-#[derive(Default)]
-struct Parts(Option<StoreError>);
-
-impl Parts {
-    /// Notes how a part went; when nobody answered at all, the others need not be asked.
-    fn note(&mut self, result: Result<(), StoreError>) -> Result<(), StoreError> {
-        match result {
-            Ok(()) => Ok(()),
-            Err(error @ (StoreError::Network(_) | StoreError::TimedOut)) => Err(error),
-            Err(error) => {
-                self.0.get_or_insert(error);
-                Ok(())
-            }
-        }
-    }
+/// What is not done in time counts as not answered.
+async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(limit, work).await.unwrap_or(Err(StoreError::TimedOut))
 }

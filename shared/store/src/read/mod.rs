@@ -17,6 +17,7 @@ pub use console_reports::{ReportFilter, ReportFound, ReportGroup};
 pub use offsets::OffsetRange;
 
 use crate::config::ClickHouseConfig;
+use crate::error::StoreError;
 use clickhouse::Client;
 
 /// Reads from ClickHouse. Cheap to clone; clones share connections.
@@ -29,6 +30,12 @@ impl Reader {
     /// A reader of the configured database. Connects with the first query.
     pub fn new(config: &ClickHouseConfig) -> Self {
         Self { client: config.client() }
+    }
+
+    /// Whether ClickHouse answers at all; costs it nothing.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.client.query_raw("SELECT 1").fetch_one::<u8>().await?;
+        Ok(())
     }
 
     /// For the files of this module.
