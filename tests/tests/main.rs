@@ -9,6 +9,7 @@ mod city;
 mod console;
 mod dispatch;
 mod gateway;
+mod grafana;
 mod la;
 mod mapping;
 mod stream;
