@@ -29,6 +29,7 @@ use gridwarden_runtime::shutdown::{Shutdown, on_signals};
 use gridwarden_runtime::telemetry;
 use plan::Plan;
 use ports::Ports;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -163,7 +164,9 @@ async fn start(args: &UpArgs, crew: &mut Crew, shutdown: &Shutdown) -> Result<Op
         folder::write_whole(path, &ready::file(&plan)?)?;
     }
     progress(&format!("ready after {:.1} s", began.elapsed().as_secs_f64()));
-    progress(&format!("page      {}/", plan.ports.url("console")));
+    // Whoever sits at the terminal opens the page with one click; a log must not hold the token.
+    let way_in = if std::io::stderr().is_terminal() { format!("#token={}", plan.token) } else { String::new() };
+    progress(&format!("page      {}/{way_in}", plan.ports.url("console")));
     progress(&format!("gateway   {}   token in {}", plan.ports.url("gateway"), folder.path("token").display()));
     progress(&format!("kafka     {}   clickhouse {}", plan.ports.address("kafka"), plan.ports.url("clickhouse")));
     if city.simulated {

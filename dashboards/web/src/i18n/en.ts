@@ -16,7 +16,8 @@ export const en = {
   'theme.dark': 'Dark',
   'theme.label': 'Switch between light and dark',
   'session.title': 'Sign in',
-  'session.about': 'Enter the administrator token. The link that “gridwarden up” prints holds it.',
+  'session.about':
+    'Enter the administrator’s token. “gridwarden up” says where it is, and prints a link that holds it.',
   'session.token': 'Token',
   'session.enter': 'Open the console',
   'session.refused': 'This token is not known to the console.',

@@ -18,7 +18,7 @@ export const zh: Record<Key, string> = {
   'theme.dark': '深色',
   'theme.label': '切换浅色与深色',
   'session.title': '登录',
-  'session.about': '请输入管理员令牌。“gridwarden up” 打印的链接中带有该令牌。',
+  'session.about': '请输入管理员令牌。“gridwarden up” 会说明令牌所在，并打印带有令牌的链接。',
   'session.token': '令牌',
   'session.enter': '进入控制台',
   'session.refused': '控制台不认识此令牌。',
