@@ -1,8 +1,11 @@
 //! Keeps the process near its memory limit. The engine counts what its queries hold; what they have freed it keeps for a while
-//! without counting, up to another limit's worth and more. Past the limit that is given back to the system at once.
+//! without counting, up to another limit's worth and more. It is started so that it keeps that for 0.1 s instead of 5 s, and
+//! past the limit it is given back to the system at once: looking alone comes too late for memory that grows by a gigabyte a
+//! second.
 
 use super::connection::Pool;
 use std::{
+    ffi::OsString,
     fs,
     sync::{Arc, Weak},
     time::Duration,
@@ -13,6 +16,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Pause after giving back, which takes some 0.1 s of a core; memory that is in use stays.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// What the engine's process is started with, so that its allocator (jemalloc, read when the library is loaded) gives back soon
+/// what was freed.
+pub fn environment() -> [(OsString, OsString); 1] {
+    [("JE_MALLOC_CONF".into(), "dirty_decay_ms:100,muzzy_decay_ms:0,background_thread:true".into())]
+}
 
 /// Looks until the pool is gone.
 pub(super) async fn keep_near(limit: u64, pool: Weak<Pool>) {

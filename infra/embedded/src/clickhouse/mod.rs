@@ -42,4 +42,5 @@ mod sql;
 mod tokens;
 
 pub use engine::{EngineOptions, run_engine};
+pub use memory::environment;
 pub use process::{ClickHouseError, ClickHouseOptions, ClickHouseProcess, explain};

@@ -90,7 +90,7 @@ impl ClickHouseProcess {
         ] {
             args.extend([name.into(), value]);
         }
-        let mut env: Vec<(OsString, OsString)> = Vec::new();
+        let mut env: Vec<(OsString, OsString)> = super::memory::environment().into();
         if let Some((user, password)) = &engine.login {
             env.push(("GRIDWARDEN_CLICKHOUSE_USER".into(), user.into()));
             env.push(("GRIDWARDEN_CLICKHOUSE_PASSWORD".into(), password.into()));

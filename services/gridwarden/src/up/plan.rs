@@ -9,6 +9,7 @@ use super::ports::Ports;
 use crate::role::Role;
 use anyhow::{Context, Result};
 use gridwarden_bus::KafkaConfig;
+use gridwarden_embedded::clickhouse;
 use gridwarden_embedded::kafka::{KafkaOptions, KafkaPorts};
 use gridwarden_embedded::process::ProcessOptions;
 use gridwarden_store::ClickHouseConfig;
@@ -84,7 +85,8 @@ impl<'a> Plan<'a> {
         args.push(data.clone().into());
         args.extend(["--listen".into(), self.ports.address("clickhouse").to_string().into()]);
         args.extend(["--cache".into(), self.cache.clone().into()]);
-        let command = Command::ClickHouse { options: self.options("clickhouse", args, Vec::new()), data };
+        let command =
+            Command::ClickHouse { options: self.options("clickhouse", args, clickhouse::environment().into()), data };
         Post { name: "clickhouse", command, patience: ENGINE_PATIENCE, engine: true }
     }
 
