@@ -139,14 +139,14 @@ async fn records_come_back_whole_and_in_order() {
         if place == empty {
             assert_eq!(record.payload, Some(&b""[..]));
         } else if place == none {
-            assert_eq!((record.payload, record.header("end")), (None, Some(&b"past"[..])));
+            assert_eq!((record.payload, record.headers().get("end")), (None, Some(&b"past"[..])));
         } else {
             let number = expected[&place];
             assert_eq!(record.payload, Some(number.to_string().as_bytes()));
             assert_eq!(record.key, Some(format!("entity-{}", number % 97).as_bytes()));
             let marked = number % 10 == 0;
-            assert_eq!(record.header("feed"), marked.then_some(&b"past"[..]));
-            assert_eq!(record.header("simulated"), marked.then_some(&b""[..]));
+            assert_eq!(record.headers().get("feed"), marked.then_some(&b"past"[..]));
+            assert_eq!(record.headers().get("simulated"), marked.then_some(&b""[..]));
         }
         seen += 1;
     }

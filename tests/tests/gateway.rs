@@ -77,7 +77,7 @@ impl Served {
             for record in batch.records() {
                 let key = String::from_utf8(record.key.expect("key").to_vec()).expect("text");
                 let payload = serde_json::from_slice(record.payload.expect("payload")).expect("json");
-                let feed = record.header(headers::FEED).map(|name| String::from_utf8_lossy(name).into_owned());
+                let feed = record.headers().get(headers::FEED).map(|name| String::from_utf8_lossy(name).into_owned());
                 found.push((key, payload, feed));
             }
             ended.extend(batch.ends().iter().map(|end| end.partition));

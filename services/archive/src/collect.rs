@@ -78,11 +78,12 @@ impl Collector {
 
     /// Takes a record that ClickHouse does not hold yet.
     pub(crate) fn add(&mut self, source: &Source, record: &Record<'_>, moment: Moment<'_>) {
+        let said = record.headers();
         let envelope = Envelope {
             payload: record.payload,
-            feed: record.header(headers::FEED),
-            content_type: record.header(headers::CONTENT_TYPE),
-            end: record.header(headers::END),
+            feed: said.get(headers::FEED),
+            content_type: said.get(headers::CONTENT_TYPE),
+            end: said.get(headers::END),
             appended_ms: record.appended_ms,
         };
         let id = RecordId { topic_id: source.meta.id, partition: record.partition, offset: record.offset };

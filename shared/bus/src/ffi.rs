@@ -7,6 +7,7 @@ use gridwarden_domain::identity::TopicId;
 use rdkafka::bindings as native;
 use rdkafka::types::{RDKafka, RDKafkaErrorCode, RDKafkaRespErr};
 use std::ffi::{CStr, CString, c_char, c_int};
+use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::time::Duration;
 
@@ -87,20 +88,36 @@ impl NativeMessage {
         unsafe { bytes(self.raw().payload.cast(), self.raw().len) }
     }
 
-    /// The value of the first header of that name; empty when it has none.
-    pub(crate) fn header(&self, wanted: &str) -> Option<&[u8]> {
+    /// The headers. librdkafka keeps those it has parsed, but parses a message without any anew each time, with half a dozen
+    /// calls of `malloc`: ask once.
+    pub(crate) fn headers(&self) -> NativeHeaders<'_> {
         let mut headers = ptr::null_mut();
         // SAFETY: parses the headers on first use and keeps them in the message, which `&self` keeps alive; the value is
         // not `Sync`, so nobody parses at the same time.
         let answer = unsafe { native::rd_kafka_message_headers(self.0.as_ptr(), &mut headers) };
-        if answer != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+        let there = answer == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+        NativeHeaders { headers: if there { headers } else { ptr::null_mut() }, message: PhantomData }
+    }
+}
+
+/// Headers of a message that is alive; null when it has none.
+#[derive(Clone, Copy)]
+pub(crate) struct NativeHeaders<'a> {
+    headers: *mut native::rd_kafka_headers_t,
+    message: PhantomData<&'a NativeMessage>,
+}
+
+impl<'a> NativeHeaders<'a> {
+    /// The value of the first header of that name; empty when it has none.
+    pub(crate) fn get(&self, wanted: &str) -> Option<&'a [u8]> {
+        if self.headers.is_null() {
             return None;
         }
         for index in 0.. {
             let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0usize);
             // SAFETY: an index past the end is answered with an error; name and value live with the message.
             unsafe {
-                let answer = native::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
+                let answer = native::rd_kafka_header_get_all(self.headers, index, &mut name, &mut value, &mut size);
                 if answer != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
                     return None;
                 }

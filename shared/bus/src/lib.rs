@@ -35,5 +35,5 @@ pub use config::KafkaConfig;
 pub use error::{BusError, Hint};
 pub use offsets::Offsets;
 pub use producer::{Delivery, Message, Producer, ProducerOptions};
-pub use reader::{Assignment, Batch, End, From, Position, Reader, ReaderOptions, Record};
+pub use reader::{Assignment, Batch, End, From, Headers, Position, Reader, ReaderOptions, Record};
 pub use topics::{TopicMeta, topic_meta};

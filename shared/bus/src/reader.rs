@@ -2,7 +2,7 @@
 
 mod batch;
 
-pub use batch::{Batch, Record};
+pub use batch::{Batch, Headers, Record};
 
 use crate::ffi::{ConsumerQueue, NativeMessage};
 use crate::{BusError, Hint, KafkaConfig, Offsets, error, ffi, log::Logs};

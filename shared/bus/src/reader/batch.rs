@@ -1,7 +1,7 @@
 //! Records read together, borrowed from the memory librdkafka lent (`BUS-5`).
 
 use super::{End, Source};
-use crate::ffi::NativeMessage;
+use crate::ffi::{NativeHeaders, NativeMessage};
 use std::sync::Arc;
 
 /// Records read together; owns their memory.
@@ -70,8 +70,19 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The value of the first header of that name; cheap when the record has no headers.
-    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        self.message.header(name)
+    /// The headers. Costs something even where there are none: ask once per record.
+    pub fn headers(&self) -> Headers<'a> {
+        Headers(self.message.headers())
+    }
+}
+
+/// A record's headers.
+#[derive(Clone, Copy)]
+pub struct Headers<'a>(NativeHeaders<'a>);
+
+impl<'a> Headers<'a> {
+    /// The value of the first header of that name.
+    pub fn get(&self, name: &str) -> Option<&'a [u8]> {
+        self.0.get(name)
     }
 }
