@@ -65,3 +65,19 @@ pub struct ObservationRef<'a> {
     /// Texts, in the order sent; names are unique.
     pub attributes: SmallVec<[(Cow<'a, str>, Cow<'a, str>); 4]>,
 }
+
+impl ObservationRef<'_> {
+    /// One that says nothing, to be filled.
+    #[inline]
+    pub fn empty() -> Self {
+        Self {
+            id: None,
+            source: Cow::Borrowed(""),
+            kind: Cow::Borrowed(""),
+            time_ms: 0,
+            position: None,
+            values: SmallVec::new(),
+            attributes: SmallVec::new(),
+        }
+    }
+}

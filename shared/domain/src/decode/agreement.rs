@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 fn read_fast(text: &str, crs: Crs) -> Option<ObservationRef<'_>> {
-    let mut read = fast::empty();
+    let mut read = ObservationRef::empty();
     fast::fill(text, crs, &mut read).map(|()| read)
 }
 
@@ -30,12 +30,14 @@ const COMMON: &[&str] = &[
     r#"{"kind":"vehicle","values":{"speed":11.5,"heading":270},"time":"2026-11-23T10:00:00.5+08:00","source":"v/1","position":{"lat":-31.2,"accuracy_m":4.5,"lon":-121.4},"attributes":{"plate":"沪A·12345","fw":"1.2"},"id":"a-1"}"#,
     r#" { "time" : 0 , "seq" : 17, "ok" : true, "note":"x", "none":null, "kind":"a.b_c-9", "source":" s ", "values":{ }, "crs":"CGCS2000" } "#,
     r#"{"source":"s","kind":"k","time":1,"attributes":{},"values":{"a":-0.0000005,"b":123456789.123456,"c":0.1234567,"d":-12}}"#,
+    r#"{"net":{"rssi":-71,"cells":[ 1 , {"x":"}"},[],{ }] },"source":"s","more":[[[[[[[[1]]]]]]]],"kind":"k","time":1}"#,
 ];
 
 const UNCOMMON: &[&str] = &[
     r#"{"source":"s","kind":"k","time":1,"values":{"a":1e2}}"#,
     r#"{"source":"s\u0041","kind":"k","time":1}"#,
-    r#"{"source":"s","kind":"k","time":1,"more":{"deep":[1,{"x":"}"}]}}"#,
+    r#"{"source":"s","kind":"k","time":1,"more":{"deep":[1,{"x":"\n"}]}}"#,
+    r#"{"source":"s","kind":"k","time":1,"more":[[[[[[[[[1]]]]]]]]]}"#,
     r#"{"source":"s","kind":"k","time":1,"id":null,"position":null}"#,
     r#"{"source":"s","kind":"k","time":1,"attributes":{"a":"line\nbreak"}}"#,
     r#"{"source":"s","kind":"k","time":1,"values":{"a":12345678901234567890.5e-9}}"#,
@@ -96,7 +98,7 @@ prop_compose! {
         crs in proptest::option::of(prop_oneof![Just("WGS-84"), Just("GCJ-02"), Just("CGCS2000"), Just("EPSG:4326")]),
         values in proptest::collection::vec((texts(), numbers()), 0..9),
         attributes in proptest::collection::vec((texts(), texts()), 0..6),
-        extra in proptest::option::of(prop_oneof![Just("1"), Just("\"a\""), Just("[1,2]"), Just("{\"a\":{}}"), Just("null"), Just("true")]),
+        extra in proptest::option::of(prop_oneof![Just("1"), Just("\"a\""), Just("[1,2]"), Just("[ ]"), Just("[1,]"), Just("{\"a\":{}}"), Just("{\"a\":[{\"b\":1},null],\"a\":2}"), Just("{\"a\":1 2}"), Just("null"), Just("true")]),
     ) -> Vec<String> {
         let quoted = |text: &str| serde_json::to_string(text).expect("text");
         let mut fields = vec![format!("\"source\":{}", quoted(&source)), format!("\"kind\":{}", quoted(&kind)), format!("\"time\":{time}")];

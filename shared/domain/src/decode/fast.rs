@@ -8,20 +8,37 @@ use crate::{
     observation::{ObservationRef, Position},
     time,
 };
-use smallvec::SmallVec;
 use std::borrow::Cow;
 
-/// Where the fast path begins.
-#[inline]
-pub(super) fn empty<'a>() -> ObservationRef<'a> {
-    ObservationRef {
-        id: None,
-        source: Cow::Borrowed(""),
-        kind: Cow::Borrowed(""),
-        time_ms: 0,
-        position: None,
-        values: SmallVec::new(),
-        attributes: SmallVec::new(),
+/// The contract's fields.
+enum Field {
+    Id,
+    Source,
+    Kind,
+    Time,
+    Position,
+    Crs,
+    Values,
+    Attributes,
+    /// None of them.
+    Unknown,
+}
+
+impl Field {
+    /// By length first: then each comparison is of a known length, a word or two instead of a call.
+    #[inline]
+    fn named(key: &[u8]) -> Self {
+        match key.len() {
+            2 if key == b"id" => Self::Id,
+            3 if key == b"crs" => Self::Crs,
+            4 if key == b"kind" => Self::Kind,
+            4 if key == b"time" => Self::Time,
+            6 if key == b"source" => Self::Source,
+            6 if key == b"values" => Self::Values,
+            8 if key == b"position" => Self::Position,
+            10 if key == b"attributes" => Self::Attributes,
+            _ => Self::Unknown,
+        }
     }
 }
 
@@ -39,49 +56,52 @@ impl Seen {
     }
 }
 
-/// Reads an observation of the common shape into an empty one, which is of no use when the answer is `None`.
+/// Reads an observation of the common shape over another, which is of no use when the answer is `None`.
 #[inline]
 pub(super) fn fill<'a>(text: &'a str, default_crs: Crs, out: &mut ObservationRef<'a>) -> Option<()> {
+    (out.id, out.position) = (None, None);
+    out.values.clear();
+    out.attributes.clear();
     let mut scan = Scan::new(text);
     let mut seen = Seen::default();
     let mut crs = default_crs;
     let (mut source, mut kind, mut time_ms) = ("", "", -1);
     scan.open(b'{')?;
     loop {
-        match scan.key()?.as_bytes() {
-            b"id" => {
+        match Field::named(scan.key()?.as_bytes()) {
+            Field::Id => {
                 seen.once(1)?;
                 out.id = Some(Cow::Borrowed(scan.string().filter(|id| bounded(id, check::MAX_ID))?));
             }
-            b"source" => {
+            Field::Source => {
                 seen.once(2)?;
                 source = scan.string()?;
             }
-            b"kind" => {
+            Field::Kind => {
                 seen.once(4)?;
                 kind = scan.string()?;
             }
-            b"time" => {
+            Field::Time => {
                 seen.once(8)?;
                 time_ms = if scan.peek() == Some(b'"') { time::rfc3339(scan.string()?)? } else { scan.integer()? };
             }
-            b"position" => {
+            Field::Position => {
                 seen.once(16)?;
                 out.position = Some(position(&mut scan)?);
             }
-            b"crs" => {
+            Field::Crs => {
                 seen.once(32)?;
                 crs = Crs::parse(scan.string()?)?;
             }
-            b"values" => {
+            Field::Values => {
                 seen.once(64)?;
                 values(&mut scan, out)?;
             }
-            b"attributes" => {
+            Field::Attributes => {
                 seen.once(128)?;
                 attributes(&mut scan, out)?;
             }
-            _ => scan.skip_scalar()?,
+            Field::Unknown => scan.skip()?,
         }
         if !scan.another(b'}')? {
             break;
@@ -110,20 +130,21 @@ fn position(scan: &mut Scan<'_>) -> Option<Position> {
     let (mut lon, mut lat, mut accuracy_m) = (f64::NAN, f64::NAN, None);
     scan.open(b'{')?;
     loop {
-        match scan.key()?.as_bytes() {
-            b"lon" => {
+        let key = scan.key()?.as_bytes();
+        match key.len() {
+            3 if key == b"lon" => {
                 seen.once(1)?;
                 lon = scan.number()?.to_f64()?;
             }
-            b"lat" => {
+            3 if key == b"lat" => {
                 seen.once(2)?;
                 lat = scan.number()?.to_f64()?;
             }
-            b"accuracy_m" => {
+            10 if key == b"accuracy_m" => {
                 seen.once(4)?;
                 accuracy_m = Some(scan.number()?.to_f64()? as f32);
             }
-            _ => scan.skip_scalar()?,
+            _ => scan.skip()?,
         }
         if !scan.another(b'}')? {
             break;

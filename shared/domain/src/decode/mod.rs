@@ -83,15 +83,26 @@ impl Decoder {
     /// Like [`Self::observation`], with the feed's own default reference system. A mapping's own system goes before both.
     #[inline]
     pub fn observation_in<'a>(&self, payload: &'a [u8], default_crs: Crs) -> Result<ObservationRef<'a>, Reason> {
+        let mut observation = ObservationRef::empty();
+        self.observation_over(payload, default_crs, &mut observation).map(|()| observation)
+    }
+
+    /// Like [`Self::observation_in`], over an observation that is no longer needed: it is large, and moving it costs as much
+    /// as reading it. After an error it means nothing.
+    #[inline]
+    pub fn observation_over<'a>(
+        &self,
+        payload: &'a [u8],
+        default_crs: Crs,
+        out: &mut ObservationRef<'a>,
+    ) -> Result<(), Reason> {
         let text = text_of(payload)?;
         if self.mapping.is_some() || self.target == Target::Reports {
-            return self.mapped_observation(text, default_crs);
+            *out = self.mapped_observation(text, default_crs)?;
+        } else if fast::fill(text, default_crs, out).is_none() {
+            *out = tree::observation(text, default_crs)?;
         }
-        let mut observation = fast::empty();
-        match fast::fill(text, default_crs, &mut observation) {
-            Some(()) => Ok(observation),
-            None => tree::observation(text, default_crs),
-        }
+        Ok(())
     }
 
     #[cold]

@@ -12,6 +12,9 @@ pub(super) struct Scan<'a> {
     plain: bool,
 }
 
+/// How deep values nobody asked for may nest: a device's own report, not somebody's document.
+const DEEPEST: usize = 8;
+
 /// Bytes that a plain string may not hold (besides the quote).
 #[inline]
 fn is_special(byte: u8) -> bool {
@@ -218,15 +221,40 @@ impl<'a> Scan<'a> {
         if number.negative || number.behind > 0 { None } else { i64::try_from(number.digits).ok() }
     }
 
-    /// Past a string, number, boolean or null nobody asked for.
+    /// Past a value nobody asked for.
     #[inline]
-    pub(super) fn skip_scalar(&mut self) -> Option<()> {
+    pub(super) fn skip(&mut self) -> Option<()> {
+        self.skip_nested(DEEPEST)
+    }
+
+    fn skip_nested(&mut self, levels: usize) -> Option<()> {
         match self.peek()? {
             b'"' => self.string().map(|_| ()),
             b't' => self.word(b"true"),
             b'f' => self.word(b"false"),
             b'n' => self.word(b"null"),
+            b'{' => self.skip_entries(b'}', levels.checked_sub(1)?),
+            b'[' => self.skip_entries(b']', levels.checked_sub(1)?),
             _ => self.number().map(|_| ()),
+        }
+    }
+
+    /// Past an object or a list whose opening bracket comes next.
+    fn skip_entries(&mut self, close: u8, levels: usize) -> Option<()> {
+        self.at += 1;
+        if self.is_closed(close) {
+            return Some(());
+        }
+        loop {
+            if close == b'}' {
+                self.key()?;
+            } else {
+                self.space();
+            }
+            self.skip_nested(levels)?;
+            if !self.another(close)? {
+                return Some(());
+            }
         }
     }
 
