@@ -4,7 +4,7 @@ use crate::{
     config::StreamSection,
     shared::Shared,
     sink::RowSink,
-    windows::{Delta, LIVE, Mark, Marks, Mode, Partial, Row, Windows},
+    windows::{AHEAD, Delta, LIVE, Mark, Marks, Mode, Partial, Row, Windows},
 };
 use gridwarden_runtime::clock::now_ms;
 use std::collections::BTreeMap;
@@ -69,8 +69,11 @@ impl Owner {
     /// Takes deltas.
     #[inline]
     pub(crate) fn deltas(&mut self, deltas: &[Delta]) {
-        for delta in deltas {
-            self.refused += u64::from(!self.windows.apply(delta));
+        for chunk in deltas.chunks(AHEAD) {
+            self.windows.look_ahead(chunk);
+            for delta in chunk {
+                self.refused += u64::from(!self.windows.apply(delta));
+            }
         }
     }
 

@@ -86,13 +86,14 @@ impl Writer {
     /// Writes windows until the shutdown.
     pub(crate) async fn windows(self, mut chunks: Receiver<Vec<Row>>) -> Result<()> {
         self.wait_for_tables().await;
-        let mut names = Vec::new();
+        // All of this is used again and again: memory that is given back and asked for anew is cleared by the system first.
+        let (mut rows, mut block, mut names) = (Vec::new(), Block::new(), Vec::new());
         let mut number = 0u64;
-        while let Some(mut rows) = self.gather(&mut chunks).await {
+        while self.gather(&mut chunks, &mut rows).await {
             sort_by_day(&mut rows);
             for part in by_days(&rows) {
                 number += 1;
-                let block = self.window_block(part, &mut names);
+                self.fill_windows(&mut block, part, &mut names);
                 self.insert(&block, number).await?;
             }
         }
@@ -102,10 +103,11 @@ impl Writer {
     /// Writes entities until the shutdown.
     pub(crate) async fn entities(self, mut chunks: Receiver<Vec<EntityRow>>) -> Result<()> {
         self.wait_for_tables().await;
+        let (mut rows, mut block) = (Vec::new(), Block::new());
         let mut number = 0u64;
-        while let Some(rows) = self.gather(&mut chunks).await {
+        while self.gather(&mut chunks, &mut rows).await {
             number += 1;
-            let block = self.entity_block(&rows);
+            self.fill_entities(&mut block, &rows);
             self.insert(&block, number).await?;
         }
         Ok(())
@@ -120,12 +122,16 @@ impl Writer {
         }
     }
 
-    /// Waits for a chunk and takes what comes with it; none at the end.
-    async fn gather<T>(&self, chunks: &mut Receiver<Vec<T>>) -> Option<Vec<T>> {
-        let mut rows = tokio::select! {
-            chunk = chunks.recv() => chunk?,
-            () = self.shutdown.wait() => return None,
-        };
+    /// Waits for a chunk and takes what comes with it instead of what `rows` held; false at the end.
+    async fn gather<T>(&self, chunks: &mut Receiver<Vec<T>>, rows: &mut Vec<T>) -> bool {
+        rows.clear();
+        tokio::select! {
+            chunk = chunks.recv() => match chunk {
+                Some(mut chunk) => rows.append(&mut chunk),
+                None => return false,
+            },
+            () = self.shutdown.wait() => return false,
+        }
         let until = Instant::now() + BLOCK_AGE;
         while rows.len() < BLOCK_ROWS {
             match chunks.try_recv() {
@@ -137,7 +143,7 @@ impl Writer {
                 },
             }
         }
-        Some(rows)
+        true
     }
 
     async fn insert<T: Table>(&self, block: &Block<T>, number: u64) -> Result<()> {
@@ -152,8 +158,8 @@ impl Writer {
         }
     }
 
-    fn window_block(&self, rows: &[Row], metrics: &mut Vec<Option<Arc<str>>>) -> Block<AreaMetrics> {
-        let mut block = Block::with_capacity(rows.len() * 128);
+    fn fill_windows(&self, block: &mut Block<AreaMetrics>, rows: &[Row], metrics: &mut Vec<Option<Arc<str>>>) {
+        block.clear();
         self.shared.lore.views.names.with(|areas| {
             for row in rows {
                 let Some(area) = areas.get(row.area as usize) else { continue };
@@ -178,7 +184,6 @@ impl Writer {
                 });
             }
         });
-        block
     }
 
     /// A metric's name, asked for once.
@@ -194,8 +199,8 @@ impl Writer {
         name.clone()
     }
 
-    fn entity_block(&self, rows: &[EntityRow]) -> Block<EntityLatest> {
-        let mut block = Block::with_capacity(rows.len() * 256);
+    fn fill_entities(&self, block: &mut Block<EntityLatest>, rows: &[EntityRow]) {
+        block.clear();
         let names = &self.shared.lore.names;
         self.shared.lore.views.names.with(|areas| {
             for row in rows {
@@ -218,7 +223,6 @@ impl Writer {
                 });
             }
         });
-        block
     }
 }
 

@@ -279,14 +279,15 @@ fn number(numbers: &[Vec<u16>], topic: u16, partition: i32) -> Option<u16> {
 
 #[inline]
 fn read<'a>(record: &BusRecord<'a>, part: u16) -> Record<'a> {
+    let said = record.headers();
     Record {
         part,
         offset: record.offset,
         appended: record.appended_ms,
         payload: record.payload,
-        feed: record.header(headers::FEED),
-        end: if record.payload.is_none() { record.header(headers::END) } else { None },
-        content_type: record.header(headers::CONTENT_TYPE),
-        simulated: record.header(headers::SIMULATED).is_some(),
+        feed: said.get(headers::FEED),
+        end: if record.payload.is_none() { said.get(headers::END) } else { None },
+        content_type: said.get(headers::CONTENT_TYPE),
+        simulated: said.get(headers::SIMULATED).is_some(),
     }
 }

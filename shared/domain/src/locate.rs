@@ -60,6 +60,8 @@ pub struct Layer {
     by_code: HashMap<String, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
     /// The areas a position is looked up in: those no other area has as its parent.
     leaves: Vec<u32>,
+    /// Whether any area begins or ends: mostly none does, and then nobody need ask each.
+    dated: bool,
     index: OnceLock<AreaIndex>,
 }
 
@@ -89,7 +91,8 @@ impl Layer {
             parent.push(above);
         }
         let leaves = (0u32..).zip(&is_parent).filter(|(_, is_parent)| !**is_parent).map(|(number, _)| number).collect();
-        Ok(Self { head, version, areas, parent, by_code, leaves, index: OnceLock::new() })
+        let dated = areas.iter().any(|area| area.valid_from.is_some() || area.valid_to.is_some());
+        Ok(Self { head, version, areas, parent, by_code, leaves, dated, index: OnceLock::new() })
     }
 
     /// Builds the raster now, so that the first look-up does not wait for it.
@@ -134,6 +137,25 @@ impl Layer {
         });
     }
 
+    /// Touches what [`Layer::locate`] will look at, see [`AreaIndex::touch`].
+    #[inline]
+    pub fn touch(&self, lon: f64, lat: f64) -> u32 {
+        self.index.get().map_or(0, |index| index.touch(lon, lat))
+    }
+
+    /// The area a position most likely lies in, whatever the moment; see [`AreaIndex::sole`].
+    #[inline]
+    pub fn likely(&self, lon: f64, lat: f64) -> Option<u32> {
+        let leaf = self.index.get()?.sole(lon, lat)?;
+        self.leaves.get(leaf as usize).copied()
+    }
+
+    /// The same one step further, see [`AreaIndex::touch_border`].
+    #[inline]
+    pub fn touch_border(&self, lon: f64, lat: f64) -> u32 {
+        self.index.get().map_or(0, |index| index.touch_border(lon, lat))
+    }
+
     /// Bytes the raster takes, once built.
     pub fn index_bytes(&self) -> usize {
         self.index.get().map_or(0, AreaIndex::memory_bytes)
@@ -141,9 +163,10 @@ impl Layer {
 
     #[inline]
     fn is_valid(&self, number: u32, time_ms: i64) -> bool {
-        self.areas.get(number as usize).is_some_and(|area| {
-            area.valid_from.is_none_or(|from| from <= time_ms) && area.valid_to.is_none_or(|to| time_ms < to)
-        })
+        !self.dated
+            || self.areas.get(number as usize).is_some_and(|area| {
+                area.valid_from.is_none_or(|from| from <= time_ms) && area.valid_to.is_none_or(|to| time_ms < to)
+            })
     }
 }
 

@@ -98,6 +98,30 @@ impl AreaIndex {
         }
     }
 
+    /// Loads what [`AreaIndex::locate`] will look at first. The raster is larger than any cache: asked for many points one
+    /// after the other, before the first of them is located, memory answers for all of them in the time of one. The number
+    /// means nothing; whoever drops it unused drops the load with it.
+    #[inline]
+    pub fn touch(&self, lon: f64, lat: f64) -> u32 {
+        let square = self.grid.square(one_name(lon), lat);
+        square.and_then(|square| self.squares.get(square)).copied().unwrap_or(0)
+    }
+
+    /// The area a point lies in for certain because its whole square does; `None` also where it only takes a closer look.
+    #[inline]
+    pub fn sole(&self, lon: f64, lat: f64) -> Option<u32> {
+        let code = self.touch(lon, lat);
+        if code & (BORDER | SET) == 0 { code.checked_sub(1) } else { None }
+    }
+
+    /// Loads what comes second where an outline passes; of use once [`AreaIndex::touch`] has been asked.
+    #[inline]
+    pub fn touch_border(&self, lon: f64, lat: f64) -> u32 {
+        let code = self.touch(lon, lat);
+        let place = if code & BORDER != 0 { (code & !BORDER) as usize } else { usize::MAX };
+        self.borders.get(place).copied().unwrap_or(0)
+    }
+
     #[inline]
     fn locate_at_border(&self, place: usize, point: [f64; 2], mut hit: impl FnMut(u32)) {
         let mut rest = self.borders.get(place..).unwrap_or_default();

@@ -4,11 +4,13 @@
 //! `INT-1` nothing is allocated for an ordinary observation: text stays in the message, names become numbers.
 //! `INT-2` read = accepted + duplicate + late + rejected + markers.
 
+mod ahead;
 mod alerts;
 mod flush;
 mod observe;
 mod outbox;
 mod part;
+mod reading;
 mod repeats;
 mod report;
 
@@ -22,15 +24,16 @@ use crate::{
     watermark::Stamp,
     windows::{At, KEEP_MS, LIVE, Rollup},
 };
+use ahead::AHEAD;
 use gridwarden_domain::{
     control::Timeline,
-    decode::{Admission, Decoder, admit, content_type},
+    decode::{Admission, admit},
     locate::Places,
-    mapping::Target,
-    reject::{Code, Reason},
+    reject::Reason,
 };
 use outbox::Tally;
 use part::PartState;
+use reading::{Reading, Said};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -161,12 +164,35 @@ impl Intake {
         out: &mut Outbox,
     ) -> usize {
         let mut taken = 0;
-        for record in records {
-            if record.appended > known_until {
-                return taken;
+        let mut beyond = false;
+        let mut known = records.take_while(|record| {
+            beyond = record.appended > known_until;
+            !beyond
+        });
+        let mut readings: Vec<Reading<'a>> = Vec::with_capacity(AHEAD);
+        loop {
+            let mut read = 0;
+            for record in known.by_ref().take(AHEAD) {
+                if readings.len() == read {
+                    readings.push(Reading::blank(record));
+                }
+                if let Some(reading) = readings.get_mut(read) {
+                    reading.renew(&shared.world, record);
+                }
+                read += 1;
             }
-            self.take(shared, &record, out);
-            taken += 1;
+            let readings = readings.get_mut(..read).unwrap_or_default();
+            self.mind.look_ahead(&self.parts, readings);
+            for reading in readings {
+                self.take(shared, reading, out);
+            }
+            taken += read;
+            if read < AHEAD {
+                break;
+            }
+        }
+        if beyond {
+            return taken;
         }
         for (part, end) in ends {
             self.end_reached(part, end);
@@ -175,12 +201,13 @@ impl Intake {
     }
 
     #[inline]
-    fn take(&mut self, shared: &Shared, record: &Record<'_>, out: &mut Outbox) {
+    fn take(&mut self, shared: &Shared, reading: &Reading<'_>, out: &mut Outbox) {
+        let record = &reading.record;
         let Some(Some(part)) = self.parts.get_mut(usize::from(record.part)) else { return };
         let stamp = part.clock.appended(record.appended);
         part.next = Some(record.offset + 1);
         self.newest = record.appended;
-        self.mind.take(Way { shared, record, part, stamp, out });
+        self.mind.take(Way { shared, record, part, stamp, out }, reading);
     }
 
     /// Takes the number of records kept from rules since this was last asked for, because a broker's clock stepped back.
@@ -195,41 +222,32 @@ impl Intake {
 }
 
 impl Mind {
-    fn take(&mut self, mut way: Way<'_>) {
+    #[inline]
+    fn take(&mut self, mut way: Way<'_>, reading: &Reading<'_>) {
         self.tally.read += 1;
         if way.part.is_outdated(way.record.appended, self.epoch) {
             self.renew(&mut way);
         }
         let clock = way.part.clock.rules();
         self.fire(&mut way, LIVE, clock);
-        let topic = way.shared.world.parts.get(usize::from(way.record.part)).map_or(0, |part| part.topic);
-        let Some(known) = way.shared.world.topics.get(usize::from(topic)) else { return };
-        if way.record.payload.is_none()
-            && let Some(feed) = way.record.end
-        {
-            self.tally.markers += 1;
-            self.end(&mut way, topic, feed);
-            return;
-        }
-        match self.judge(&mut way, topic, &known.decoder) {
+        let fate = match &reading.said {
+            Ok(Said::Observation) => self.observe(&mut way, reading),
+            Ok(Said::Report(report)) => self.report(&mut way, (reading.topic, reading.feed), report),
+            Ok(Said::End(feed)) => {
+                self.tally.markers += 1;
+                self.end(&mut way, reading.topic, feed);
+                return;
+            }
+            Err(reason) => {
+                self.tally.reject(&way.shared.metrics, reason);
+                return;
+            }
+        };
+        match fate {
             Ok(Fate::Accepted) => self.tally.accepted += 1,
             Ok(Fate::Late) => self.tally.late += 1,
             Ok(Fate::Repeat) => self.tally.duplicate += 1,
             Err(reason) => self.tally.reject(&way.shared.metrics, &reason),
-        }
-    }
-
-    #[inline]
-    fn judge(&mut self, way: &mut Way<'_>, topic: u16, decoder: &Decoder) -> Result<Fate, Reason> {
-        let Some(payload) = way.record.payload else {
-            return Err(Reason::new(Code::EmptyPayload, "", "the record has no value"));
-        };
-        content_type(way.record.content_type)?;
-        let feed = way.shared.world.feeds.find(way.record.feed)?;
-        let crs = way.shared.world.feeds.get(feed).map(|feed| feed.crs).unwrap_or_default();
-        match decoder.target() {
-            Target::Observations => self.observe(way, (topic, feed), &decoder.observation_in(payload, crs)?),
-            Target::Reports => self.report(way, (topic, feed), &decoder.report_in(payload, crs)?),
         }
     }
 

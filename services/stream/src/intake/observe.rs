@@ -1,6 +1,6 @@
 //! The way of an observation.
 
-use super::{Admitted, Fate, Mind, Way, repeats::fingerprint};
+use super::{Admitted, Fate, Mind, Reading, Way, repeats::fingerprint};
 use crate::{
     intern::View,
     rules::{Seen, Who},
@@ -20,19 +20,16 @@ pub(super) type Values = SmallVec<[(u32, Fixed); 8]>;
 impl Mind {
     /// Decides on an observation.
     #[inline]
-    pub(super) fn observe(
-        &mut self,
-        way: &mut Way<'_>,
-        whence: (u16, u16),
-        observation: &ObservationRef<'_>,
-    ) -> Result<Fate, Reason> {
+    pub(super) fn observe(&mut self, way: &mut Way<'_>, reading: &Reading<'_>) -> Result<Fate, Reason> {
+        let observation = &reading.observation;
+        let whence = (reading.topic, reading.feed);
         let Some(admitted) = self.admit(way, whence, observation.time_ms)? else { return Ok(Fate::Late) };
         let Some((here, kind, count)) = self.kind(&observation.kind) else {
             self.note(admitted);
             self.tally.kinds_beyond += 1;
             return Ok(Fate::Accepted);
         };
-        let entity = self.entity(way, &observation.source, kind);
+        let entity = self.entity(way, reading.guess, (&observation.source, kind));
         if let (Some(entity), Some(id)) = (entity, &observation.id)
             && self.is_repeat(way, entity, id)
         {
@@ -97,14 +94,14 @@ impl Mind {
     }
 
     #[inline]
-    fn entity(&mut self, way: &Way<'_>, source: &str, kind: u16) -> Option<u32> {
-        let Some((number, is_new)) = self.entities.find(source, kind, way.record.part) else {
+    fn entity(&mut self, way: &Way<'_>, guess: Option<u32>, who: (&str, u16)) -> Option<u32> {
+        let Some((number, is_new)) = self.entities.find(guess, who, way.record.part) else {
             self.tally.entities_beyond += 1;
             return None;
         };
         let entity = self.entities.get_mut(number)?;
         if is_new {
-            entity.home = way.shared.lore.whereabouts.first(source, way.record.part);
+            entity.home = way.shared.lore.whereabouts.first(who.0, way.record.part);
         }
         self.tally.misrouted += u64::from(entity.home != way.record.part);
         Some(number)

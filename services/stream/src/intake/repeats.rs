@@ -41,6 +41,12 @@ impl SourceIds {
         false
     }
 
+    /// Loads where the next id will be looked for and put. The number means nothing.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        self.filter as u64 ^ self.seen.get(self.next).map_or(0, |(id, _)| *id)
+    }
+
     #[inline]
     fn remember(&mut self, id: u64, appended: i64, most: usize) {
         self.filter |= bit(id);

@@ -1,6 +1,7 @@
 //! The way of records, without Kafka and without timely.
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
+mod ahead;
 mod allocations;
 mod layers;
 mod misrouted;
@@ -123,6 +124,10 @@ fn report(id: &str, place: &str) -> String {
     format!(r#"{{"id":"{id}","channel":"hotline","class":{class},"time":100000{place}}}"#)
 }
 
+fn plain(part: u16, offset: i64, appended: i64, payload: Option<&[u8]>) -> Record<'_> {
+    Record { part, offset, appended, payload, feed: None, end: None, content_type: None, simulated: false }
+}
+
 struct Desk {
     shared: Shared,
     intake: Intake,
@@ -145,18 +150,20 @@ impl Desk {
     fn take_with(&mut self, part: u16, appended: i64, payload: Option<&str>, feed: Option<&str>) {
         let offset = self.offsets.entry(part).or_default();
         let feed = feed.map(str::as_bytes);
-        let record = Record {
-            part,
-            offset: *offset,
-            appended,
-            payload: payload.map(str::as_bytes),
-            feed,
-            end: if payload.is_none() { feed } else { None },
-            content_type: None,
-            simulated: false,
-        };
-        self.intake.take(&self.shared, &record, &mut self.out);
+        let end = if payload.is_none() { feed } else { None };
+        let payload = payload.map(str::as_bytes);
+        let record = Record { feed, end, ..plain(part, *offset, appended, payload) };
         *offset += 1;
+        self.take_all(std::iter::once(record));
+    }
+
+    fn take_all<'a>(&mut self, records: impl Iterator<Item = Record<'a>>) {
+        self.intake.take_known(&self.shared, records, i64::MAX, std::iter::empty(), &mut self.out);
+    }
+
+    /// Takes (offset, payload)s of one partition together.
+    fn take_batch(&mut self, part: u16, appended: i64, batch: &[(i64, Vec<u8>)]) {
+        self.take_all(batch.iter().map(|(offset, payload)| plain(part, *offset, appended, Some(payload.as_slice()))));
     }
 
     fn take(&mut self, part: u16, appended: i64, payload: &str) {

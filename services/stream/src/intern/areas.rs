@@ -136,6 +136,12 @@ impl View {
         self.bases.get(usize::from(place.layer)).copied().unwrap_or(0) + place.area
     }
 
+    /// Loads what stands of an area and of the one above. The number means nothing.
+    #[inline]
+    pub(crate) fn touch(&self, place: Place) -> u32 {
+        self.parent(self.place(place)).and_then(|above| self.area(above)).map_or(0, |above| above.area)
+    }
+
     /// The places of an area and of all above it.
     #[inline]
     pub(crate) fn up(&self, place: u32) -> impl Iterator<Item = u32> + '_ {

@@ -54,32 +54,66 @@ pub(crate) struct Entity {
     pub(crate) rules: EntityRules,
 }
 
+type Hasher = foldhash::fast::FixedState;
+
+#[inline]
+fn hash(hasher: &Hasher, source: &str, kind: u16) -> u64 {
+    hasher.hash_one(source) ^ u64::from(kind).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 /// Entities of a worker.
 pub(crate) struct Entities {
-    hasher: foldhash::fast::FixedState,
+    hasher: Hasher,
     /// (upper half of the hash, number).
     table: HashTable<(u32, u32)>,
-    list: Vec<Entity>,
+    /// In pages of [`PAGE`], so that one more never means moving all.
+    pages: Vec<Vec<Entity>>,
     most: usize,
+}
+
+/// Entities in a page.
+const PAGE: usize = 1024;
+
+#[inline]
+fn at(pages: &[Vec<Entity>], number: u32) -> Option<&Entity> {
+    pages.get(number as usize / PAGE)?.get(number as usize % PAGE)
 }
 
 impl Entities {
     /// At most `most` entities: a party that invents ids must not fill the memory.
     pub(crate) fn new(most: usize) -> Self {
-        Self { hasher: foldhash::fast::FixedState::default(), table: HashTable::new(), list: Vec::new(), most }
+        Self { hasher: Hasher::default(), table: HashTable::new(), pages: Vec::new(), most }
     }
 
-    /// The number of an entity, and whether it was unknown until now; none when there are too many.
+    /// The number an entity most likely has, without a look at the entity itself; of use with [`Entities::touch`] only.
     #[inline]
-    pub(crate) fn find(&mut self, source: &str, kind: u16, part: u16) -> Option<(u32, bool)> {
-        let hash = self.hasher.hash_one(source) ^ u64::from(kind).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    pub(crate) fn guess(&self, source: &str, kind: u16) -> Option<u32> {
+        let hash = hash(&self.hasher, source, kind);
         let tag = (hash >> 32) as u32;
-        let list = &self.list;
+        self.table.find(hash, |(known, _)| *known == tag).map(|(_, number)| *number)
+    }
+
+    /// Loads the lines of memory an entity lies in. The number means nothing.
+    #[inline]
+    pub(crate) fn touch(&self, number: u32) -> u64 {
+        at(&self.pages, number).map_or(0, Entity::touch)
+    }
+
+    /// The number of an entity, and whether it was unknown until now; none when there are too many. `guess` is looked at
+    /// first.
+    #[inline]
+    pub(crate) fn find(&mut self, guess: Option<u32>, who: (&str, u16), part: u16) -> Option<(u32, bool)> {
+        let (source, kind) = who;
+        if let Some(number) = guess
+            && at(&self.pages, number).is_some_and(|entity| entity.is(source, kind))
+        {
+            return Some((number, false));
+        }
+        let hash = hash(&self.hasher, source, kind);
+        let tag = (hash >> 32) as u32;
+        let pages = &self.pages;
         let same = |(known, number): &(u32, u32)| {
-            *known == tag
-                && list
-                    .get(*number as usize)
-                    .is_some_and(|entity| entity.kind == kind && entity.source.0.as_slice() == source.as_bytes())
+            *known == tag && at(pages, *number).is_some_and(|entity| entity.is(source, kind))
         };
         match self.table.find(hash, same) {
             Some((_, number)) => Some((*number, false)),
@@ -89,17 +123,16 @@ impl Entities {
 
     #[cold]
     fn learn(&mut self, source: &str, kind: u16, part: u16, hash: u64) -> Option<u32> {
-        if self.list.len() >= self.most {
+        if self.len() >= self.most {
             return None;
         }
-        let number = u32::try_from(self.list.len()).ok()?;
-        self.list.push(Entity::new(source, kind, part));
-        let (hasher, list) = (&self.hasher, &self.list);
-        let rehash = |(_, number): &(u32, u32)| {
-            list.get(*number as usize).map_or(0, |entity| {
-                hasher.hash_one(entity.source.as_str()) ^ u64::from(entity.kind).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            })
-        };
+        let number = u32::try_from(self.len()).ok()?;
+        if self.pages.last().is_none_or(|page| page.len() == PAGE) {
+            self.pages.push(Vec::with_capacity(PAGE));
+        }
+        self.pages.last_mut()?.push(Entity::new(source, kind, part));
+        let (hasher, pages) = (&self.hasher, &self.pages);
+        let rehash = |(_, number): &(u32, u32)| at(pages, *number).map_or(0, |entity| entity.hash(hasher));
         self.table.insert_unique(hash, ((hash >> 32) as u32, number), rehash);
         Some(number)
     }
@@ -107,22 +140,22 @@ impl Entities {
     /// An entity by number.
     #[inline]
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Entity> {
-        self.list.get_mut(number as usize)
+        self.pages.get_mut(number as usize / PAGE)?.get_mut(number as usize % PAGE)
     }
 
     /// The same, to look at.
     pub(crate) fn get(&self, number: u32) -> Option<&Entity> {
-        self.list.get(number as usize)
+        at(&self.pages, number)
     }
 
     /// All of them.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entity> {
-        self.list.iter_mut()
+        self.pages.iter_mut().flatten()
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.list.len()
+        self.pages.last().map_or(0, |last| (self.pages.len() - 1) * PAGE + last.len())
     }
 }
 
@@ -144,6 +177,25 @@ impl Entity {
             ids: SourceIds::default(),
             rules: EntityRules::default(),
         }
+    }
+
+    fn hash(&self, hasher: &Hasher) -> u64 {
+        hash(hasher, self.source.as_str(), self.kind)
+    }
+
+    #[inline]
+    fn is(&self, source: &str, kind: u16) -> bool {
+        self.kind == kind && self.source.0.as_slice() == source.as_bytes()
+    }
+
+    /// Something of every line of memory it lies in.
+    #[inline]
+    fn touch(&self) -> u64 {
+        let texts = u64::from(self.source.0.first().copied().unwrap_or(0)) ^ u64::from(self.rules.seen);
+        let places = u64::from(self.areas.first().copied().unwrap_or(0)) ^ self.rules.inside.len() as u64;
+        let values = self.values.first().map_or(0, |(_, value)| value.0 as u64);
+        let position = self.position.map_or(0, |position| position.lat.to_bits());
+        texts ^ places ^ values ^ position ^ self.time as u64 ^ self.ids.touch()
     }
 }
 
@@ -167,20 +219,25 @@ mod tests {
     #[test]
     fn an_entity_is_source_and_kind() {
         let mut entities = Entities::new(3);
-        assert_eq!(entities.find("a", 0, 0), Some((0, true)));
-        assert_eq!(entities.find("a", 1, 0), Some((1, true)));
-        assert_eq!(entities.find("b", 0, 5), Some((2, true)));
-        assert_eq!(entities.find("a", 1, 9), Some((1, false)));
+        assert_eq!(entities.find(None, ("a", 0), 0), Some((0, true)));
+        assert_eq!(entities.find(None, ("a", 1), 0), Some((1, true)));
+        assert_eq!(entities.find(None, ("b", 0), 5), Some((2, true)));
+        assert_eq!(entities.find(None, ("a", 1), 9), Some((1, false)));
         assert_eq!(entities.get_mut(2).unwrap().part, 5);
-        assert_eq!(entities.find("c", 0, 0), None);
+        assert_eq!(entities.find(None, ("c", 0), 0), None);
     }
 
     #[test]
     fn many_entities_keep_their_numbers() {
         let mut entities = Entities::new(100_000);
+        // Right, wrong, or none.
+        let guess = |number: u32| [Some(number), Some(number / 2), None].into_iter().nth(number as usize % 3).flatten();
         for round in 0..2 {
             for number in 0..20_000u32 {
-                assert_eq!(entities.find(&format!("sensor-{number}"), 3, 0), Some((number, round == 0)));
+                assert_eq!(
+                    entities.find(guess(number), (&format!("sensor-{number}"), 3), 0),
+                    Some((number, round == 0))
+                );
             }
         }
     }

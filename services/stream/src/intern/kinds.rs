@@ -41,6 +41,12 @@ impl Kinds {
         }
     }
 
+    /// The number of a kind that is known here already.
+    #[inline]
+    pub(crate) fn known(&self, name: &str) -> Option<u16> {
+        self.by_name.get(name).copied().flatten().and_then(|here| self.get(here)).map(|kind| kind.number)
+    }
+
     #[cold]
     fn learn(&mut self, name: &str) -> Option<u16> {
         let found = self.names.kind(name).map(|number| {

@@ -24,7 +24,7 @@ impl Key {
 
 /// Where a block lies: start × 8 + number of columns; 0 columns: there is none.
 #[derive(Clone, Copy, Default)]
-struct Span(u32);
+pub(crate) struct Span(u32);
 
 impl Span {
     fn new(start: usize, width: usize) -> Self {
@@ -37,6 +37,50 @@ impl Span {
 
     fn width(self) -> usize {
         (self.0 & 7) as usize
+    }
+}
+
+/// Aggregates in pages, so that more of them never means moving those that are there. A block lies in one page.
+#[derive(Default)]
+struct Cells(Vec<Vec<Aggregate>>);
+
+/// Aggregates in a page: 32 KiB.
+const PAGE: usize = 512;
+
+impl Cells {
+    #[inline]
+    fn get(&self, span: Span) -> &[Aggregate] {
+        let from = span.start() % PAGE;
+        let page = self.0.get(span.start() / PAGE);
+        page.and_then(|page| page.get(from..from + span.width())).unwrap_or_default()
+    }
+
+    #[inline]
+    fn get_mut(&mut self, span: Span) -> &mut [Aggregate] {
+        let from = span.start() % PAGE;
+        let page = self.0.get_mut(span.start() / PAGE);
+        page.and_then(|page| page.get_mut(from..from + span.width())).unwrap_or_default()
+    }
+
+    /// A wider copy of a block; the old place is given up. Rare but for new blocks: a source began to send one more value.
+    fn grown(&mut self, old: Span, columns: usize) -> Span {
+        let width = columns.min(WIDTH);
+        let mut cells = [Aggregate::EMPTY; WIDTH];
+        for (cell, known) in cells.iter_mut().zip(self.get(old)) {
+            *cell = *known;
+        }
+        if self.0.last().is_none_or(|page| page.len() + width > PAGE) {
+            self.0.push(Vec::with_capacity(PAGE));
+        }
+        let number = self.0.len() - 1;
+        let Some(page) = self.0.last_mut() else { return old };
+        let start = number * PAGE + page.len();
+        page.extend(cells.iter().take(width));
+        Span::new(start, width)
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.len() * PAGE * size_of::<Aggregate>()
     }
 }
 
@@ -55,7 +99,7 @@ pub(crate) const MINUTE: u8 = 1 << PANES;
 #[derive(Default)]
 pub(crate) struct Shard {
     entries: HashMap<Key, Entry, foldhash::fast::FixedState>,
-    cells: Vec<Aggregate>,
+    cells: Cells,
     /// Keys with a dirty pane, each once.
     dirty: Vec<Key>,
 }
@@ -71,16 +115,28 @@ impl Shard {
         entry.dirty |= 1 << pane;
         let Some(span) = entry.blocks.get_mut(pane) else { return &mut [] };
         if span.width() < columns {
-            *span = grown(&mut self.cells, *span, columns);
+            *span = self.cells.grown(*span, columns);
         }
-        let (start, width) = (span.start(), span.width());
-        self.cells.get_mut(start..start + width).unwrap_or_default()
+        self.cells.get_mut(*span)
     }
 
     /// The columns of a pane, none if nothing came.
     pub(crate) fn pane(&self, entry: &Entry, pane: usize) -> &[Aggregate] {
         let span = entry.blocks.get(pane).copied().unwrap_or_default();
-        self.cells.get(span.start()..span.start() + span.width()).unwrap_or_default()
+        self.cells.get(span)
+    }
+
+    /// Where the block of a pane lies, if it is there; of use with [`Shard::touch`] only.
+    #[inline]
+    pub(crate) fn guess(&self, key: Key, pane: usize) -> Span {
+        let span = self.entries.get(&key).and_then(|entry| entry.blocks.get(pane));
+        span.copied().unwrap_or_default()
+    }
+
+    /// Loads the lines of memory a block lies in. The number means nothing.
+    #[inline]
+    pub(crate) fn touch(&self, block: Span) -> u64 {
+        self.cells.get(block).iter().fold(0, |touched, cell| touched ^ cell.count)
     }
 
     /// The columns of the whole minute.
@@ -125,7 +181,7 @@ impl Shard {
 
     /// Bytes held, roughly.
     pub(crate) fn bytes(&self) -> usize {
-        self.cells.capacity() * size_of::<Aggregate>()
+        self.cells.bytes()
             + self.entries.capacity() * (size_of::<(Key, Entry)>() + 1)
             + self.dirty.capacity() * size_of::<Key>()
     }
@@ -136,18 +192,6 @@ impl Entry {
     pub(crate) fn dirty(&self) -> u8 {
         self.dirty
     }
-}
-
-/// A wider copy of a block at the end; the old place is given up. Rare: a source began to send one more value.
-#[cold]
-fn grown(cells: &mut Vec<Aggregate>, old: Span, columns: usize) -> Span {
-    let width = columns.min(WIDTH);
-    let start = cells.len();
-    cells.resize(start + width, Aggregate::EMPTY);
-    if old.width() > 0 {
-        cells.copy_within(old.start()..old.start() + old.width(), start);
-    }
-    Span::new(start, width)
 }
 
 /// Adds what a delta's columns say.

@@ -22,7 +22,7 @@ pub(crate) use aggregate::{Aggregate, At};
 pub(crate) use emit::{Mode, Row};
 pub(crate) use marks::Marks;
 pub(crate) use rollup::{Above, Rollup, Tree};
-pub(crate) use store::{KEEP_MS, LIVE, Windows};
+pub(crate) use store::{AHEAD, KEEP_MS, LIVE, Windows};
 
 use serde::{Deserialize, Serialize};
 

@@ -2,10 +2,15 @@
 
 use super::{
     Delta, MINUTE_MS, PANE_MS, PANES, Partial, WIDTH,
-    minute::{self, Key, Shard},
+    minute::{self, Key, Shard, Span},
 };
 use crate::shard::SHARDS;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
+use std::hint::black_box;
+
+/// Events to look ahead at together: about as many as memory answers at once.
+pub(crate) const AHEAD: usize = 16;
 
 /// How long a window stays in memory after the watermark passed it. What comes later is counted and left to a recompute.
 pub(crate) const KEEP_MS: i64 = 600_000;
@@ -67,6 +72,20 @@ fn place(time: i64) -> (i64, usize) {
 }
 
 impl Windows {
+    /// Touches what these events will change: blocks lie anywhere in memory, and are fetched together this way. Changes
+    /// nothing.
+    #[inline]
+    pub(crate) fn look_ahead(&self, deltas: &[Delta]) {
+        let mut blocks: SmallVec<[(&Shard, Span); AHEAD]> = SmallVec::new();
+        for delta in deltas {
+            let (start, pane) = place(delta.time);
+            let minute = self.minutes.get(&start);
+            let Some(shard) = minute.and_then(|minute| minute.shards.get(usize::from(delta.shard))) else { continue };
+            blocks.push((shard, shard.guess(Key::new(delta.area, delta.group), pane)));
+        }
+        black_box(blocks.iter().fold(0, |touched, (shard, block)| touched ^ shard.touch(*block)));
+    }
+
     /// Adds one event. False when its minute is forgotten already; then nothing is changed.
     #[inline]
     pub(crate) fn apply(&mut self, delta: &Delta) -> bool {

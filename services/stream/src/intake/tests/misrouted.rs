@@ -26,7 +26,7 @@ fn a_rule_that_ends_clears_what_it_held_wherever_the_entity_was_first_seen() {
             let mut out = Outbox::default();
             let worker = layout.iter().position(|parts| parts.contains(&part)).expect("a worker");
             workers[worker].set_timeline(Arc::clone(&timeline));
-            workers[worker].take(&shared, &record, &mut out);
+            workers[worker].take_known(&shared, std::iter::once(record), i64::MAX, std::iter::empty(), &mut out);
             workers[worker].settle(&shared, "x");
             out.alerts.iter().map(|alert| (alert.transition, alert.seq)).collect::<Vec<_>>()
         };

@@ -164,7 +164,7 @@ fn a_feed_nobody_can_read_is_a_reason() {
             content_type: None,
             simulated: false,
         };
-        desk.intake.take(&desk.shared, &record, &mut desk.out);
+        desk.intake.take_known(&desk.shared, std::iter::once(record), i64::MAX, std::iter::empty(), &mut desk.out);
     }
     assert_eq!((desk.count("not_utf8"), desk.count("accepted")), (1, 1));
 }

@@ -1,0 +1,41 @@
+//! Looking ahead: an entity, a square of the raster and a sum lie anywhere in hundreds of megabytes. Waiting for each when its
+//! record's turn has come took half of a worker's time; asked for together, memory brings them together.
+//!
+//! `AHD-1` looking ahead changes nothing: what it finds is only touched, and found again when the turn has come.
+
+use super::{Mind, PartState, Reading, reading::Said};
+use gridwarden_domain::locate::Place;
+use std::hint::black_box;
+
+/// Records read ahead of their turn. More than memory answers at once are of no use, and they must stay in the first cache.
+pub(super) const AHEAD: usize = 16;
+
+impl Mind {
+    /// Touches what these records will ask for, step by step: what comes later in the chain is found through what came before.
+    pub(super) fn look_ahead(&self, parts: &[Option<Box<PartState>>], readings: &mut [Reading<'_>]) {
+        let mut touched = 0;
+        for reading in readings.iter_mut().filter(|reading| matches!(reading.said, Ok(Said::Observation))) {
+            let kind = self.kinds.known(&reading.observation.kind);
+            reading.guess = kind.and_then(|kind| self.entities.guess(&reading.observation.source, kind));
+        }
+        // The first layer alone: the others are small beside it.
+        let view = |part: u16| parts.get(usize::from(part))?.as_ref()?.view.as_deref();
+        let placed = |reading: &Reading<'_>| {
+            let view = view(reading.record.part)?;
+            Some((view, view.set.layers.first()?, reading.observation.position?))
+        };
+        for (_, layer, position) in readings.iter().filter_map(placed) {
+            touched ^= layer.touch(position.lon, position.lat);
+        }
+        for entity in readings.iter().filter_map(|reading| reading.guess) {
+            touched ^= self.entities.touch(entity) as u32;
+        }
+        for (view, layer, position) in readings.iter().filter_map(placed) {
+            touched ^= match layer.likely(position.lon, position.lat) {
+                Some(area) => view.touch(Place { layer: 0, area }),
+                None => layer.touch_border(position.lon, position.lat),
+            };
+        }
+        black_box(touched);
+    }
+}
