@@ -21,6 +21,8 @@ const CHUNKS: usize = 4;
 /// A block goes out with this many rows, or this long after its first.
 const BLOCK_ROWS: usize = 200_000;
 const BLOCK_AGE: Duration = Duration::from_millis(500);
+/// What a row of windows takes, about.
+const ROW_BYTES: usize = 160;
 /// Days of windows in one block: a block touches one part per day, and ClickHouse has a limit on those.
 const BLOCK_DAYS: usize = 60;
 
@@ -86,8 +88,11 @@ impl Writer {
     /// Writes windows until the shutdown.
     pub(crate) async fn windows(self, mut chunks: Receiver<Vec<Row>>) -> Result<()> {
         self.wait_for_tables().await;
-        // All of this is used again and again: memory that is given back and asked for anew is cleared by the system first.
-        let (mut rows, mut block, mut names) = (Vec::new(), Block::new(), Vec::new());
+        // Asked for once and used again: what is given back, or moved to where there is more room, is cleared by the system
+        // first. What is never used takes no memory.
+        let mut rows = Vec::with_capacity(2 * BLOCK_ROWS);
+        let mut block = Block::with_capacity(BLOCK_ROWS * ROW_BYTES);
+        let mut names = Vec::new();
         let mut number = 0u64;
         while self.gather(&mut chunks, &mut rows).await {
             sort_by_day(&mut rows);

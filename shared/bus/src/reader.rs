@@ -59,9 +59,10 @@ impl ReaderOptions {
         Self {
             client_id: client_id.to_owned(),
             partition_ends: false,
-            queue_mib: 128,
-            fetch_kib: 8192,
-            queue_messages: 100_000,
+            // Enough for the time an answer takes, little enough to be used again before it leaves the processor's cache.
+            queue_mib: 16,
+            fetch_kib: 1024,
+            queue_messages: 20_000,
             fetch_wait_ms: 100,
         }
     }

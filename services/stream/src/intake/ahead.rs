@@ -15,7 +15,8 @@ impl Mind {
     pub(super) fn look_ahead(&self, parts: &[Option<Box<PartState>>], readings: &mut [Reading<'_>]) {
         let mut touched = 0;
         for reading in readings.iter_mut().filter(|reading| matches!(reading.said, Ok(Said::Observation))) {
-            let kind = self.kinds.known(&reading.observation.kind);
+            reading.kind = self.kinds.known(&reading.observation.kind);
+            let kind = reading.kind.and_then(|here| self.kinds.get(here)).map(|kind| kind.number);
             reading.guess = kind.and_then(|kind| self.entities.guess(&reading.observation.source, kind));
         }
         // The first layer alone: the others are small beside it.

@@ -24,7 +24,7 @@ impl Mind {
         let observation = &reading.observation;
         let whence = (reading.topic, reading.feed);
         let Some(admitted) = self.admit(way, whence, observation.time_ms)? else { return Ok(Fate::Late) };
-        let Some((here, kind, count)) = self.kind(&observation.kind) else {
+        let Some((here, kind, count)) = self.kind(reading.kind, &observation.kind) else {
             self.note(admitted);
             self.tally.kinds_beyond += 1;
             return Ok(Fate::Accepted);
@@ -36,7 +36,8 @@ impl Mind {
             return Ok(Fate::Repeat);
         }
         self.note(admitted);
-        let values = self.values(here, observation);
+        let mut values = Values::new();
+        self.values(here, observation, &mut values);
         let position = observation.position.or_else(|| self.registered(way, &observation.source));
         self.place(way, position, admitted.time);
         self.tally.observations_nowhere += u64::from(self.places.is_empty());
@@ -54,8 +55,8 @@ impl Mind {
 
     /// Where a kind stands here, its number, and the metric that counts it.
     #[inline]
-    fn kind(&mut self, name: &str) -> Option<(u16, u16, u32)> {
-        let here = self.kinds.find(name)?;
+    fn kind(&mut self, known: Option<u16>, name: &str) -> Option<(u16, u16, u32)> {
+        let here = known.or_else(|| self.kinds.find(name))?;
         self.kinds.get(here).map(|kind| (here, kind.number, kind.count))
     }
 
@@ -68,15 +69,13 @@ impl Mind {
     }
 
     #[inline]
-    fn values(&mut self, here: u16, observation: &ObservationRef<'_>) -> Values {
-        let mut values = Values::new();
+    fn values(&mut self, here: u16, observation: &ObservationRef<'_>, values: &mut Values) {
         for (place, (name, value)) in observation.values.iter().enumerate() {
             match self.kinds.value(here, place, name) {
                 Some(metric) => values.push((metric, *value)),
                 None => self.tally.values_beyond += 1,
             }
         }
-        values
     }
 
     /// Where the registry says a source stands.
@@ -118,15 +117,20 @@ impl Mind {
         let (entity, source, kind) = whom;
         let (position, values) = what;
         let (Some(rules), Some(view)) = (&mut way.part.rules, &way.part.view) else { return };
-        self.chain.clear();
-        if rules.book().uses_areas {
-            self.chain.extend(self.places.iter().flat_map(|place| view.chain(view.place(*place))));
-        }
+        let areas = match self.places.as_slice() {
+            [place] if rules.book().uses_areas => view.chain(view.place(*place)),
+            places if rules.book().uses_areas => {
+                self.chain.clear();
+                places.iter().for_each(|place| self.chain.extend_from_slice(view.chain(view.place(*place))));
+                &self.chain
+            }
+            _ => &[],
+        };
         let Some(state) = self.entities.get_mut(entity) else { return };
         state.part = way.record.part;
         let world = &way.shared.world;
         let seen = Seen {
-            who: Who { source, kind, areas: &self.chain },
+            who: Who { source, kind, areas },
             entity,
             domain: admitted.domain,
             time: admitted.time,
@@ -161,7 +165,7 @@ impl Mind {
             entity.areas.extend(self.places.iter().filter_map(|place| Some(view.area(view.place(*place))?.area)));
         }
         entity.values.clear();
-        entity.values.extend_from_slice(values);
+        entity.values.extend(values.iter().copied());
         if !entity.dirty {
             entity.dirty = true;
             self.dirty.push(number);

@@ -30,6 +30,8 @@ pub(super) struct Reading<'a> {
     pub(super) said: Result<Said<'a>, Reason>,
     /// Means something after [`Said::Observation`] only. Never moved: it is large.
     pub(super) observation: ObservationRef<'a>,
+    /// Where its kind stands with this worker, if that is known already.
+    pub(super) kind: Option<u16>,
     /// The number its entity most likely has.
     pub(super) guess: Option<u32>,
 }
@@ -38,13 +40,13 @@ impl<'a> Reading<'a> {
     /// A place to read records into.
     pub(super) fn blank(record: Record<'a>) -> Self {
         let (observation, said) = (ObservationRef::empty(), Ok(Said::Observation));
-        Self { record, topic: 0, feed: 0, said, observation, guess: None }
+        Self { record, topic: 0, feed: 0, said, observation, kind: None, guess: None }
     }
 
     /// Reads a record over another that has had its turn.
     #[inline]
     pub(super) fn renew(&mut self, world: &World, record: Record<'a>) {
-        (self.record, self.feed, self.guess) = (record, 0, None);
+        (self.record, self.feed, self.kind, self.guess) = (record, 0, None, None);
         self.topic = world.parts.get(usize::from(record.part)).map_or(0, |part| part.topic);
         self.said = self.read(world);
     }

@@ -20,15 +20,15 @@ pub(crate) struct SourceIds {
     /// Fingerprint and append time; a ring once it is full.
     seen: Vec<(u64, i64)>,
     next: usize,
-    /// A bit per fingerprint in `seen`: one that is not there is new for certain.
-    filter: u128,
+    /// Two bits per fingerprint in `seen`: where one is missing, it is new for certain.
+    filter: [u128; 2],
 }
 
 impl SourceIds {
     /// Whether an id was there within `max_age`; it is remembered otherwise, as one of `most`.
     #[inline]
     pub(crate) fn is_repeat(&mut self, id: u64, appended: i64, max_age: i64, most: usize) -> bool {
-        if self.filter & bit(id) != 0
+        if self.may_be_there(id)
             && let Some((_, at)) = self.seen.iter_mut().find(|(known, _)| *known == id)
         {
             let repeats = appended.saturating_sub(*at) <= max_age;
@@ -44,12 +44,13 @@ impl SourceIds {
     /// Loads where the next id will be looked for and put. The number means nothing.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
-        self.filter as u64 ^ self.seen.get(self.next).map_or(0, |(id, _)| *id)
+        let [filter, _] = self.filter;
+        filter as u64 ^ self.seen.get(self.next).map_or(0, |(id, _)| *id)
     }
 
     #[inline]
     fn remember(&mut self, id: u64, appended: i64, most: usize) {
-        self.filter |= bit(id);
+        self.note(id);
         if self.seen.len() < most {
             self.seen.push((id, appended));
             return;
@@ -60,14 +61,28 @@ impl SourceIds {
         self.next += 1;
         if self.next >= self.seen.len() {
             self.next = 0;
-            self.filter = self.seen.iter().fold(0, |filter, (id, _)| filter | bit(*id));
+            self.filter = [0; 2];
+            for place in 0..self.seen.len() {
+                let id = self.seen.get(place).map_or(0, |(id, _)| *id);
+                self.note(id);
+            }
         }
+    }
+
+    #[inline]
+    fn may_be_there(&self, id: u64) -> bool {
+        self.filter.iter().zip(bits(id)).all(|(filter, bit)| filter & bit != 0)
+    }
+
+    #[inline]
+    fn note(&mut self, id: u64) {
+        self.filter.iter_mut().zip(bits(id)).for_each(|(filter, bit)| *filter |= bit);
     }
 }
 
 #[inline]
-fn bit(id: u64) -> u128 {
-    1 << (id >> 57)
+fn bits(id: u64) -> [u128; 2] {
+    [1 << (id >> 57), 1 << (id & 127)]
 }
 
 /// The last ids of reports in one partition.

@@ -103,6 +103,9 @@ const ROOT: u32 = u32::MAX;
 struct Seen {
     above: Above,
     parent: u32,
+    /// Where in [`View::chains`] its own number stands, followed by those above.
+    chain: u32,
+    length: u8,
 }
 
 /// One version of all layers, with numbers. A *place* is an area's position in it.
@@ -112,6 +115,8 @@ pub(crate) struct View {
     /// Where each layer's areas begin.
     bases: Vec<u32>,
     areas: Vec<Seen>,
+    /// Numbers from each area up.
+    chains: Vec<u32>,
 }
 
 impl View {
@@ -124,10 +129,26 @@ impl View {
             for ((area, parent), number) in layer.areas.iter().zip(&layer.parent).zip(numbers) {
                 let shard = shard_of(&layer.head.layer, &area.code);
                 let above = Above { area: number, shard, level: area.level };
-                areas.push(Seen { above, parent: parent.map_or(ROOT, |parent| base + parent) });
+                let parent = parent.map_or(ROOT, |parent| base + parent);
+                areas.push(Seen { above, parent, chain: 0, length: 0 });
             }
         }
-        Self { set: Arc::clone(set), bases, areas }
+        let mut view = Self { set: Arc::clone(set), bases, areas, chains: Vec::new() };
+        view.link();
+        view
+    }
+
+    /// Lays down the chain of every area.
+    fn link(&mut self) {
+        for place in 0..self.areas.len() as u32 {
+            let start = self.chains.len();
+            let chain = self.up(place).filter_map(|place| self.area(place)).map(|above| above.area);
+            let chain: SmallVec<[u32; 16]> = chain.take(usize::from(u8::MAX)).collect();
+            self.chains.extend_from_slice(&chain);
+            if let Some(seen) = self.areas.get_mut(place as usize) {
+                (seen.chain, seen.length) = (start as u32, chain.len() as u8);
+            }
+        }
     }
 
     /// The place of an area.
@@ -136,10 +157,10 @@ impl View {
         self.bases.get(usize::from(place.layer)).copied().unwrap_or(0) + place.area
     }
 
-    /// Loads what stands of an area and of the one above. The number means nothing.
+    /// Loads what stands of an area and of those above. The number means nothing.
     #[inline]
     pub(crate) fn touch(&self, place: Place) -> u32 {
-        self.parent(self.place(place)).and_then(|above| self.area(above)).map_or(0, |above| above.area)
+        self.chain(self.place(place)).last().copied().unwrap_or(0)
     }
 
     /// The places of an area and of all above it.
@@ -150,8 +171,10 @@ impl View {
 
     /// The numbers of an area and of all above it.
     #[inline]
-    pub(crate) fn chain(&self, place: u32) -> impl Iterator<Item = u32> + '_ {
-        self.up(place).filter_map(|place| self.area(place).map(|above| above.area))
+    pub(crate) fn chain(&self, place: u32) -> &[u32] {
+        let Some(seen) = self.areas.get(place as usize) else { return &[] };
+        let start = seen.chain as usize;
+        self.chains.get(start..start + usize::from(seen.length)).unwrap_or_default()
     }
 }
 

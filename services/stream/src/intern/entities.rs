@@ -191,7 +191,8 @@ impl Entity {
     /// Something of every line of memory it lies in.
     #[inline]
     fn touch(&self) -> u64 {
-        let texts = u64::from(self.source.0.first().copied().unwrap_or(0)) ^ u64::from(self.rules.seen);
+        let end = |byte: Option<&u8>| u64::from(byte.copied().unwrap_or(0));
+        let texts = end(self.source.0.first()) ^ end(self.source.0.last()) ^ u64::from(self.rules.seen);
         let places = u64::from(self.areas.first().copied().unwrap_or(0)) ^ self.rules.inside.len() as u64;
         let values = self.values.first().map_or(0, |(_, value)| value.0 as u64);
         let position = self.position.map_or(0, |position| position.lat.to_bits());

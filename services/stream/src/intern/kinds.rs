@@ -41,10 +41,10 @@ impl Kinds {
         }
     }
 
-    /// The number of a kind that is known here already.
+    /// Where a kind stands here that was asked for before; it stands there for ever.
     #[inline]
     pub(crate) fn known(&self, name: &str) -> Option<u16> {
-        self.by_name.get(name).copied().flatten().and_then(|here| self.get(here)).map(|kind| kind.number)
+        self.by_name.get(name).copied().flatten()
     }
 
     #[cold]

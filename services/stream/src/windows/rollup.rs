@@ -68,20 +68,25 @@ impl Rollup {
     /// Hands out every sum, of every level up to the root, and forgets them.
     pub(crate) fn drain(&mut self, tree: &impl Tree, mut send: impl FnMut(Partial)) {
         self.events = 0;
-        while let Some(mut sums) = self.levels.pop() {
+        for level in (0..self.levels.len()).rev() {
+            let mut sums = self.levels.get_mut(level).map(std::mem::take).unwrap_or_default();
             for (slot, aggregates) in sums.drain() {
                 let Some(above) = tree.area(slot.place) else { continue };
                 send_sums(&slot, above, &aggregates, &mut send);
-                self.lift(tree, slot, &aggregates);
+                self.lift(tree, level, slot, &aggregates);
+            }
+            // Empty, but large enough for the next time.
+            if let Some(kept) = self.levels.get_mut(level) {
+                *kept = sums;
             }
         }
     }
 
-    fn lift(&mut self, tree: &impl Tree, slot: Slot, aggregates: &[Aggregate; WIDTH]) {
+    fn lift(&mut self, tree: &impl Tree, from: usize, slot: Slot, aggregates: &[Aggregate; WIDTH]) {
         let Some(place) = tree.parent(slot.place) else { return };
         let Some(above) = tree.area(place) else { return };
         // A layer whose parents were not above their children is refused when it is read.
-        debug_assert!(usize::from(above.level) <= self.levels.len(), "parents stand above");
+        debug_assert!(usize::from(above.level) < from, "parents stand above");
         let sums = self.level(above.level).entry(Slot { place, ..slot }).or_insert([Aggregate::EMPTY; WIDTH]);
         for (sum, part) in sums.iter_mut().zip(aggregates) {
             sum.merge(part);

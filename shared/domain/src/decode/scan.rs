@@ -21,15 +21,14 @@ fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'\\' || byte == 0x7f
 }
 
-/// Whether any byte is special; written so that it compiles to wide instructions.
+/// Whether any byte is special; written so that it compiles to wide instructions. The end is looked at in a last chunk that
+/// overlaps the one before.
 #[inline]
 fn any_special(bytes: &[u8]) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<32>();
-    let mut found = false;
-    for chunk in chunks {
-        found |= chunk.iter().fold(false, |found, &byte| found | is_special(byte));
-    }
-    found | rest.iter().fold(false, |found, &byte| found | is_special(byte))
+    let any = |bytes: &[u8]| bytes.iter().fold(false, |found, &byte| found | is_special(byte));
+    let (chunks, _) = bytes.as_chunks::<32>();
+    let Some(last) = bytes.last_chunk::<32>() else { return any(bytes) };
+    chunks.iter().fold(any(last), |found, chunk| found | any(chunk))
 }
 
 /// A decimal number: sign, digits without the point, digits behind the point.
