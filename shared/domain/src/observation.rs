@@ -28,7 +28,7 @@ pub struct Observation {
     pub id: Option<String>,
     /// Entity id.
     pub source: String,
-    /// What kind of entity speaks (`air`, `vehicle`, …); lower case, digits, `_`, `-`, `.`.
+    /// What kind of entity speaks (`air`, `vehicle`, …); lower case, digits, `_`, `-`; not `reports`.
     pub kind: String,
     /// Epoch milliseconds (on the wire also RFC 3339).
     pub time: i64,

@@ -28,7 +28,7 @@ fn check(text: &str) -> bool {
 const COMMON: &[&str] = &[
     r#"{"source":"air-1","kind":"air","time":1760000000123,"position":{"lon":121.473701,"lat":31.230416},"values":{"pm25":35.2,"no2":18}}"#,
     r#"{"kind":"vehicle","values":{"speed":11.5,"heading":270},"time":"2026-11-23T10:00:00.5+08:00","source":"v/1","position":{"lat":-31.2,"accuracy_m":4.5,"lon":-121.4},"attributes":{"plate":"沪A·12345","fw":"1.2"},"id":"a-1"}"#,
-    r#" { "time" : 0 , "seq" : 17, "ok" : true, "note":"x", "none":null, "kind":"a.b_c-9", "source":" s ", "values":{ }, "crs":"CGCS2000" } "#,
+    r#" { "time" : 0 , "seq" : 17, "ok" : true, "note":"x", "none":null, "kind":"a-b_c-9", "source":" s ", "values":{ }, "crs":"CGCS2000" } "#,
     r#"{"source":"s","kind":"k","time":1,"attributes":{},"values":{"a":-0.0000005,"b":123456789.123456,"c":0.1234567,"d":-12}}"#,
     r#"{"net":{"rssi":-71,"cells":[ 1 , {"x":"}"},[],{ }] },"source":"s","more":[[[[[[[[1]]]]]]]],"kind":"k","time":1}"#,
 ];

@@ -38,11 +38,14 @@ pub(crate) fn is_line(text: &str, longest: usize) -> bool {
     !text.is_empty() && text.len() <= longest && !text.bytes().any(|byte| byte.is_ascii_control())
 }
 
-/// 1 to 64 of `a-z 0-9 _ . -`.
+/// The kind that no observation may have: its metric counts reports.
+const REPORTS: &str = "reports";
+
+/// 1 to 64 of `a-z 0-9 _ -`, not `reports`. A metric is `kind` or `kind.value`: a dot in the kind would make two of one name.
 #[inline]
 pub(crate) fn is_kind(text: &str) -> bool {
-    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
-    !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(allowed)
+    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(allowed) && text != REPORTS
 }
 
 /// A text of one line.
@@ -73,7 +76,10 @@ pub(crate) fn kind(text: &str) -> Result<(), Reason> {
         return Ok(());
     }
     line("kind", text, MAX_NAME)?;
-    Err(invalid("kind", format!("`{text}` holds more than a-z, 0-9, `_`, `.` and `-`")))
+    if text == REPORTS {
+        return Err(invalid("kind", "`reports` is the name under which reports are counted"));
+    }
+    Err(invalid("kind", format!("`{text}` holds more than a-z, 0-9, `_` and `-`")))
 }
 
 /// A time within the years the platform keeps.

@@ -213,7 +213,7 @@ fn faults_of_a_document_name_their_place() {
     );
     assert_eq!(
         fault("const = \"air\"", "const = \"Air Station\""),
-        "fields.kind: `Air Station` holds more than a-z, 0-9, `_`, `.` and `-`"
+        "fields.kind: `Air Station` holds more than a-z, 0-9, `_` and `-`"
     );
     assert_eq!(
         fault("values.battery", &format!("values.{}", "b".repeat(65))),
