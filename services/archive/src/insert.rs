@@ -145,7 +145,7 @@ impl Inserter {
         self.metrics.in_flight.sub(i64::try_from(rows).unwrap_or(i64::MAX));
     }
 
-    /// Inserts, and says so when that takes long. The writer retries by itself: same bytes, same token.
+    /// Inserts, and says so when that takes long. The writer retries by itself.
     async fn insert<T: Table>(&self, table: &str, filled: &Filled<T>) -> Result<()> {
         let token = filled.token(table);
         let insert = self.writer.insert(&filled.block, &token);

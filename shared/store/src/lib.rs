@@ -5,13 +5,14 @@
 //!
 //! ```text
 //! rows::*Row ──push──▶ Block<Table> ──insert(token)──▶ BlockWriter ──RowBinary, LZ4──▶ <table>_rows
-//!                                                       │ retries: same bytes, same token
+//!                                                       │ retries: same bytes, own token
 //! read::Reader ◀── views (FINAL) ◀──────────────────────┘
 //! ```
 //!
 //! Invariants:
 //! * `STO-1` writers write `*_rows`, readers read views; no query in this crate's `read` names a `*_rows` table (tested).
-//! * `STO-2` a retry sends the same bytes with the same `insert_deduplication_token`; a token stands for exactly one block.
+//! * `STO-2` a retry sends the same bytes under an `insert_deduplication_token` of its own: an engine killed at the wrong
+//!   moment knows the token of a block it does not have. A token stands for exactly one block.
 //! * `STO-3` a block of an archive table holds rows of one append day, so it is one part, there or not; others are refused.
 //! * `STO-4` nothing depends on the token alone: every table collapses a row written twice.
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]

@@ -60,6 +60,8 @@ pub struct BlockWriter {
     client: Client,
     options: WriterOptions,
     metrics: StoreMetrics,
+    /// Tells this writer's tokens from those of all others.
+    run: u64,
 }
 
 impl BlockWriter {
@@ -80,11 +82,11 @@ impl BlockWriter {
             .with_setting("min_insert_block_size_bytes", "0")
             // … and a replay may touch years of windows in one block.
             .with_setting("max_partitions_per_insert_block", "0");
-        Self { client, options, metrics }
+        Self { client, options, metrics, run: rand::rng().random() }
     }
 
-    /// Inserts `block` under `token`, which must be a function of exactly these rows: another block under a token already
-    /// seen would be acknowledged and thrown away (`STO-2`). An empty block is acknowledged at once.
+    /// Inserts `block` under `token`, which must be a function of exactly these rows: another block of this writer under a
+    /// token already seen would be acknowledged and thrown away (`STO-2`). An empty block is acknowledged at once.
     pub async fn insert<T: Table>(&self, block: &Block<T>, token: &str) -> Result<Inserted, StoreError> {
         if block.rows() > MAX_BLOCK_ROWS {
             return Err(StoreError::Caller("a block may hold 1,000,000 rows at most"));
@@ -99,20 +101,21 @@ impl BlockWriter {
             let took = Duration::ZERO;
             return Ok(Inserted { rows: 0, attempts: 0, took });
         }
-        let client = self.client.clone().with_setting("insert_deduplication_token", token);
         self.metrics.in_flight.inc();
         let _in_flight = Leave(&self.metrics);
-        let done = self.until_taken(&client, block).await?;
+        let done = self.until_taken(block, token).await?;
         self.count(block, done);
         Ok(done)
     }
 
-    async fn until_taken<T: Table>(&self, client: &Client, block: &Block<T>) -> Result<Inserted, StoreError> {
+    async fn until_taken<T: Table>(&self, block: &Block<T>, token: &str) -> Result<Inserted, StoreError> {
         let begun = Instant::now();
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let Err(error) = self.attempt(client, block).await else {
+            let token = attempt_token(token, self.run, attempts);
+            let client = self.client.clone().with_setting("insert_deduplication_token", token);
+            let Err(error) = self.attempt(&client, block).await else {
                 return Ok(Inserted { rows: block.rows(), attempts, took: begun.elapsed() });
             };
             let out_of_patience = self.options.patience.is_some_and(|limit| begun.elapsed() >= limit);
@@ -154,11 +157,31 @@ impl BlockWriter {
     }
 }
 
+/// The token of one attempt. The engine notes a token before the part is there: killed in between, it would acknowledge the
+/// same token later and throw the rows away (seen: one block of thirty, once in some fifty kills). So no token is sent again
+/// after an attempt that failed, nor by another writer; rows that come twice this way collapse (`STO-4`).
+fn attempt_token(token: &str, run: u64, attempt: u32) -> String {
+    if attempt <= 1 { format!("{token}/{run:016x}") } else { format!("{token}/{run:016x}/{attempt}") }
+}
+
 /// Takes the block off the gauge, also when the caller drops the future.
 struct Leave<'m>(&'m StoreMetrics);
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         self.0.in_flight.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::attempt_token;
+
+    #[test]
+    fn no_attempt_has_the_token_of_another() {
+        let tokens = [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)].map(|(run, attempt)| attempt_token("t", run, attempt));
+        for (place, token) in tokens.iter().enumerate() {
+            assert!(token.starts_with("t/") && !tokens[..place].contains(token), "{token}");
+        }
     }
 }

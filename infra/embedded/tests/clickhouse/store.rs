@@ -179,6 +179,30 @@ async fn a_writer_outlives_the_engine() {
     assert_eq!(count(&config, "observations").await, 1000 * blocks as u64);
 }
 
+/// `STO-2`: the engine was killed after it had noted a block's token and before it had the part. Whoever sends the block again
+/// must not be told that it is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_whose_part_is_missing_keeps_nothing_out() {
+    let Some(library) = library() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut engine = start(folder.path(), library.clone()).unwrap();
+    let config = config_of(&engine.url());
+    migrate(&config).await.unwrap();
+    writer(&config).insert(&observations(0..1000), "block").await.unwrap();
+    let path = "SELECT path FROM system.parts WHERE table = 'observations_rows' AND active";
+    let path = rows(&config, path).await[0]["path"].as_str().unwrap().to_owned();
+    let listen = engine.address();
+    engine.kill();
+    std::fs::remove_dir_all(path).unwrap();
+    let mut options = crate::engine::options(folder.path(), library);
+    options.engine.listen = listen;
+    let restart = move || gridwarden_embedded::clickhouse::ClickHouseProcess::start(&options).unwrap();
+    let _engine = tokio::task::spawn_blocking(restart).await.unwrap();
+    assert_eq!(count(&config, "observations").await, 0);
+    writer(&config).insert(&observations(0..1000), "block").await.unwrap();
+    assert_eq!(count(&config, "observations").await, 1000);
+}
+
 fn gaps(rows: &[(i64, i64, GapKind)]) -> Block<Gaps> {
     let mut block = Block::new();
     for (first, end, kind) in rows {
