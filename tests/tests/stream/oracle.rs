@@ -65,7 +65,7 @@ fn events(dice: &mut Dice, count: usize) -> Vec<(String, String)> {
     let mut events: Vec<(String, String)> = Vec::new();
     for number in 0..count {
         let source = format!("s{}", dice.roll(30));
-        let kind = ["air", "noise", "air.sub"][dice.roll(3) as usize];
+        let kind = ["air", "noise", "air-sub"][dice.roll(3) as usize];
         let mut time = now_ms() - dice.roll(40_000) as i64;
         let mut place = format!(r#","position":{{"lon":{:.3},"lat":0.5}}"#, dice.roll(2_200) as f64 / 1000.0);
         match dice.roll(40) {
