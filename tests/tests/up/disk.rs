@@ -4,7 +4,7 @@
 use super::feed::{Feed, archived_once};
 use super::{BACK, roles, status, until_all_are_ready};
 use gridwarden_tests::binary::{assert_refused, path, run};
-use gridwarden_tests::up::{Start, Up};
+use gridwarden_tests::up::{Start, Up, signal};
 use gridwarden_tests::wait;
 use std::io::Write;
 use std::path::Path;
@@ -82,7 +82,10 @@ fn a_disk_that_fills_up_is_told_and_nothing_acknowledged_is_gone() {
     feed.until_more(20);
 
     let ballast = up.data.join("ballast");
+    // In one moment, as `up` sees it: it tells how much is left when there is too little, and that only once.
+    signal(up.pid(), libc::SIGSTOP);
     fill(&ballast);
+    signal(up.pid(), libc::SIGCONT);
     log_says(&up, "the disk is full: 0 MiB are free in ");
     log_says(&up, "the disk is full: Kafka cannot write to ");
     let seen = up.data.to_str().expect("a path");
