@@ -1,14 +1,13 @@
 //! How metrics, values and kinds are called, and in which unit. Pure; what is not known is called by its own name.
 
 use gridwarden_domain::class::Catalogue as Classes;
+use gridwarden_domain::report;
 use gridwarden_domain::text::Text;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 const DOCUMENT: &str = include_str!("catalogue.toml");
-/// Metric that counts reports; `reports.<class>` per class.
-pub const REPORTS: &str = "reports";
 
 /// How several windows become one number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -108,7 +107,7 @@ impl Names {
 
     /// A metric of `area_metrics`.
     pub fn metric(&self, metric: &str) -> MetricName {
-        if metric == REPORTS {
+        if metric == report::METRIC {
             return counted(text("Reports", "上报"));
         }
         if let Some(class) = metric.strip_prefix("reports.") {

@@ -23,7 +23,7 @@ pub(crate) fn whole(kafka: &KafkaConfig, topic: &str) -> Result<Vec<Assignment>,
 
 /// How the logs are read here: little is in flight, so queues are small.
 pub(crate) fn options(client_id: &str) -> ReaderOptions {
-    ReaderOptions { partition_ends: true, queue_mib: 16, queue_messages: 5_000, ..ReaderOptions::named(client_id) }
+    ReaderOptions { partition_ends: true, queue_messages: 5_000, ..ReaderOptions::named(client_id) }
 }
 
 /// Reads the ledger to the ends its partitions have now. `None` when the shutdown came first. Blocks.

@@ -62,7 +62,7 @@ impl Entity {
             return Err(("id", "must have 1 to 128 bytes and no control characters"));
         }
         if !check::is_kind(&self.kind) {
-            return Err(("kind", "must be 1 to 64 lower case letters, digits, _ and -, and not `reports`"));
+            return Err(("kind", check::KIND_IN_WORDS));
         }
         if let Some(position) = &self.position
             && !(position.lon.abs() <= 180.0 && position.lat.abs() <= 90.0)

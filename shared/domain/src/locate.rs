@@ -143,17 +143,17 @@ impl Layer {
         self.index.get().map_or(0, |index| index.touch(lon, lat))
     }
 
+    /// The same one step further, see [`AreaIndex::touch_border`].
+    #[inline]
+    pub fn touch_border(&self, lon: f64, lat: f64) -> u32 {
+        self.index.get().map_or(0, |index| index.touch_border(lon, lat))
+    }
+
     /// The area a position most likely lies in, whatever the moment; see [`AreaIndex::sole`].
     #[inline]
     pub fn likely(&self, lon: f64, lat: f64) -> Option<u32> {
         let leaf = self.index.get()?.sole(lon, lat)?;
         self.leaves.get(leaf as usize).copied()
-    }
-
-    /// The same one step further, see [`AreaIndex::touch_border`].
-    #[inline]
-    pub fn touch_border(&self, lon: f64, lat: f64) -> u32 {
-        self.index.get().map_or(0, |index| index.touch_border(lon, lat))
     }
 
     /// Bytes the raster takes, once built.

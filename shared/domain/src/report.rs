@@ -4,6 +4,9 @@ use crate::{class::ClassRef, crs::Crs, observation::Position};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The metric that counts reports; by class `reports.<class code>`. No kind of entity may be called so.
+pub const METRIC: &str = "reports";
+
 /// How a report came in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

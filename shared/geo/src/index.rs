@@ -107,19 +107,19 @@ impl AreaIndex {
         square.and_then(|square| self.squares.get(square)).copied().unwrap_or(0)
     }
 
-    /// The area a point lies in for certain because its whole square does; `None` also where it only takes a closer look.
-    #[inline]
-    pub fn sole(&self, lon: f64, lat: f64) -> Option<u32> {
-        let code = self.touch(lon, lat);
-        if code & (BORDER | SET) == 0 { code.checked_sub(1) } else { None }
-    }
-
     /// Loads what comes second where an outline passes; of use once [`AreaIndex::touch`] has been asked.
     #[inline]
     pub fn touch_border(&self, lon: f64, lat: f64) -> u32 {
         let code = self.touch(lon, lat);
         let place = if code & BORDER != 0 { (code & !BORDER) as usize } else { usize::MAX };
         self.borders.get(place).copied().unwrap_or(0)
+    }
+
+    /// The area a point lies in for certain because its whole square does; `None` also where it only takes a closer look.
+    #[inline]
+    pub fn sole(&self, lon: f64, lat: f64) -> Option<u32> {
+        let code = self.touch(lon, lat);
+        if code & (BORDER | SET) == 0 { code.checked_sub(1) } else { None }
     }
 
     #[inline]

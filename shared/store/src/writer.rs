@@ -161,7 +161,7 @@ impl BlockWriter {
 /// same token later and throw the rows away (seen: one block of thirty, once in some fifty kills). So no token is sent again
 /// after an attempt that failed, nor by another writer; rows that come twice this way collapse (`STO-4`).
 fn attempt_token(token: &str, run: u64, attempt: u32) -> String {
-    if attempt <= 1 { format!("{token}/{run:016x}") } else { format!("{token}/{run:016x}/{attempt}") }
+    format!("{token}/{run:016x}/{attempt}")
 }
 
 /// Takes the block off the gauge, also when the caller drops the future.

@@ -47,8 +47,7 @@ describe('format', () => {
 
   it('counts in full up to a million', () => {
     expect(count(61234, 'en')).toBe('61,234');
-    // Whether the letter is large depends on the version of the language data.
-    expect(count(12_345_678, 'en')).toMatch(/^12\.3m$/i);
+    expect(count(12_345_678, 'en')).toBe('12.3m');
     expect(count(12_345_678, 'zh')).toBe('1234.6万');
   });
 

@@ -44,11 +44,12 @@ function placesOf(value: number): number {
   return dot < 0 || text.includes('e') ? 0 : Math.min(4, text.length - dot - 1);
 }
 
-/** A count that must fit a tile: full up to 999,999, then with a unit (万, M). */
+/** A count that must fit a tile: full up to 999,999, then with a unit (万, m). */
 export function count(value: number, lang: Lang): string {
   const options: Intl.NumberFormatOptions =
     Math.abs(value) < 1_000_000 ? { maximumFractionDigits: 0 } : { notation: 'compact', maximumFractionDigits: 1 };
-  return new Intl.NumberFormat(LOCALES[lang], options).format(value);
+  // Versions of the language data differ in the unit's case.
+  return new Intl.NumberFormat(LOCALES[lang], options).format(value).toLowerCase();
 }
 
 const AGE_UNITS: readonly [number, keyof typeof UNIT_NAMES][] = [

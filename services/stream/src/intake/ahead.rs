@@ -7,9 +7,6 @@ use super::{Mind, PartState, Reading, reading::Said};
 use gridwarden_domain::locate::Place;
 use std::hint::black_box;
 
-/// Records read ahead of their turn. More than memory answers at once are of no use, and they must stay in the first cache.
-pub(super) const AHEAD: usize = 16;
-
 impl Mind {
     /// Touches what these records will ask for, step by step: what comes later in the chain is found through what came before.
     pub(super) fn look_ahead(&self, parts: &[Option<Box<PartState>>], readings: &mut [Reading<'_>]) {

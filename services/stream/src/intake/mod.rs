@@ -22,9 +22,8 @@ use crate::{
     rules::Change,
     shared::Shared,
     watermark::Stamp,
-    windows::{At, KEEP_MS, LIVE, Rollup},
+    windows::{AHEAD, At, KEEP_MS, LIVE, Rollup},
 };
-use ahead::AHEAD;
 use gridwarden_domain::{
     control::Timeline,
     decode::{Admission, admit},
@@ -169,7 +168,7 @@ impl Intake {
             beyond = record.appended > known_until;
             !beyond
         });
-        let mut readings: Vec<Reading<'a>> = Vec::with_capacity(AHEAD);
+        let mut readings: SmallVec<[Reading<'a>; AHEAD]> = SmallVec::new();
         loop {
             let mut read = 0;
             for record in known.by_ref().take(AHEAD) {

@@ -68,6 +68,7 @@ impl Mind {
         entity.is_some_and(|entity| entity.ids.is_repeat(id, appended, world.max_age_ms, world.ids.of_source))
     }
 
+    /// Appends the observation's values by metric. Into a list that stays where it is: handed back, it would be copied.
     #[inline]
     fn values(&mut self, here: u16, observation: &ObservationRef<'_>, values: &mut Values) {
         for (place, (name, value)) in observation.values.iter().enumerate() {
@@ -118,13 +119,13 @@ impl Mind {
         let (position, values) = what;
         let (Some(rules), Some(view)) = (&mut way.part.rules, &way.part.view) else { return };
         let areas = match self.places.as_slice() {
-            [place] if rules.book().uses_areas => view.chain(view.place(*place)),
-            places if rules.book().uses_areas => {
+            _ if !rules.book().uses_areas => &[],
+            [place] => view.chain(view.place(*place)),
+            places => {
                 self.chain.clear();
                 places.iter().for_each(|place| self.chain.extend_from_slice(view.chain(view.place(*place))));
                 &self.chain
             }
-            _ => &[],
         };
         let Some(state) = self.entities.get_mut(entity) else { return };
         state.part = way.record.part;
@@ -165,6 +166,7 @@ impl Mind {
             entity.areas.extend(self.places.iter().filter_map(|place| Some(view.area(view.place(*place))?.area)));
         }
         entity.values.clear();
+        // Two or three of them: cheaper one by one than by a copy of bytes, which is a call.
         entity.values.extend(values.iter().copied());
         if !entity.dirty {
             entity.dirty = true;

@@ -50,7 +50,7 @@ impl SourceIds {
 
     #[inline]
     fn remember(&mut self, id: u64, appended: i64, most: usize) {
-        self.note(id);
+        self.filter = with(self.filter, id);
         if self.seen.len() < most {
             self.seen.push((id, appended));
             return;
@@ -61,28 +61,20 @@ impl SourceIds {
         self.next += 1;
         if self.next >= self.seen.len() {
             self.next = 0;
-            self.filter = [0; 2];
-            for place in 0..self.seen.len() {
-                let id = self.seen.get(place).map_or(0, |(id, _)| *id);
-                self.note(id);
-            }
+            self.filter = self.seen.iter().fold([0; 2], |filter, (id, _)| with(filter, *id));
         }
     }
 
     #[inline]
     fn may_be_there(&self, id: u64) -> bool {
-        self.filter.iter().zip(bits(id)).all(|(filter, bit)| filter & bit != 0)
-    }
-
-    #[inline]
-    fn note(&mut self, id: u64) {
-        self.filter.iter_mut().zip(bits(id)).for_each(|(filter, bit)| *filter |= bit);
+        with(self.filter, id) == self.filter
     }
 }
 
+/// A filter with the bits of one more fingerprint.
 #[inline]
-fn bits(id: u64) -> [u128; 2] {
-    [1 << (id >> 57), 1 << (id & 127)]
+fn with([high, low]: [u128; 2], id: u64) -> [u128; 2] {
+    [high | 1 << (id >> 57), low | 1 << (id & 127)]
 }
 
 /// The last ids of reports in one partition.

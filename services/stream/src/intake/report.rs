@@ -3,12 +3,9 @@
 use super::{Fate, Mind, Way, observe::Values, repeats::fingerprint};
 use gridwarden_domain::{
     reject::Reason,
-    report::Report,
+    report::{METRIC, Report},
     value::{Fixed, SCALE},
 };
-
-/// The metric that counts reports; by class `reports.<class code>`.
-const REPORTS: &str = "reports";
 
 impl Mind {
     /// Decides on a report.
@@ -22,7 +19,7 @@ impl Mind {
         self.note(admitted);
         self.place_report(way, report);
         self.tally.reports_nowhere += u64::from(self.places.is_empty());
-        let Some(here) = self.kinds.find(REPORTS) else {
+        let Some(here) = self.kinds.find(METRIC) else {
             self.tally.kinds_beyond += 1;
             return Ok(Fate::Accepted);
         };

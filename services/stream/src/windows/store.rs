@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-/// Events to look ahead at together: about as many as memory answers at once.
+/// Events to look ahead at together: as many as memory answers at once, about, and few enough to stay in the first cache.
 pub(crate) const AHEAD: usize = 16;
 
 /// How long a window stays in memory after the watermark passed it. What comes later is counted and left to a recompute.

@@ -5,7 +5,7 @@ use crate::{
     crs::Crs,
     observation::Position,
     reject::{Code, Reason},
-    time,
+    report, time,
     value::{Fixed, MAX_UNITS},
 };
 
@@ -38,14 +38,14 @@ pub(crate) fn is_line(text: &str, longest: usize) -> bool {
     !text.is_empty() && text.len() <= longest && !text.bytes().any(|byte| byte.is_ascii_control())
 }
 
-/// The kind that no observation may have: its metric counts reports.
-const REPORTS: &str = "reports";
+/// What [`is_kind`] asks for, in words.
+pub(crate) const KIND_IN_WORDS: &str = "must be 1 to 64 lower case letters, digits, _ and -, and not `reports`";
 
 /// 1 to 64 of `a-z 0-9 _ -`, not `reports`. A metric is `kind` or `kind.value`: a dot in the kind would make two of one name.
 #[inline]
 pub(crate) fn is_kind(text: &str) -> bool {
     let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-    !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(allowed) && text != REPORTS
+    !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(allowed) && text != report::METRIC
 }
 
 /// A text of one line.
@@ -76,7 +76,7 @@ pub(crate) fn kind(text: &str) -> Result<(), Reason> {
         return Ok(());
     }
     line("kind", text, MAX_NAME)?;
-    if text == REPORTS {
+    if text == report::METRIC {
         return Err(invalid("kind", "`reports` is the name under which reports are counted"));
     }
     Err(invalid("kind", format!("`{text}` holds more than a-z, 0-9, `_` and `-`")))

@@ -39,8 +39,7 @@ pub fn validate(rule: &Rule) -> Result<(), RuleError> {
         return wrong("title", "must be given in one language at least");
     }
     // What no observation can hold would never be met, and nobody would hear of it.
-    let kinds = "must be 1 to 64 lower case letters, digits, _ and -, and not `reports`";
-    all("select.kinds", &rule.select.kinds, check::is_kind, kinds)?;
+    all("select.kinds", &rule.select.kinds, check::is_kind, check::KIND_IN_WORDS)?;
     let sources = "must have 1 to 128 bytes and no control characters";
     all("select.sources", &rule.select.sources, |id| check::is_line(id, check::MAX_ID), sources)?;
     for (number, area) in rule.select.areas.iter().enumerate() {
