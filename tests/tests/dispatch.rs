@@ -6,7 +6,8 @@ mod process;
 mod receiver;
 
 use gridwarden_bus::topics::{ALERTS, ensure};
-use gridwarden_bus::{Producer, ProducerOptions};
+use gridwarden_bus::{Message, Producer, ProducerOptions, headers, topic_meta};
+use gridwarden_domain::alert::Alert;
 use gridwarden_embedded::clickhouse::ClickHouseProcess;
 use gridwarden_embedded::kafka::KafkaProcess;
 use gridwarden_tests::parts::{self, Parts};
@@ -36,6 +37,23 @@ async fn raise(producer: &Producer, number: u32, seq: u32) {
     let alert = alert(number, seq);
     let payload = serde_json::to_vec(&alert).expect("json");
     producer.send(ALERTS, Some(alert.id.as_bytes()), Some(&payload), &[]).await.expect("acknowledged");
+}
+
+/// The same, of a process of some generation.
+async fn raise_of(producer: &Producer, generation: u32, number: u32) {
+    let alert = Alert { generation, ..alert(number, 1) };
+    let payload = serde_json::to_vec(&alert).expect("json");
+    producer.send(ALERTS, Some(alert.id.as_bytes()), Some(&payload), &[]).await.expect("acknowledged");
+}
+
+/// A process of a generation begins to write.
+async fn fence(parts: &Parts, producer: &Producer, generation: u32) {
+    let digits = generation.to_string();
+    for partition in 0..topic_meta(&parts.kafka, ALERTS).expect("topic").partitions {
+        let headers: &[(&str, &[u8])] = &[(headers::FENCE, digits.as_bytes())];
+        let message = Message { topic: ALERTS, key: None, payload: None, headers, partition: Some(partition) };
+        producer.submit(&message).await.expect("queued").await.expect("acknowledged");
+    }
 }
 
 /// Waits until a receiver has had this many requests.
@@ -87,6 +105,29 @@ async fn a_slow_and_a_dead_endpoint_delay_no_other_and_order_is_kept() {
     let text = dispatch.text("/metrics").await;
     assert_eq!(metrics::faults(&text), Vec::<String>::new(), "{text}");
     assert!(text.contains(r#"gridwarden_dispatch_deliveries_total{endpoint="good",state="delivered"} 40"#), "{text}");
+    dispatch.stop().await;
+}
+
+/// `GEN-1`
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_that_is_over_writes_behind_a_fence_is_not_heard() {
+    let (parts, producer) = made("dispatch_fence").await;
+    let good = Receiver::start(|_| Answer::status(204)).await;
+    let dispatch = Dispatch::start("fence", &parts, &[("good", good.url())], |_| {}).await;
+    fence(&parts, &producer, 1).await;
+    raise_of(&producer, 1, 1).await;
+    fence(&parts, &producer, 2).await;
+    raise_of(&producer, 1, 2).await;
+    // The same alert, found again by the process that went on; and one more.
+    raise_of(&producer, 2, 2).await;
+    raise_of(&producer, 1, 3).await;
+    raise_of(&producer, 2, 4).await;
+    let mut seen = until_received(&good, 3);
+    seen.sort();
+    assert_eq!(seen, [1, 2, 4].map(|number| format!("{}.1", id(number))));
+    let sql = "SELECT concat(toString(count()), ' ', toString(max(generation))) FROM alerts";
+    dispatch.until_query("the rows", sql, "3 2").await;
+    assert_eq!(good.seen().len(), 3, "nothing more came");
     dispatch.stop().await;
 }
 

@@ -18,6 +18,7 @@ pub fn kind(transition: Transition) -> &'static str {
     match transition {
         Transition::Raised => "alert.raised",
         Transition::Cleared => "alert.cleared",
+        Transition::Retracted => "alert.retracted",
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::ledger_log::{options, whole};
 use crate::metrics::Metrics;
 use anyhow::{Context, Result};
-use gridwarden_bus::{KafkaConfig, Reader, topics};
-use gridwarden_domain::alert::Alert;
+use gridwarden_bus::{KafkaConfig, Reader, Record, headers, topics};
+use gridwarden_domain::{alert::Alert, generation::Fences};
 use gridwarden_runtime::shutdown::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,19 +49,34 @@ pub(crate) fn poll(reader: &mut Reader, max: usize, shutdown: &Shutdown) -> Resu
     Ok(None)
 }
 
+/// The alert a record holds: none when it is a fence, which is noted, or of a process that is over.
+pub(crate) fn alert(record: &Record<'_>, fences: &mut Fences) -> Option<Result<Alert, serde_json::Error>> {
+    let Some(payload) = record.payload else {
+        if let Some(generation) = record.headers().get(headers::FENCE) {
+            fences.note(record.partition, generation);
+        }
+        return None;
+    };
+    match serde_json::from_slice::<Alert>(payload) {
+        Ok(alert) => fences.hear(record.partition, alert.generation).then_some(Ok(alert)),
+        Err(error) => Some(Err(error)),
+    }
+}
+
 /// Reads until the shutdown.
 pub fn run(kafka: &KafkaConfig, metrics: &Metrics, out: &mpsc::Sender<Handed>, shutdown: &Shutdown) -> Result<()> {
     let assignments = whole(kafka, topics::ALERTS)?;
     let mut reader = Reader::open(kafka, &assignments, &options("gridwarden-dispatch"))?;
     let mut open: Vec<i32> = assignments.iter().map(|each| each.partition).collect();
+    let mut fences = Fences::default();
     while let Some(batch) = poll(&mut reader, BATCH, shutdown)? {
         let live = open.is_empty();
         let mut reads = Vec::with_capacity(batch.len());
         for record in batch.records() {
-            let Some(payload) = record.payload else { continue };
-            match serde_json::from_slice(payload) {
-                Ok(alert) => reads.push(Read { alert: Arc::new(alert), appended_ms: record.appended_ms }),
-                Err(error) => {
+            match alert(&record, &mut fences) {
+                None => {}
+                Some(Ok(alert)) => reads.push(Read { alert: Arc::new(alert), appended_ms: record.appended_ms }),
+                Some(Err(error)) => {
                     metrics.alerts.with_label_values(&["unreadable"]).inc();
                     tracing::error!(partition = record.partition, offset = record.offset, %error, "alert cannot be read");
                 }

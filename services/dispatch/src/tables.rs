@@ -8,8 +8,8 @@ use crate::ledger_log::{options, whole};
 use crate::metrics::Metrics;
 use anyhow::{Context, Result};
 use gridwarden_bus::{Batch, KafkaConfig, Reader, topics};
-use gridwarden_domain::alert::Alert;
 use gridwarden_domain::delivery::{Delivery, State};
+use gridwarden_domain::generation::Fences;
 use gridwarden_runtime::prometheus::Registry;
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_store::rows::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState, Table};
@@ -43,8 +43,9 @@ impl Tables {
         let mut assignments = whole(kafka, topics::ALERTS)?;
         assignments.extend(whole(kafka, topics::DELIVERIES)?);
         let mut reader = Reader::open(kafka, &assignments, &options("gridwarden-dispatch-tables"))?;
+        let mut fences = Fences::default();
         while let Some(batch) = intake::poll(&mut reader, BATCH, &self.shutdown)? {
-            let (alerts, deliveries) = blocks(&batch);
+            let (alerts, deliveries) = blocks(&batch, &mut fences);
             let both = async {
                 self.insert(&alerts, "alerts").await;
                 self.insert(&deliveries, "deliveries").await;
@@ -69,15 +70,14 @@ impl Tables {
 }
 
 /// The rows of a batch. What cannot be read was counted where it is read first.
-fn blocks(batch: &Batch) -> (Block<Alerts>, Block<Deliveries>) {
+fn blocks(batch: &Batch, fences: &mut Fences) -> (Block<Alerts>, Block<Deliveries>) {
     let (mut alerts, mut deliveries) = (Block::new(), Block::new());
     for record in batch.records() {
-        let Some(payload) = record.payload else { continue };
         if record.topic == ALERTS {
-            if let Ok(alert) = serde_json::from_slice::<Alert>(payload) {
+            if let Some(Ok(alert)) = intake::alert(&record, fences) {
                 alerts.push(&AlertRow(&alert));
             }
-        } else if let Ok(delivery) = serde_json::from_slice::<Delivery>(payload) {
+        } else if let Some(Ok(delivery)) = record.payload.map(serde_json::from_slice::<Delivery>) {
             deliveries.push(&row(&delivery));
         }
     }

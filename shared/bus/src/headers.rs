@@ -4,6 +4,8 @@
 pub const FEED: &str = "feed";
 /// On a record without value: the feed named in it ends on this partition (written by `replay`).
 pub const END: &str = "end";
+/// On a record without value in `alerts.v1`: the generation, in decimal digits, of the process that writes from here on.
+pub const FENCE: &str = "fence";
 /// How the value is encoded; missing = JSON.
 pub const CONTENT_TYPE: &str = "content-type";
 /// Present when the record was made up by `simulate`.

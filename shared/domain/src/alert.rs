@@ -34,6 +34,8 @@ pub enum Transition {
     Raised,
     /// The condition ended.
     Cleared,
+    /// After a restart nobody watches over it any more: a note, and a proposal to void, not a statement that it ended.
+    Retracted,
 }
 
 /// One transition of an alert.
@@ -45,7 +47,7 @@ pub struct Alert {
     pub seq: u32,
     /// Raised or cleared.
     pub transition: Transition,
-    /// Recompute generation; 0 until a recompute.
+    /// Generation of the process that wrote it; lower ones are not heard behind a fence ([`crate::generation`]).
     #[serde(default)]
     pub generation: u32,
     /// Rule id.

@@ -16,6 +16,7 @@ pub mod crs;
 pub mod decode;
 pub mod delivery;
 pub mod entity;
+pub mod generation;
 pub mod identity;
 mod json;
 pub mod layer;

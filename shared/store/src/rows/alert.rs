@@ -30,6 +30,7 @@ impl sealed::Table for Alerts {
         out.str(match alert.transition {
             Transition::Raised => "raised",
             Transition::Cleared => "cleared",
+            Transition::Retracted => "retracted",
         });
         out.u32(alert.generation);
         out.str(&alert.rule);
