@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod health;
 pub mod http;
+pub mod objects;
 pub mod secrets;
 pub mod shutdown;
 pub mod telemetry;
