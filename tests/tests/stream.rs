@@ -1,6 +1,7 @@
 //! What `stream` promises, on a real broker and a real engine.
 
 mod away;
+mod checkpoint;
 mod oracle;
 mod past;
 mod restart;
@@ -34,10 +35,17 @@ impl Stream {
     }
 
     async fn with_workers(parts: &Parts, city: &City, workers: usize) -> Self {
+        // No checkpoint within a test's time: a restart reads from the log's beginning.
+        Self::with_checkpoints(parts, city, workers, 3_600_000).await
+    }
+
+    async fn with_checkpoints(parts: &Parts, city: &City, workers: usize, every_ms: u64) -> Self {
         let mut config = gridwarden_stream::config(None).expect("defaults");
         config.kafka = parts.kafka.clone();
         config.clickhouse = parts.clickhouse.clone();
         config.city.folder = city.folder.clone();
+        config.checkpoints.folder = city.folder.with_file_name("checkpoints");
+        config.checkpoints.every_ms = every_ms;
         config.stream.workers = workers;
         config.stream.write_ms = 200;
         let free =
@@ -158,7 +166,9 @@ fn read_all<T>(kafka: &KafkaConfig, topic: &str, mut take: impl FnMut(&Record<'_
 }
 
 fn alerts(kafka: &KafkaConfig) -> Vec<Alert> {
-    read_all(kafka, ALERTS, |record| serde_json::from_slice(record.payload.expect("alert")).expect("an alert"))
+    // Records without value are fences.
+    let read = |record: &Record<'_>| record.payload.map(|payload| serde_json::from_slice(payload).expect("an alert"));
+    read_all(kafka, ALERTS, read).into_iter().flatten().collect()
 }
 
 /// Waits for so many transitions, and sees that there are no more.

@@ -20,6 +20,8 @@ pub struct Config {
     pub clickhouse: ClickHouseConfig,
     /// The city.
     pub city: CitySection,
+    /// Checkpoints.
+    pub checkpoints: CheckpointSection,
     /// Its own section.
     pub stream: StreamSection,
 }
@@ -30,6 +32,16 @@ pub struct Config {
 pub struct CitySection {
     /// Folder with `city.toml`.
     pub folder: PathBuf,
+}
+
+/// `[checkpoints]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointSection {
+    /// Folder they lie in.
+    pub folder: PathBuf,
+    /// How often one is taken, in ms.
+    pub every_ms: u64,
 }
 
 /// `[stream]`.
@@ -81,6 +93,7 @@ fn check(config: &Config) -> Result<(), Wrong> {
     let ranges = [
         ("stream.workers", own.workers as u64, 0, 256),
         ("stream.tick_ms", own.tick_ms, 1, 1_000),
+        ("checkpoints.every_ms", config.checkpoints.every_ms, 100, 3_600_000),
         ("stream.batch", own.batch as u64, 1, 100_000),
         ("stream.write_ms", own.write_ms, 10, 600_000),
         ("stream.live_rows_per_s", own.live_rows_per_s as u64, 100, 10_000_000),

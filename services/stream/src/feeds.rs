@@ -1,6 +1,6 @@
 //! Feeds and watermark domains: who publishes, and whose clock a record goes by.
 
-use crate::windows::LIVE;
+use crate::{checkpoint::DomainForm, windows::LIVE};
 use gridwarden_domain::{
     city::CityFile,
     crs::Crs,
@@ -44,6 +44,11 @@ impl Feeds {
         }
     }
 
+    /// All names, by number.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|feed| feed.name.clone()).collect()
+    }
+
     /// A feed by number.
     #[inline]
     pub(crate) fn get(&self, number: u16) -> Option<&Feed> {
@@ -79,6 +84,12 @@ impl Domains {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let next = u8::try_from(made.len() + 1).unwrap_or(LAST).min(LAST);
         *made.entry((feed, topic)).or_insert(next)
+    }
+
+    /// For saving: historical domains.
+    pub(crate) fn saved(&self) -> Vec<DomainForm> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.iter().map(|((feed, topic), domain)| DomainForm { feed: *feed, topic: *topic, domain: *domain }).collect()
     }
 
     /// How many partitions must have spoken before the domain has a watermark.

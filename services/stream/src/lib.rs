@@ -9,13 +9,15 @@
 //!  intake     asks     rules: threshold, fence · watermark · intern      pure
 //!  sink, alerts        take rows and alerts away, off the workers' threads
 //! ```
-//! Until there are checkpoints a restarted stream reads its logs from their beginning: rows carry versions that only rise
-//! with truth, alerts the same ids as before.
+//! A restarted stream goes on from its newest checkpoint (see [`checkpoint`]), without one from the beginning of its logs:
+//! rows carry versions that only rise with truth, alerts the same ids as before.
 //!
 //! Invariants (each stands where it holds and is tested there): `SHD-1` shards, `WIN-1…3` windows, `WMK-1…2` clocks,
-//! `RUL-1…3` rules, `INT-1…3` intake.
+//! `RUL-1…3` rules, `INT-1…3` intake, `CKP-1…5` checkpoints.
 
 mod alerts;
+mod beginning;
+mod checkpoint;
 mod config;
 #[cfg(test)]
 mod counting;
@@ -27,6 +29,8 @@ mod metrics;
 mod owner;
 mod pipeline;
 mod prepare;
+mod reconcile;
+mod restored;
 mod rules;
 mod shard;
 mod shared;

@@ -56,6 +56,14 @@ pub(crate) struct Metrics {
     pub(crate) control_skipped: IntGauge,
     /// Since when the partitions are read, epoch ms.
     pub(crate) reading_since: IntGauge,
+    /// Checkpoints written.
+    pub(crate) checkpoints: IntCounter,
+    /// Bytes of the newest checkpoint, pieces of earlier ones included.
+    pub(crate) checkpoint_bytes: IntGauge,
+    /// When the newest checkpoint was written, epoch ms.
+    pub(crate) checkpoint_at: IntGauge,
+    /// Time from ordering a checkpoint until its manifest was written.
+    pub(crate) checkpoint_seconds: Histogram,
     /// Time from a record's append until its alert was acknowledged.
     pub(crate) alert_seconds: Histogram,
 }
@@ -92,6 +100,10 @@ impl Metrics {
             control_lag: made.gauge("control_lag_ms", "Wall clock less what the control topics are known up to")?,
             control_skipped: made.gauge("control_skipped_records", "Control records that could not be taken")?,
             reading_since: made.gauge("reading_since_ms", "Since when the partitions are read, epoch ms")?,
+            checkpoints: made.counter("checkpoints_total", "Checkpoints written")?,
+            checkpoint_bytes: made.gauge("checkpoint_bytes", "Bytes of the newest checkpoint")?,
+            checkpoint_at: made.gauge("checkpoint_at_ms", "When the newest checkpoint was written, epoch ms")?,
+            checkpoint_seconds: made.seconds("checkpoint_seconds", "From ordering a checkpoint to its manifest")?,
             alert_seconds: made.seconds("alert_seconds", "From a record's append to its alert's acknowledgement")?,
         })
     }

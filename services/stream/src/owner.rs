@@ -1,6 +1,7 @@
 //! The owner of windows on one worker: takes deltas, sums and marks, hands rows to the sink.
 
 use crate::{
+    checkpoint::{Pieces, Said, Section, Speaker},
     config::StreamSection,
     shared::Shared,
     sink::RowSink,
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Rows handed over at once.
 const CHUNK: usize = 16_384;
+/// How long a worker copies before it does other things.
+const COPY: Duration = Duration::from_millis(1);
 /// How often memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A ClickHouse that has taken nothing for so long is away; nothing waits for it then.
@@ -42,6 +45,19 @@ pub(crate) struct Owner {
     /// When ClickHouse last had room for rows.
     took: Instant,
     refused: u64,
+    /// Cuts whose records have all come.
+    cuts: u32,
+    /// Whether copies are still to be made for the last of them.
+    copying: bool,
+    /// What came from behind the next cut before the rest of what is before it.
+    behind: Behind,
+}
+
+/// Held, not saved: it is read again after a restart.
+#[derive(Default)]
+struct Behind {
+    deltas: Vec<Vec<Delta>>,
+    partials: Vec<Vec<Partial>>,
 }
 
 impl Owner {
@@ -53,7 +69,7 @@ impl Owner {
             sink,
             worker,
             label: worker.to_string(),
-            windows: Windows::default(),
+            windows: Windows::from_chunk(1),
             marks: Marks::default(),
             waiting: BTreeMap::new(),
             chunk: Vec::with_capacity(CHUNK),
@@ -63,12 +79,29 @@ impl Owner {
             settled: now + SETTLE,
             took: now,
             refused: 0,
+            cuts: 0,
+            copying: false,
+            behind: Behind::default(),
         }
     }
 
-    /// Takes deltas.
+    /// The windows, to put back what was saved.
+    pub(crate) fn windows_mut(&mut self) -> &mut Windows {
+        &mut self.windows
+    }
+
+    /// Takes deltas sent after so many cuts; those from behind a cut that is not complete here are held.
     #[inline]
-    pub(crate) fn deltas(&mut self, deltas: &[Delta]) {
+    pub(crate) fn deltas(&mut self, cuts: u32, deltas: &mut Vec<Delta>) {
+        if cuts > self.cuts {
+            self.behind.deltas.push(std::mem::take(deltas));
+        } else {
+            self.apply(deltas);
+        }
+    }
+
+    #[inline]
+    fn apply(&mut self, deltas: &[Delta]) {
         for chunk in deltas.chunks(AHEAD) {
             self.windows.look_ahead(chunk);
             for delta in chunk {
@@ -77,8 +110,16 @@ impl Owner {
         }
     }
 
-    /// Takes sums.
-    pub(crate) fn partials(&mut self, partials: &[Partial]) {
+    /// Takes sums sent after so many cuts, as [`Owner::deltas`].
+    pub(crate) fn partials(&mut self, cuts: u32, partials: &mut Vec<Partial>) {
+        if cuts > self.cuts {
+            self.behind.partials.push(std::mem::take(partials));
+        } else {
+            self.apply_partials(partials);
+        }
+    }
+
+    fn apply_partials(&mut self, partials: &[Partial]) {
         for partial in partials {
             self.refused += u64::from(!self.windows.apply_partial(partial));
         }
@@ -113,6 +154,40 @@ impl Owner {
             let Some(watermark) = self.marks.watermark(domain, expected) else { continue };
             self.windows.advance(domain, watermark);
         }
+    }
+
+    /// The number of cuts whose records have all come.
+    pub(crate) fn cuts(&self) -> u32 {
+        self.cuts
+    }
+
+    /// All that is before the next cut has come: windows are copied as they are now, and what was held is taken.
+    pub(crate) fn cut(&mut self, pieces: &Pieces) {
+        // A cut is ordered when the last one is written: this does nothing, but what it would do must not be lost.
+        while self.copy_on(pieces) {}
+        self.cuts += 1;
+        self.copying = true;
+        self.windows.begin_copy(self.sink.taken());
+        let Behind { deltas, partials } = std::mem::take(&mut self.behind);
+        deltas.iter().for_each(|deltas| self.apply(deltas));
+        partials.iter().for_each(|partials| self.apply_partials(partials));
+    }
+
+    /// Goes on copying for a moment; whether there is more.
+    pub(crate) fn copy_on(&mut self, pieces: &Pieces) -> bool {
+        if !self.copying {
+            return false;
+        }
+        let until = Instant::now() + COPY;
+        while Instant::now() < until && self.windows.copy_next() {}
+        let speaker = Speaker::Owner(self.worker);
+        let copies = self.windows.copies();
+        pieces.say_all(speaker, copies.map(|copied| (Section::Windows(copied.start, copied.shard), copied.body)));
+        self.copying = self.windows.is_copying();
+        if !self.copying {
+            pieces.say(speaker, Said::Done);
+        }
+        self.copying
     }
 
     /// Hands out rows as far as there is room for them. Whether it must be called again soon.
@@ -152,7 +227,7 @@ impl Owner {
         let waits = more && self.shared.in_the_past() && now.duration_since(self.took) < AWAY_AFTER;
         let half = (self.config.windows_mib << 20) / 2;
         if waits && self.windows.bytes() > half {
-            self.windows.forget();
+            self.windows.forget(self.sink.taken());
         }
         let pressed = waits && self.windows.bytes() > half;
         if let Some(progress) = self.shared.progress.get(self.worker) {
@@ -176,7 +251,9 @@ impl Owner {
             }
             if !self.chunk.is_empty() {
                 self.shared.metrics.window_rows.inc_by(self.chunk.len() as u64);
-                self.sink.push(std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK)));
+                let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
+                self.sink.push(self.windows.chunk, chunk);
+                self.windows.chunk += 1;
             }
             if all {
                 return false;
@@ -198,7 +275,7 @@ impl Owner {
     }
 
     fn look(&mut self) {
-        self.windows.forget();
+        self.windows.forget(self.sink.taken());
         let metrics = &self.shared.metrics;
         let refused = std::mem::take(&mut self.refused);
         if refused > 0 {

@@ -27,8 +27,18 @@ use timely::dataflow::operators::generic::{OutputBuilder, builder_rc::OperatorBu
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker;
 
-/// Checkpoint number × 2^40 + tick.
+/// Cuts made × 2^40 + tick.
 type Tick = u64;
+
+/// The first time after so many cuts.
+fn after(cuts: u32) -> Tick {
+    u64::from(cuts) << 40
+}
+
+/// How many cuts were made at a time.
+fn cuts_at(time: Tick) -> u32 {
+    (time >> 40) as u32
+}
 
 type Flow<'scope, D> = Stream<'scope, Tick, Vec<D>>;
 type Builder<D> = CapacityContainerBuilder<Vec<D>>;
@@ -104,7 +114,9 @@ fn work(worker: &mut Worker, plan: &Plan) {
     };
     let owner = plan.rows.get(index).map(|rows| {
         let context = &plan.context;
-        Owner::new(Arc::clone(&context.shared), context.config.clone(), rows.clone(), index)
+        let mut owner = Owner::new(Arc::clone(&context.shared), context.config.clone(), rows.clone(), index);
+        context.restored.fill_windows(|shard| usize::from(shard) % peers == index, owner.windows_mut());
+        owner
     });
     worker.dataflow::<Tick, _, _>(|scope| {
         let (deltas, partials, marks) = read(scope, plan.clone(), source);
@@ -164,19 +176,25 @@ fn read<'scope>(scope: Scope<'scope, Tick>, plan: Plan, source: Option<Source>) 
             let next = reading.read();
             deltas_out.activate().session(delta_cap).give_iterator(reading.deltas());
             let now = Instant::now();
-            if reading.is_turn(now) {
+            let is_cut = reading.is_cut_wanted();
+            if is_cut || reading.is_turn(now) {
                 let (mut partials_out, mut marks_out) = (partials_out.activate(), marks_out.activate());
                 let mut partials = partials_out.session(partial_cap);
                 let mut marks = marks_out.session(mark_cap);
                 reading.turn(now, |partial| partials.give(partial), |mark| marks.give(mark));
             }
+            if is_cut {
+                reading.cut();
+            }
             // Only now, so that what was read goes out under the tick it was read in.
-            let tick = plan.tick(now);
+            let tick = after(reading.cuts()) + plan.tick(now);
             if tick > held.time() {
                 reading.settle();
                 held.downgrade(tick);
             }
+            let copying = reading.copy_on();
             match next {
+                Ok(_) if copying => activator.activate(),
                 Ok(Next::Again) => activator.activate(),
                 Ok(Next::Wait) => {
                     if armed != tick {
@@ -191,6 +209,11 @@ fn read<'scope>(scope: Scope<'scope, Tick>, plan: Plan, source: Option<Source>) 
     (deltas, partials, marks)
 }
 
+/// How many cuts were made when a message was sent.
+fn cuts_of(time: Option<&Tick>) -> u32 {
+    time.map_or(0, |time| cuts_at(*time))
+}
+
 /// The owner of windows on this worker.
 fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, input: Read<'scope>) {
     let Some(mut owner) = owner else { return };
@@ -203,21 +226,35 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
     let activator = scope.activator_for(Rc::clone(&address));
     let write_every = Duration::from_millis(plan.context.config.write_ms);
     let shutdown = plan.context.shutdown.clone();
+    let pieces = plan.context.pieces.clone();
     builder.build(move |_capabilities| {
         let mut armed = Instant::now();
         move |frontiers| {
-            deltas.for_each(|_, data| owner.deltas(data));
-            partials.for_each(|_, data| owner.partials(data));
+            deltas.for_each(|capability, data| owner.deltas(cuts_of(capability.least()), data));
+            partials.for_each(|capability, data| owner.partials(cuts_of(capability.least()), data));
             marks.for_each(|capability, data| {
                 let time = capability.least().copied().unwrap_or_default();
                 owner.wait(time, data);
             });
-            owner.close(|time| frontiers.iter().any(|frontier| frontier.less_equal(&time)));
+            let is_open = |time: Tick| frontiers.iter().any(|frontier| frontier.less_equal(&time));
+            let goes_on = frontiers.iter().any(|frontier| !frontier.is_empty());
+            loop {
+                let next_cut = after(owner.cuts() + 1);
+                owner.close(|time| time >= next_cut || is_open(time));
+                if !goes_on || is_open(next_cut - 1) {
+                    break;
+                }
+                owner.cut(&pieces);
+            }
+            let copying = owner.copy_on(&pieces);
             if shutdown.is_triggered() {
                 return;
             }
             let now = Instant::now();
             let again = now + if owner.write(now) { LOOK_AGAIN } else { write_every };
+            if copying {
+                activator.activate();
+            }
             // One timer at a time: each that is set would set the next, for ever.
             if now >= armed || again < armed {
                 armed = again;

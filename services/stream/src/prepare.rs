@@ -1,19 +1,22 @@
 //! What must be there before the dataflow starts: topics, tables, the city's word, alerts already raised.
 
 use crate::{
-    alerts::Known,
+    alerts::{Known, Reached, fence},
+    beginning::{Beginning, bounds},
+    checkpoint::{Mark, Names, Place},
     config::Config,
     feeds::{Domains, Feeds},
+    restored::Restored,
     shared::{IdLimits, Part, Topic, World},
 };
 use anyhow::{Context, Result, bail};
-use gridwarden_bus::{KafkaConfig, TopicMeta, control::ControlReader, topic_meta, topics};
+use gridwarden_bus::{KafkaConfig, Offsets, TopicMeta, control::ControlReader, topic_meta, topics};
 use gridwarden_domain::{
     city::{CityFile, MappingFile},
     decode::Decoder,
     mapping::Mapping,
 };
-use gridwarden_runtime::{city::City, health::Health, shutdown::Shutdown};
+use gridwarden_runtime::{city::City, health::Health, objects::Objects, shutdown::Shutdown};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +30,15 @@ pub(crate) struct Prepared {
     pub(crate) metas: Vec<TopicMeta>,
     pub(crate) control: Arc<ControlReader>,
     pub(crate) known: Known,
+    pub(crate) reached: Reached,
+    /// The generation claimed, and the number of the checkpoint it goes on from.
+    pub(crate) last: Mark,
+    pub(crate) objects: Objects,
+    pub(crate) names: Names,
+    pub(crate) restored: Restored,
+    /// Where each partition ended when the fence stood.
+    pub(crate) fence: Arc<[i64]>,
+    control_was: Vec<Place>,
 }
 
 /// Tries until Kafka is there and the control topics are read; none when the shutdown came first. ClickHouse is not
@@ -35,10 +47,11 @@ pub(crate) async fn until_ready(config: &Config, health: &Health, shutdown: &Shu
     let folder = config.city.folder.clone();
     let city = tokio::task::spawn_blocking(move || City::load(&folder)).await?;
     let city = Arc::new(city.context("the city cannot be read")?);
+    let objects = Objects::in_folder(&config.checkpoints.folder).context("checkpoints")?;
     while !shutdown.is_triggered() {
-        let (config, city, ending) = (config.clone(), Arc::clone(&city), shutdown.clone());
+        let (config, city, objects, ending) = (config.clone(), Arc::clone(&city), objects.clone(), shutdown.clone());
         let attempt = tokio::select! {
-            attempt = tokio::task::spawn_blocking(move || prepare(&config, &city, &ending)) => attempt?,
+            attempt = tokio::task::spawn_blocking(move || prepare(&config, &city, objects, &ending)) => attempt?,
             // Nobody may wait for a broker that does not answer.
             () = shutdown.wait() => return Ok(None),
         };
@@ -73,18 +86,47 @@ async fn cover(prepared: Prepared, health: &Health, shutdown: &Shutdown) -> Resu
     // A worker that built one while it reads would hold up everybody else.
     let control = Arc::clone(&prepared.control);
     tokio::task::spawn_blocking(move || control.build_rasters_ahead()).await?;
+    for (topic, next) in prepared.control.positions() {
+        let was = prepared.control_was.iter().find(|place| place.topic == topic).map_or(0, |place| place.next);
+        if next < was {
+            bail!("{topic} ends at {next}, the last checkpoint had read it to {was}: was it made anew?");
+        }
+    }
     Ok(Some(prepared))
 }
 
-fn prepare(config: &Config, city: &City, shutdown: &Shutdown) -> Result<Option<Prepared>> {
+fn prepare(config: &Config, city: &City, objects: Objects, shutdown: &Shutdown) -> Result<Option<Prepared>> {
     let kafka = &config.kafka;
     let (topics, metas) = find_topics(kafka, &city.mappings)?;
     let parts = parts_of(&metas)?;
-    let control = Arc::new(ControlReader::start(kafka)?);
-    let Some(known) = Known::read(kafka, shutdown)? else { return Ok(None) };
-    tracing::info!(alerts = known.len(), "read what alerts there are");
+    let reader = Arc::new(ControlReader::start(kafka)?);
     let ids = IdLimits { of_source: config.stream.ids_per_source, reports: config.stream.report_ids_per_partition };
-    Ok(Some(Prepared { world: world(&city.file, (topics, parts), &metas, ids), metas, control, known }))
+    let mut world = world(&city.file, (topics, parts), &metas, ids);
+    let Beginning { last, names, restored, alerts, control } =
+        Beginning::claim(kafka, &objects, &world, shutdown).context("checkpoints")?;
+    world.generation = last.generation;
+    fence(kafka, last.generation)?;
+    let ends: Arc<[i64]> = bounds(kafka, &world, Offsets::ends)?.into();
+    let Some((mut known, reached)) =
+        Known::read(kafka, &alerts, (last.generation, config.stream.worker_count()), shutdown)?
+    else {
+        return Ok(None);
+    };
+    restored.open_alerts().into_iter().for_each(|(id, seq)| known.note(id, seq));
+    tracing::info!(alerts = known.len(), "read what alerts there are");
+    Ok(Some(Prepared {
+        world,
+        metas,
+        control: reader,
+        known,
+        reached,
+        last,
+        objects,
+        names,
+        restored,
+        fence: ends,
+        control_was: control,
+    }))
 }
 
 fn find_topics(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Result<(Vec<Topic>, Vec<TopicMeta>)> {
@@ -134,5 +176,6 @@ fn world(city: &CityFile, read: (Vec<Topic>, Vec<Part>), metas: &[TopicMeta], id
         max_age_ms: i64::from(city.limits.max_age_days) * DAY_MS,
         ids,
         simulated: city.simulated,
+        generation: 0,
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) ids: IdLimits,
     /// Whether the city is made up.
     pub(crate) simulated: bool,
+    /// The generation this process has claimed.
+    pub(crate) generation: u32,
 }
 
 /// How many ids are remembered to know a repeat by.
@@ -62,6 +64,24 @@ pub(crate) struct IdLimits {
 }
 
 impl World {
+    /// The number of a topic.
+    pub(crate) fn topic(&self, name: &str) -> Option<u16> {
+        self.topics.iter().position(|topic| topic.name == name).and_then(|number| u16::try_from(number).ok())
+    }
+
+    /// All partitions, by number: topic, partition.
+    pub(crate) fn partitions(&self) -> Vec<(&str, i32)> {
+        let name = |part: &Part| self.topics.get(usize::from(part.topic)).map_or("", |topic| topic.name.as_str());
+        self.parts.iter().map(|part| (name(part), part.partition)).collect()
+    }
+
+    /// The number of a partition.
+    pub(crate) fn part(&self, topic: &str, partition: i32) -> Option<u16> {
+        let topic = self.topic(topic)?;
+        let found = self.parts.iter().position(|part| part.topic == topic && part.partition == partition);
+        found.and_then(|number| u16::try_from(number).ok())
+    }
+
     /// The identity of a record in a partition.
     pub(crate) fn identity(&self, part: u16, offset: i64) -> RecordId {
         let part = self.parts.get(usize::from(part));

@@ -11,6 +11,7 @@ use gridwarden_store::{
     rows::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, Table, entity_version, metric_version},
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
 use tokio::sync::watch;
@@ -26,13 +27,25 @@ const ROW_BYTES: usize = 160;
 /// Days of windows in one block: a block touches one part per day, and ClickHouse has a limit on those.
 const BLOCK_DAYS: usize = 60;
 
-/// A worker's end of a channel of chunks.
-pub(crate) struct Sink<T>(Sender<Vec<T>>);
+/// A worker's end of a channel of chunks. Its chunks are numbered from 1, and taken in that order.
+pub(crate) struct Sink<T> {
+    sender: Sender<Chunk<T>>,
+    /// The last chunk known to be in ClickHouse.
+    taken: Arc<AtomicU32>,
+}
 
 impl<T> Clone for Sink<T> {
+    /// The same end: numbers go on.
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { sender: self.sender.clone(), taken: Arc::clone(&self.taken) }
     }
+}
+
+/// Rows handed over together.
+pub(crate) struct Chunk<T> {
+    rows: Vec<T>,
+    number: u32,
+    taken: Arc<AtomicU32>,
 }
 
 /// Window rows.
@@ -40,36 +53,78 @@ pub(crate) type RowSink = Sink<Row>;
 /// Entities.
 pub(crate) type EntitySink = Sink<EntityRow>;
 
+#[cfg(test)]
+impl<T> Chunk<T> {
+    /// Its rows; they are in ClickHouse now.
+    pub(crate) fn rows(self) -> Vec<T> {
+        self.taken.store(self.number, Ordering::Release);
+        self.rows
+    }
+}
+
 /// Room for one chunk.
-pub(crate) struct Room<'s, T>(mpsc::Permit<'s, Vec<T>>);
+pub(crate) struct Room<'s, T> {
+    permit: mpsc::Permit<'s, Chunk<T>>,
+    taken: &'s Arc<AtomicU32>,
+}
 
 impl<T> Room<'_, T> {
-    /// Hands a chunk over.
-    pub(crate) fn send(self, chunk: Vec<T>) {
-        self.0.send(chunk);
+    /// Hands a chunk over under its number.
+    pub(crate) fn send(self, number: u32, rows: Vec<T>) {
+        self.permit.send(Chunk { rows, number, taken: Arc::clone(self.taken) });
     }
 }
 
 impl<T> Sink<T> {
     /// A sink and what comes out of it.
-    pub(crate) fn new() -> (Self, Receiver<Vec<T>>) {
+    pub(crate) fn new() -> (Self, Receiver<Chunk<T>>) {
         let (sender, receiver) = mpsc::channel(CHUNKS);
-        (Self(sender), receiver)
+        (Self { sender, taken: Arc::default() }, receiver)
+    }
+
+    /// Another worker's end of the same channel, with numbers of its own.
+    pub(crate) fn of_another(&self) -> Self {
+        Self { sender: self.sender.clone(), taken: Arc::default() }
+    }
+
+    /// The last chunk known to be in ClickHouse, and all before it; 0: none.
+    pub(crate) fn taken(&self) -> u32 {
+        self.taken.load(Ordering::Acquire)
     }
 
     /// Whether the only sender may push a chunk.
     pub(crate) fn has_room(&self) -> bool {
-        self.0.capacity() > 0
+        self.sender.capacity() > 0
     }
 
     /// Hands a chunk over, for the only sender after [`Sink::has_room`]. Dropped when nobody takes it any more: at the end.
-    pub(crate) fn push(&self, chunk: Vec<T>) {
-        self.0.try_send(chunk).ok();
+    pub(crate) fn push(&self, number: u32, rows: Vec<T>) {
+        self.sender.try_send(Chunk { rows, number, taken: Arc::clone(&self.taken) }).ok();
     }
 
     /// Room for a chunk, if there is, where there are several senders.
     pub(crate) fn room(&self) -> Option<Room<'_, T>> {
-        self.0.try_reserve().ok().map(Room)
+        self.sender.try_reserve().ok().map(|permit| Room { permit, taken: &self.taken })
+    }
+}
+
+/// The last number gathered from each sender.
+struct Gathered(Vec<(Arc<AtomicU32>, u32)>);
+
+impl Gathered {
+    fn add<T>(&mut self, mut chunk: Chunk<T>, rows: &mut Vec<T>) {
+        rows.append(&mut chunk.rows);
+        match self.0.iter_mut().find(|(taken, _)| Arc::ptr_eq(taken, &chunk.taken)) {
+            Some((_, number)) => *number = chunk.number,
+            None => self.0.push((chunk.taken, chunk.number)),
+        }
+    }
+
+    /// All of it is in ClickHouse.
+    fn are_taken(self) {
+        for (taken, number) in self.0 {
+            taken.store(number, Ordering::Release);
+        }
     }
 }
 
@@ -86,7 +141,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Writes windows until the shutdown.
-    pub(crate) async fn windows(self, mut chunks: Receiver<Vec<Row>>) -> Result<()> {
+    pub(crate) async fn windows(self, mut chunks: Receiver<Chunk<Row>>) -> Result<()> {
         self.wait_for_tables().await;
         // Asked for once and used again: what is given back, or moved to where there is more room, is cleared by the system
         // first. What is never used takes no memory.
@@ -94,26 +149,32 @@ impl Writer {
         let mut block = Block::with_capacity(BLOCK_ROWS * ROW_BYTES);
         let mut names = Vec::new();
         let mut number = 0u64;
-        while self.gather(&mut chunks, &mut rows).await {
+        while let Some(gathered) = self.gather(&mut chunks, &mut rows).await {
             sort_by_day(&mut rows);
             for part in by_days(&rows) {
                 number += 1;
                 self.fill_windows(&mut block, part, &mut names);
-                self.insert(&block, number).await?;
+                if !self.insert(&block, number).await? {
+                    return Ok(());
+                }
             }
+            gathered.are_taken();
         }
         Ok(())
     }
 
     /// Writes entities until the shutdown.
-    pub(crate) async fn entities(self, mut chunks: Receiver<Vec<EntityRow>>) -> Result<()> {
+    pub(crate) async fn entities(self, mut chunks: Receiver<Chunk<EntityRow>>) -> Result<()> {
         self.wait_for_tables().await;
         let (mut rows, mut block) = (Vec::new(), Block::new());
         let mut number = 0u64;
-        while self.gather(&mut chunks, &mut rows).await {
+        while let Some(gathered) = self.gather(&mut chunks, &mut rows).await {
             number += 1;
             self.fill_entities(&mut block, &rows);
-            self.insert(&block, number).await?;
+            if !self.insert(&block, number).await? {
+                return Ok(());
+            }
+            gathered.are_taken();
         }
         Ok(())
     }
@@ -127,39 +188,38 @@ impl Writer {
         }
     }
 
-    /// Waits for a chunk and takes what comes with it instead of what `rows` held; false at the end.
-    async fn gather<T>(&self, chunks: &mut Receiver<Vec<T>>, rows: &mut Vec<T>) -> bool {
+    /// Waits for a chunk and takes what comes with it instead of what `rows` held; none at the end.
+    async fn gather<T>(&self, chunks: &mut Receiver<Chunk<T>>, rows: &mut Vec<T>) -> Option<Gathered> {
         rows.clear();
+        let mut gathered = Gathered(Vec::new());
         tokio::select! {
-            chunk = chunks.recv() => match chunk {
-                Some(mut chunk) => rows.append(&mut chunk),
-                None => return false,
-            },
-            () = self.shutdown.wait() => return false,
+            chunk = chunks.recv() => gathered.add(chunk?, rows),
+            () = self.shutdown.wait() => return None,
         }
         let until = Instant::now() + BLOCK_AGE;
         while rows.len() < BLOCK_ROWS {
             match chunks.try_recv() {
-                Ok(mut chunk) => rows.append(&mut chunk),
+                Ok(chunk) => gathered.add(chunk, rows),
                 Err(TryRecvError::Disconnected) => break,
                 Err(TryRecvError::Empty) => match tokio::time::timeout_at(until, chunks.recv()).await {
-                    Ok(Some(mut chunk)) => rows.append(&mut chunk),
+                    Ok(Some(chunk)) => gathered.add(chunk, rows),
                     _ => break,
                 },
             }
         }
-        true
+        Some(gathered)
     }
 
-    async fn insert<T: Table>(&self, block: &Block<T>, number: u64) -> Result<()> {
+    /// False when the end came first.
+    async fn insert<T: Table>(&self, block: &Block<T>, number: u64) -> Result<bool> {
         let token = format!("stream/{}/{number}", self.name);
         tokio::select! {
             done = self.writer.insert(block, &token) => {
                 done.with_context(|| format!("ClickHouse refuses rows of {}", self.name))?;
-                Ok(())
+                Ok(true)
             }
-            // What is under way is made again from the log.
-            () = self.shutdown.wait() => Ok(()),
+            // What is under way is written again after the restart.
+            () = self.shutdown.wait() => Ok(false),
         }
     }
 

@@ -5,9 +5,11 @@
 
 use crate::{
     alerts::AlertQueue,
+    checkpoint::{Order, Pieces, Place, Said, Speaker},
     config::StreamSection,
     ends::EndsBoard,
-    intake::{Intake, Outbox, Record},
+    intake::{Copy, Intake, Outbox, Record},
+    restored::Restored,
     shard::reader_of,
     shared::Shared,
     sink::EntitySink,
@@ -32,6 +34,8 @@ const PAST_TURN: Duration = Duration::from_millis(1_000);
 const PAST_ENTITIES: Duration = Duration::from_secs(10);
 /// The same thing is said once in this time.
 const WARN_EVERY: Duration = Duration::from_secs(10);
+/// How long a worker copies before it reads again.
+const COPY: Duration = Duration::from_millis(1);
 /// Entities handed out at once.
 const ENTITIES: usize = 20_000;
 /// The number of partitions that are none of ours.
@@ -47,6 +51,11 @@ pub(crate) struct SourceContext {
     pub(crate) ends: EndsBoard,
     pub(crate) alerts: AlertQueue,
     pub(crate) entities: EntitySink,
+    pub(crate) restored: Restored,
+    pub(crate) order: Order,
+    pub(crate) pieces: Pieces,
+    /// Where each partition ended when the fence stood.
+    pub(crate) fence: Arc<[i64]>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -79,11 +88,21 @@ pub(crate) struct Source {
     warn_at: Instant,
     ends_seen: i64,
     behind: i64,
+    /// Number of the chunk that entities go into next.
+    chunk: u32,
+    /// Cuts made.
+    cuts: u32,
+    /// Whether copies are still to be made for the last of them.
+    copying: bool,
+    copies: Vec<Copy>,
+    /// Whether it was said what is open here.
+    told: bool,
 }
 
 impl Source {
     /// Opens the reader of this worker's partitions.
-    pub(crate) fn open(context: SourceContext, worker: usize, workers: usize) -> Result<Self> {
+    pub(crate) fn open(mut context: SourceContext, worker: usize, workers: usize) -> Result<Self> {
+        context.entities = context.entities.of_another();
         let world = &context.shared.world;
         let mine = |part: &crate::shared::Part| reader_of(part.topic, part.partition, workers) == worker;
         let parts: Vec<u16> =
@@ -91,10 +110,11 @@ impl Source {
         let topic = |number: u16| world.topics.get(usize::from(number));
         let assignments: Vec<Assignment> = parts
             .iter()
-            .filter_map(|number| world.parts.get(usize::from(*number)))
-            .filter_map(|part| {
+            .filter_map(|number| Some((*number, world.parts.get(usize::from(*number))?)))
+            .filter_map(|(number, part)| {
                 let topic = topic(part.topic)?.name.clone();
-                Some(Assignment { topic, partition: part.partition, from: From::Beginning })
+                let from = context.restored.next(number).map_or(From::Beginning, From::Offset);
+                Some(Assignment { topic, partition: part.partition, from })
             })
             .collect();
         let options = ReaderOptions { partition_ends: true, ..ReaderOptions::named("gridwarden-stream") };
@@ -107,8 +127,10 @@ impl Source {
         if context.shared.metrics.reading_since.get() == 0 {
             context.shared.metrics.reading_since.set(now_ms());
         }
+        let mut intake = Intake::new(&context.shared, &parts, context.config.most_entities);
+        context.restored.fill(&context.shared, &parts, &mut intake);
         Ok(Self {
-            intake: Intake::new(&context.shared, &parts, context.config.most_entities),
+            intake,
             outbox: Outbox::default(),
             label: worker.to_string(),
             workers: workers as u16,
@@ -118,6 +140,11 @@ impl Source {
             warn_at: now,
             ends_seen: 0,
             behind: 1,
+            chunk: 1,
+            cuts: 0,
+            copying: false,
+            copies: Vec::new(),
+            told: false,
             context,
             worker,
             reader,
@@ -169,6 +196,54 @@ impl Source {
         self.intake.take_known(&self.context.shared, records, known_until, ends, &mut self.outbox)
     }
 
+    /// The number of cuts made; one is wanted when [`Source::is_cut_wanted`].
+    pub(crate) fn cuts(&self) -> u32 {
+        self.cuts
+    }
+
+    /// Whether a cut is ordered that was not made yet.
+    pub(crate) fn is_cut_wanted(&self) -> bool {
+        self.cuts < self.context.order.cuts() && !self.copying
+    }
+
+    /// Everything read so far is before the cut, everything after it behind. Sums and marks must be out already.
+    pub(crate) fn cut(&mut self) {
+        self.cuts += 1;
+        self.copying = true;
+        self.context.alerts.cut(self.worker);
+        let speaker = Speaker::Source(self.worker);
+        for place in self.places() {
+            self.context.pieces.say(speaker, Said::Place(place));
+        }
+        self.intake.begin_copy(self.context.entities.taken(), &mut self.copies);
+    }
+
+    fn places(&self) -> Vec<Place> {
+        let world = &self.context.shared.world;
+        let place = |(number, next): (u16, i64)| {
+            let part = world.parts.get(usize::from(number))?;
+            let topic = world.topics.get(usize::from(part.topic))?.name.clone();
+            Some(Place { topic, partition: part.partition, next })
+        };
+        self.intake.next_offsets().filter_map(place).collect()
+    }
+
+    /// Goes on copying for a moment; whether there is more.
+    pub(crate) fn copy_on(&mut self) -> bool {
+        if !self.copying {
+            return false;
+        }
+        let until = Instant::now() + COPY;
+        let done = self.intake.copy_on(|| Instant::now() < until, &mut self.copies);
+        let speaker = Speaker::Source(self.worker);
+        self.context.pieces.say_all(speaker, self.copies.drain(..));
+        if done {
+            self.copying = false;
+            self.context.pieces.say(speaker, Said::Done);
+        }
+        self.copying
+    }
+
     /// How many records are read and wait until what is in force for them is known.
     fn held(&self) -> usize {
         self.held.as_ref().map_or(0, |(batch, done)| batch.len() - done)
@@ -200,8 +275,19 @@ impl Source {
             progress.past.store(self.behind > 0 && old, Ordering::Relaxed);
         }
         self.write_entities(now);
+        self.tell_open();
         self.warn(now);
         self.context.shared.metrics.held.with_label_values(&[&self.label]).set(self.held() as i64);
+    }
+
+    /// Once all of what stood before the fence is read: what is open here (`ALR-3`).
+    fn tell_open(&mut self) {
+        let end = |part: &u16| self.context.fence.get(usize::from(*part)).copied().unwrap_or(0);
+        if self.told || !self.parts.iter().all(|part| self.intake.is_past(*part, end(part))) {
+            return;
+        }
+        self.told = true;
+        self.context.alerts.held(self.worker, self.intake.open_alerts());
     }
 
     /// A broker's clock that steps back keeps records from the rules: somebody has to know.
@@ -244,8 +330,9 @@ impl Source {
             // Without room they stay dirty and are written later as they are then.
             let Some(room) = self.context.entities.room() else { return };
             let mut rows = Vec::with_capacity(ENTITIES);
-            self.intake.drain_entities(ENTITIES, &mut rows);
-            room.send(rows);
+            self.intake.drain_entities(ENTITIES, self.chunk, &mut rows);
+            room.send(self.chunk, rows);
+            self.chunk += 1;
         }
         self.wrote_entities = now;
     }

@@ -1,13 +1,15 @@
 //! Starting and ending the service.
 
 use crate::{
-    alerts::{AlertQueue, Announcer},
+    alerts::{AlertQueue, Announcer, Reached},
+    checkpoint::{self, Asked, Keeper, Order, Place},
     config::Config,
     ends::Asker,
     intern::{MetricNames, Views, Whereabouts},
     metrics::Metrics,
     pipeline::{self, Plan},
     prepare::{self, Prepared},
+    restored,
     rules::{Books, Limits},
     shared::{Lore, Progress, Shared},
     sink::{Sink, Writer, make_tables, run_name},
@@ -58,21 +60,26 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     let (registry, metrics, health) = outside;
     let (tasks, shutdown) = run;
     let workers = config.stream.worker_count();
-    let Prepared { world, metas, control, known } = prepared;
+    let Prepared { world, metas, control, known, reached, last, objects, names, restored, fence, .. } = prepared;
     let asker = Asker::new(&config.kafka, &world, &metas, (health, shutdown));
     let lore = Lore {
-        names: Arc::new(MetricNames::default()),
-        views: Views::default(),
-        books: Books::new(Limits { shapes_mib: config.stream.fences_mib }),
+        names: Arc::new(MetricNames::restored(&names.kinds)),
+        views: Views::restored(&names.areas),
+        books: Books::restored(Limits { shapes_mib: config.stream.fences_mib }, &names.rules),
         whereabouts: Whereabouts::default(),
     };
     let progress = std::iter::repeat_with(Progress::in_the_past).take(workers).collect();
     let shared = Arc::new(Shared { world, lore, metrics, progress });
 
+    let (pieces, said) = Keeper::channel();
+    let order = Order::default();
     let (alerts, alerts_out) = AlertQueue::new();
     let announcer = Announcer {
         producer: Producer::new(&config.kafka, &ProducerOptions::named("gridwarden-stream"))?,
         known,
+        reached: reached.clone(),
+        generation: shared.world.generation,
+        pieces: pieces.clone(),
         metrics: shared.metrics.clone(),
         shutdown: shutdown.clone(),
     };
@@ -109,6 +116,10 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         ends: asker.board.clone(),
         alerts,
         entities,
+        restored,
+        order: order.clone(),
+        pieces,
+        fence,
         shutdown: shutdown.clone(),
     };
     let plan =
@@ -116,15 +127,41 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     tasks.thread("timely", move || pipeline::run(&plan, workers))?;
     tasks.thread("ends", move || asker.run())?;
     let ending = shutdown.clone();
+    let waking = wakers.clone();
     tasks.spawn("wake", async move {
         ending.wait().await;
-        wakers.wake();
+        waking.wake();
         Ok(())
     });
+    let keeper = Keeper {
+        objects,
+        last,
+        every: Duration::from_millis(config.checkpoints.every_ms),
+        workers,
+        order,
+        wakers,
+        asked: asked(&shared, &control, reached),
+        topics: shared.world.topics.iter().map(|topic| (topic.name.clone(), topic.id.to_string())).collect(),
+        metrics: shared.metrics.clone(),
+        health: health.clone(),
+        shutdown: shutdown.clone(),
+    };
+    tasks.spawn("checkpoints", keeper.run(said));
     tasks.spawn("control", watch_control(control, shared.metrics.clone(), health.clone(), shutdown.clone()));
     health.set_ready(true, "");
     tracing::info!(workers, partitions = shared.world.parts.len(), "reading");
     Ok(())
+}
+
+/// What a checkpoint asks for.
+fn asked(shared: &Arc<Shared>, control: &Arc<ControlReader>, reached: Reached) -> Asked {
+    let (shared, control) = (Arc::clone(shared), Arc::clone(control));
+    let place = |(topic, next): (&'static str, i64)| Place { topic: topic.to_owned(), partition: 0, next };
+    Asked {
+        alerts: Box::new(move || reached.places()),
+        control: Box::new(move || control.positions().map(place).to_vec()),
+        names: Box::new(move || checkpoint::write("names", &restored::names(&shared), Vec::new()).unwrap_or_default()),
+    }
 }
 
 /// How old the knowledge of the control topics may be before it is a reason not to be ready.

@@ -42,6 +42,18 @@ impl PartClock {
         Self { lateness_ms, highest: i64::MIN, appended: i64::MIN, feeds: BTreeMap::new() }
     }
 
+    /// For saving: highest append time of a record, and historical feeds by domain: highest event time, whether it ended.
+    pub(crate) fn saved(&self) -> (i64, Vec<(u8, i64, bool)>) {
+        let feeds = self.feeds.iter().map(|(domain, feed)| (*domain, feed.highest, feed.ended));
+        (self.appended, feeds.collect())
+    }
+
+    /// As it was saved. What was known of idleness is asked for again.
+    pub(crate) fn restored(lateness_ms: i64, appended: i64, feeds: impl Iterator<Item = (u8, i64, bool)>) -> Self {
+        let feeds = feeds.map(|(domain, highest, ended)| (domain, FeedClock { highest, ended }));
+        Self { lateness_ms, highest: appended, appended, feeds: feeds.collect() }
+    }
+
     /// Takes a record's append time.
     #[inline]
     pub(crate) fn appended(&mut self, appended_ms: i64) -> Stamp {

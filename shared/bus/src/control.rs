@@ -29,6 +29,8 @@ struct Shared {
     timeline: ArcSwap<Timeline>,
     covered_until: AtomicI64,
     skipped: AtomicU64,
+    /// The next offset of each control topic.
+    positions: [AtomicI64; 3],
     stop: AtomicBool,
     rasters_ahead: AtomicBool,
     failure: Mutex<Option<BusError>>,
@@ -75,6 +77,7 @@ impl ControlReader {
             timeline: ArcSwap::from_pointee(follower.empty_timeline()),
             covered_until: AtomicI64::new(i64::MIN),
             skipped: AtomicU64::new(0),
+            positions: Default::default(),
             stop: AtomicBool::new(false),
             rasters_ahead: AtomicBool::new(false),
             failure: Mutex::new(None),
@@ -137,6 +140,12 @@ impl ControlReader {
     /// Why the control topics cannot be followed any more, if so.
     pub fn failure(&self) -> Option<BusError> {
         self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How far the control topics are read: topic, the next offset.
+    pub fn positions(&self) -> [(&'static str, i64); 3] {
+        let next = |topic: usize| self.shared.positions.get(topic).map_or(0, |next| next.load(Ordering::Relaxed));
+        std::array::from_fn(|topic| (follow::TOPICS.get(topic).copied().unwrap_or_default(), next(topic)))
     }
 
     /// How many control records were skipped because they could not be taken (each is logged with its reason).

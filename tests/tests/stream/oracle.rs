@@ -309,17 +309,19 @@ async fn windows_are_a_recount_of_the_topics_on_every_level_of_every_layer() {
 struct Process(Child);
 
 impl Process {
-    fn start(test: &str, parts: &Parts, city: &City) -> Self {
+    fn start(test: &str, parts: &Parts, city: &City, workers: usize) -> Self {
         let file = folder(test).join("stream.toml");
         let (kafka, clickhouse) = (&parts.kafka, &parts.clickhouse);
         let text = format!(
             "[kafka]\nbootstrap = \"{}\"\ntopic_prefix = \"{}\"\n[clickhouse]\nurl = \"{}\"\ndatabase = \"{}\"\n\
-             [city]\nfolder = \"{}\"\n[stream]\nworkers = 2\nwrite_ms = 100\n",
+             [city]\nfolder = \"{}\"\n[checkpoints]\nfolder = \"{}\"\nevery_ms = 100\n\
+             [stream]\nworkers = {workers}\nwrite_ms = 100\n",
             kafka.bootstrap,
             kafka.topic_prefix,
             clickhouse.url,
             clickhouse.database,
-            city.folder.display()
+            city.folder.display(),
+            city.folder.with_file_name("checkpoints").display(),
         );
         std::fs::write(&file, text).expect("configuration");
         let log =
@@ -363,10 +365,10 @@ async fn killed_again_and_again_it_loses_nothing_and_says_nothing_twice() {
         let kafka = kafka.clone();
         tokio::task::spawn_blocking(move || alerts(&kafka)).await.expect("task").len()
     };
-    for kill in 0..5usize {
-        // Each time when some more was said than before, in the middle of whatever it does.
+    for kill in 0..8usize {
+        // Each time when some more was said than before, in the middle of whatever it does: checkpoints among it.
         let before = said().await;
-        let process = Process::start(TEST, &parts, &city);
+        let process = Process::start(TEST, &parts, &city, 1 + kill % 3);
         wait::until_async(&format!("something new before kill {kill}"), SOON, || async {
             let now = said().await;
             if now > before || feeding.is_finished() { Ok(()) } else { Err(now.to_string()) }
@@ -378,15 +380,20 @@ async fn killed_again_and_again_it_loses_nothing_and_says_nothing_twice() {
     let stream = Stream::start(&parts, &city).await;
     let recounted = recount(&parts).await;
     until_equal(&parts, &recounted).await;
+    assert!(stream.figure("gridwarden_stream_records_read_total").await < 3_000.0, "it did not begin anew");
+    until_all_said(&stream).await;
+    stream.stop().await;
+
+    // One that knows no checkpoint and reads all of it in one go would have said the same.
+    let fresh = City { folder: folder(TEST).join("fresh/city") };
+    std::fs::create_dir_all(&fresh.folder).expect("folder");
+    std::fs::copy(city.folder.join("city.toml"), fresh.folder.join("city.toml")).expect("city.toml");
+    let stream = Stream::start(&parts, &fresh).await;
     stream.until_conserved(3_000).await;
-    wait::until_async("all alerts acknowledged", SOON, || async {
-        let of = async |name: &str| stream.figure(&format!("gridwarden_stream_{name}")).await;
-        let (decided, known, told) =
-            (of("alerts_total").await, of("alerts_known_total").await, of("alert_seconds_count").await);
-        if decided == known + told { Ok(()) } else { Err(format!("{decided} {known} {told}")) }
-    })
-    .await;
+    until_all_said(&stream).await;
     let decided = stream.figure("gridwarden_stream_alerts_total").await;
+    assert_eq!(stream.figure("gridwarden_stream_alerts_known_total").await, decided, "nothing was left to say");
+    until_equal(&parts, &recounted).await;
     let (found, mut of_alert) = (alerts_of(&parts).await, HashMap::<String, Vec<u32>>::new());
     for alert in &found {
         of_alert.entry(alert.id.clone()).or_default().push(alert.seq);
@@ -399,6 +406,17 @@ async fn killed_again_and_again_it_loses_nothing_and_says_nothing_twice() {
     assert_eq!(of_alert.values().map(Vec::len).sum::<usize>() as f64, decided, "nothing is missing");
     assert!(decided > 50.0, "{decided}");
     stream.stop().await;
+}
+
+/// Waits until every transition decided on is acknowledged, or was known.
+async fn until_all_said(stream: &Stream) {
+    wait::until_async("all alerts acknowledged", SOON, || async {
+        let of = async |name: &str| stream.figure(&format!("gridwarden_stream_{name}")).await;
+        let (decided, known, told) =
+            (of("alerts_total").await, of("alerts_known_total").await, of("alert_seconds_count").await);
+        if decided == known + told { Ok(()) } else { Err(format!("{decided} {known} {told}")) }
+    })
+    .await;
 }
 
 async fn alerts_of(parts: &Parts) -> Vec<Alert> {

@@ -11,10 +11,12 @@ impl Mind {
     /// Touches what these records will ask for, step by step: what comes later in the chain is found through what came before.
     pub(super) fn look_ahead(&self, parts: &[Option<Box<PartState>>], readings: &mut [Reading<'_>]) {
         let mut touched = 0;
+        let entities = |part: u16| Some(&parts.get(usize::from(part))?.as_ref()?.entities);
         for reading in readings.iter_mut().filter(|reading| matches!(reading.said, Ok(Said::Observation))) {
             reading.kind = self.kinds.known(&reading.observation.kind);
             let kind = reading.kind.and_then(|here| self.kinds.get(here)).map(|kind| kind.number);
-            reading.guess = kind.and_then(|kind| self.entities.guess(&reading.observation.source, kind));
+            reading.guess =
+                kind.and_then(|kind| entities(reading.record.part)?.guess(&reading.observation.source, kind));
         }
         // The first layer alone: the others are small beside it.
         let view = |part: u16| parts.get(usize::from(part))?.as_ref()?.view.as_deref();
@@ -25,8 +27,10 @@ impl Mind {
         for (_, layer, position) in readings.iter().filter_map(placed) {
             touched ^= layer.touch(position.lon, position.lat);
         }
-        for entity in readings.iter().filter_map(|reading| reading.guess) {
-            touched ^= self.entities.touch(entity) as u32;
+        for (known, entity) in
+            readings.iter().filter_map(|reading| Some((entities(reading.record.part)?, reading.guess?)))
+        {
+            touched ^= known.touch(entity) as u32;
         }
         for (view, layer, position) in readings.iter().filter_map(placed) {
             touched ^= match layer.likely(position.lon, position.lat) {

@@ -1,6 +1,6 @@
 //! From what rules say to alerts, and the moments at which rules look without a new value: reloads and due holds.
 
-use super::{Mind, Way};
+use super::{Mind, Record, Way, part::PartState};
 use crate::{
     intern::{AreaName, Entity, with_above},
     rules::{Change, PartRules},
@@ -29,6 +29,12 @@ impl Mind {
         way.part.holds = appended..timeline.next_change_after(appended).unwrap_or(i64::MAX);
         way.part.rollup = self.rollup(&view);
         way.part.view = Some(view);
+        if let Some(saved) = way.part.saved.take() {
+            // The control topics keep their history: what was in force then is what was saved.
+            let drawn = lore.views.of(timeline.layers_at(saved.newest));
+            let before = lore.books.of(timeline.rules_at(saved.newest), &drawn, (&lore.views, &lore.names));
+            way.part.rules = Some(PartRules::restored(before, saved));
+        }
         match &mut way.part.rules {
             None => way.part.rules = Some(PartRules::new(book)),
             Some(rules) if Arc::ptr_eq(rules.book(), &book) => {}
@@ -51,12 +57,10 @@ impl Mind {
 
     /// Ends what rules that are gone held against the partition's entities.
     fn release(&mut self, way: &mut Way<'_>, gone: &crate::rules::Gone) {
-        let part = way.record.part;
-        for entity in self.entities.iter_mut().filter(|entity| entity.part == part) {
+        for entity in way.part.entities.iter_mut() {
             gone.release(way.record.appended, &mut entity.rules, &mut self.changes);
             for change in self.changes.drain(..) {
-                let alert = alert(way, &change, entity, entity.position);
-                way.out.alerts.push(alert);
+                way.out.alerts.push(alert((way.shared, way.record), &change, entity, entity.position));
             }
         }
     }
@@ -65,14 +69,13 @@ impl Mind {
     #[inline]
     pub(super) fn fire(&mut self, way: &mut Way<'_>, domain: u8, clock: i64) {
         while let Some(timer) = way.part.rules.as_mut().and_then(|rules| rules.due(domain, clock)) {
-            let Some(rules) = &way.part.rules else { return };
-            let Some(entity) = self.entities.get_mut(timer.entity) else { continue };
+            let PartState { rules: Some(rules), entities, .. } = &mut *way.part else { return };
+            let Some(entity) = entities.get_mut(timer.entity) else { continue };
             let world = &way.shared.world;
             let identity = |at: crate::windows::At| world.identity(at.part(), at.offset());
             rules.fire(timer, entity.source.as_str(), &identity, &mut entity.rules, &mut self.changes);
             for change in self.changes.drain(..) {
-                let alert = alert(way, &change, entity, entity.position);
-                way.out.alerts.push(alert);
+                way.out.alerts.push(alert((way.shared, way.record), &change, entity, entity.position));
             }
         }
     }
@@ -80,9 +83,9 @@ impl Mind {
     /// Hands out what rules said of an entity.
     #[cold]
     pub(super) fn raise(&mut self, way: &mut Way<'_>, entity: u32, position: Option<Position>) {
-        let Some(entity) = self.entities.get_mut(entity) else { return };
+        let Some(entity) = way.part.entities.get(entity) else { return };
         for change in self.changes.drain(..) {
-            let mut alert = alert(way, &change, entity, position);
+            let mut alert = alert((way.shared, way.record), &change, entity, position);
             if let Some(view) = &way.part.view {
                 alert.areas = view.set.area_refs(&self.places);
             }
@@ -91,20 +94,29 @@ impl Mind {
     }
 }
 
-fn alert(way: &Way<'_>, change: &Change, entity: &Entity, position: Option<Position>) -> Alert {
+fn alert(
+    (shared, record): (&Shared, &Record<'_>),
+    change: &Change,
+    entity: &Entity,
+    position: Option<Position>,
+) -> Alert {
     let rule = &change.rule;
     let (metric, level) = match &rule.condition {
         Condition::Threshold(threshold) => (Some(threshold.value.clone()), Some(threshold.level)),
         Condition::Fence(_) => (None, None),
     };
-    let metrics = &way.shared.metrics;
-    let transition = if change.transition == Transition::Raised { "raised" } else { "cleared" };
+    let metrics = &shared.metrics;
+    let transition = match change.transition {
+        Transition::Raised => "raised",
+        Transition::Cleared => "cleared",
+        Transition::Retracted => "retracted",
+    };
     metrics.alerts.with_label_values(&[rule.condition.kind(), transition]).inc();
     Alert {
         id: change.alert.id_text(),
         seq: change.alert.seq,
         transition: change.transition,
-        generation: 0,
+        generation: shared.world.generation,
         rule: rule.id.clone(),
         rule_version: rule.version,
         kind: rule.condition.kind().to_owned(),
@@ -113,14 +125,14 @@ fn alert(way: &Way<'_>, change: &Change, entity: &Entity, position: Option<Posit
         subject: Subject::Entity(entity.source.as_str().to_owned()),
         time: change.time,
         raised_at: change.alert.raised_at,
-        appended_at: way.record.appended,
-        cause: way.shared.world.identity(way.record.part, way.record.offset),
+        appended_at: record.appended,
+        cause: shared.world.identity(record.part, record.offset),
         position,
-        areas: areas_of(way.shared, entity),
-        value: change.value.or_else(|| last_value(way.shared, entity, metric.as_deref())).map(|value| value.to_f64()),
+        areas: areas_of(shared, entity),
+        value: change.value.or_else(|| last_value(shared, entity, metric.as_deref())).map(|value| value.to_f64()),
         metric,
         level,
-        simulated: way.shared.world.simulated || way.record.simulated,
+        simulated: shared.world.simulated || record.simulated,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{EntityRow, Intake};
 use crate::{
+    intern::Entity,
     shared::Shared,
     windows::{LIVE, Mark, Partial},
 };
@@ -48,34 +49,41 @@ impl Intake {
         }
     }
 
-    /// Up to `most` entities whose latest state is still to be written.
-    pub(crate) fn drain_entities(&mut self, most: usize, rows: &mut Vec<EntityRow>) {
-        let from = self.mind.dirty.len().saturating_sub(most);
-        for number in self.mind.dirty.drain(from..) {
-            let Some(entity) = self.mind.entities.get_mut(number) else { continue };
-            entity.dirty = false;
-            rows.push(EntityRow {
-                source: entity.source.clone(),
-                kind: entity.kind,
-                feed: entity.feed,
-                time: entity.time,
-                at: entity.at,
-                appended: entity.appended,
-                position: entity.position,
-                areas: entity.areas.clone(),
-                values: entity.values.clone(),
-            });
+    /// Up to `most` entities whose latest state is still to be written, for the chunk with this number.
+    pub(crate) fn drain_entities(&mut self, most: usize, chunk: u32, rows: &mut Vec<EntityRow>) {
+        for part in self.parts.iter_mut().flatten() {
+            let from = part.dirty.len().saturating_sub(most.saturating_sub(rows.len()));
+            for number in part.dirty.drain(from..) {
+                let Some(entity) = part.entities.get_mut(number) else { continue };
+                (entity.dirty, entity.handed) = (false, chunk);
+                rows.push(row(entity));
+            }
         }
     }
 
     /// Whether the latest state of an entity is still to be written.
     pub(crate) fn has_dirty_entities(&self) -> bool {
-        !self.mind.dirty.is_empty()
+        self.parts.iter().flatten().any(|part| !part.dirty.is_empty())
     }
 
     /// Adds the counts to the process's.
     pub(crate) fn settle(&mut self, shared: &Shared, worker: &str) {
         self.mind.tally.settle(&shared.metrics);
-        shared.metrics.entities.with_label_values(&[worker]).set(self.mind.entities.len() as i64);
+        let entities: usize = self.parts.iter().flatten().map(|part| part.entities.len()).sum();
+        shared.metrics.entities.with_label_values(&[worker]).set(entities as i64);
+    }
+}
+
+fn row(entity: &Entity) -> EntityRow {
+    EntityRow {
+        source: entity.source.clone(),
+        kind: entity.kind,
+        feed: entity.feed,
+        time: entity.time,
+        at: entity.at,
+        appended: entity.appended,
+        position: entity.position,
+        areas: entity.areas.clone(),
+        values: entity.values.clone(),
     }
 }

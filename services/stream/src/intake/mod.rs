@@ -13,12 +13,14 @@ mod part;
 mod reading;
 mod repeats;
 mod report;
+mod saved;
 
 pub(crate) use outbox::{EntityRow, Outbox};
 pub(crate) use repeats::SourceIds;
+pub(crate) use saved::{Copy, SavedPart};
 
 use crate::{
-    intern::{Entities, Kinds, View},
+    intern::{Kinds, View},
     rules::Change,
     shared::Shared,
     watermark::Stamp,
@@ -103,7 +105,8 @@ pub(crate) struct Intake {
 /// What a worker knows, over all its partitions.
 struct Mind {
     kinds: Kinds,
-    entities: Entities,
+    /// Entities more that may be remembered: a party that invents ids must not fill the memory.
+    room: usize,
     rollups: Vec<(Arc<View>, Rollup)>,
     timeline: Arc<Timeline>,
     /// Counts timelines, so that partitions see that theirs is old.
@@ -111,8 +114,6 @@ struct Mind {
     places: Places,
     chain: SmallVec<[u32; 32]>,
     changes: Vec<Change>,
-    /// Entities whose latest state is still to be written.
-    dirty: Vec<u32>,
     tally: Tally,
     /// Records too late for rules that nobody was told of yet.
     stepped_back: u64,
@@ -130,14 +131,13 @@ impl Intake {
         }
         let mind = Mind {
             kinds: Kinds::new(Arc::clone(&shared.lore.names)),
-            entities: Entities::new(most_entities),
+            room: most_entities,
             rollups: Vec::new(),
             timeline: Arc::default(),
             epoch: 0,
             places: Places::new(),
             chain: SmallVec::new(),
             changes: Vec::new(),
-            dirty: Vec::new(),
             tally: Tally::default(),
             stepped_back: 0,
         };

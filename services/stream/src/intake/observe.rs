@@ -1,6 +1,6 @@
 //! The way of an observation.
 
-use super::{Admitted, Fate, Mind, Reading, Way, repeats::fingerprint};
+use super::{Admitted, Fate, Mind, Reading, Way, part::PartState, repeats::fingerprint};
 use crate::{
     intern::View,
     rules::{Seen, Who},
@@ -31,7 +31,7 @@ impl Mind {
         };
         let entity = self.entity(way, reading.guess, (&observation.source, kind));
         if let (Some(entity), Some(id)) = (entity, &observation.id)
-            && self.is_repeat(way, entity, id)
+            && is_repeat(way, entity, id)
         {
             return Ok(Fate::Repeat);
         }
@@ -60,14 +60,6 @@ impl Mind {
         self.kinds.get(here).map(|kind| (here, kind.number, kind.count))
     }
 
-    #[inline]
-    fn is_repeat(&mut self, way: &Way<'_>, entity: u32, id: &str) -> bool {
-        let world = &way.shared.world;
-        let (id, appended) = (fingerprint(way.record.part, id), way.record.appended);
-        let entity = self.entities.get_mut(entity);
-        entity.is_some_and(|entity| entity.ids.is_repeat(id, appended, world.max_age_ms, world.ids.of_source))
-    }
-
     /// Appends the observation's values by metric. Into a list that stays where it is: handed back, it would be copied.
     #[inline]
     fn values(&mut self, here: u16, observation: &ObservationRef<'_>, values: &mut Values) {
@@ -94,13 +86,15 @@ impl Mind {
     }
 
     #[inline]
-    fn entity(&mut self, way: &Way<'_>, guess: Option<u32>, who: (&str, u16)) -> Option<u32> {
-        let Some((number, is_new)) = self.entities.find(guess, who, way.record.part) else {
+    fn entity(&mut self, way: &mut Way<'_>, guess: Option<u32>, who: (&str, u16)) -> Option<u32> {
+        let entities = &mut way.part.entities;
+        let Some((number, is_new)) = entities.find(guess, who, self.room > 0) else {
             self.tally.entities_beyond += 1;
             return None;
         };
-        let entity = self.entities.get_mut(number)?;
+        let entity = entities.get_mut(number)?;
         if is_new {
+            self.room -= 1;
             entity.home = way.shared.lore.whereabouts.first(who.0, way.record.part);
         }
         self.tally.misrouted += u64::from(entity.home != way.record.part);
@@ -117,7 +111,7 @@ impl Mind {
     ) {
         let (entity, source, kind) = whom;
         let (position, values) = what;
-        let (Some(rules), Some(view)) = (&mut way.part.rules, &way.part.view) else { return };
+        let PartState { rules: Some(rules), view: Some(view), entities, .. } = &mut *way.part else { return };
         let areas = match self.places.as_slice() {
             _ if !rules.book().uses_areas => &[],
             [place] => view.chain(view.place(*place)),
@@ -127,8 +121,7 @@ impl Mind {
                 &self.chain
             }
         };
-        let Some(state) = self.entities.get_mut(entity) else { return };
-        state.part = way.record.part;
+        let Some(state) = entities.get_mut(entity) else { return };
         let world = &way.shared.world;
         let seen = Seen {
             who: Who { source, kind, areas },
@@ -142,7 +135,7 @@ impl Mind {
         };
         rules.look(&seen, &way.shared.lore.names, &mut state.rules, &mut self.changes);
         if rules.is_crowded() {
-            rules.thin(|entity| self.entities.get(entity).map(|entity| &entity.rules));
+            rules.thin(|entity| entities.get(entity).map(|entity| &entity.rules));
         }
         if !self.changes.is_empty() {
             self.raise(way, entity, position);
@@ -151,9 +144,10 @@ impl Mind {
 
     /// Keeps the latest state by (time, partition, offset).
     #[inline]
-    fn remember(&mut self, way: &Way<'_>, number: u32, admitted: Admitted, what: (Option<Position>, &Values)) {
-        let Some(entity) = self.entities.get_mut(number) else { return };
+    fn remember(&mut self, way: &mut Way<'_>, number: u32, admitted: Admitted, what: (Option<Position>, &Values)) {
         let at = way.record.at();
+        let PartState { entities, dirty, view, .. } = &mut *way.part;
+        let Some(entity) = entities.get_mut(number) else { return };
         if (admitted.time, at) < (entity.time, entity.at) {
             return;
         }
@@ -162,7 +156,7 @@ impl Mind {
         entity.feed = admitted.feed;
         entity.position = position;
         entity.areas.clear();
-        if let Some(view) = &way.part.view {
+        if let Some(view) = view {
             entity.areas.extend(self.places.iter().filter_map(|place| Some(view.area(view.place(*place))?.area)));
         }
         entity.values.clear();
@@ -170,7 +164,7 @@ impl Mind {
         entity.values.extend(values.iter().copied());
         if !entity.dirty {
             entity.dirty = true;
-            self.dirty.push(number);
+            dirty.push(number);
         }
     }
 
@@ -197,6 +191,14 @@ impl Mind {
             }
         }
     }
+}
+
+#[inline]
+fn is_repeat(way: &mut Way<'_>, entity: u32, id: &str) -> bool {
+    let world = &way.shared.world;
+    let (id, appended) = (fingerprint(id), way.record.appended);
+    let entity = way.part.entities.get_mut(entity);
+    entity.is_some_and(|entity| entity.ids.is_repeat(id, appended, world.max_age_ms, world.ids.of_source))
 }
 
 /// Whether two places lie in one layer: its areas overlap there, and may share areas above.

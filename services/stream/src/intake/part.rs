@@ -1,7 +1,13 @@
 //! A partition on its way through its log: its clock, what is in force at its append times.
 
 use super::repeats::ReportIds;
-use crate::{intern::View, rules::PartRules, shared::Shared, watermark::PartClock, windows::LIVE};
+use crate::{
+    intern::{Entities, View},
+    rules::{PartRules, SavedRules},
+    shared::Shared,
+    watermark::PartClock,
+    windows::LIVE,
+};
 use smallvec::SmallVec;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,6 +20,8 @@ pub(crate) struct PartState {
     pub(crate) next: Option<i64>,
     /// Rules in force, from the first record on.
     pub(crate) rules: Option<PartRules>,
+    /// What rules knew when it was saved, until the first record.
+    pub(crate) saved: Option<SavedRules>,
     /// Layers in force.
     pub(crate) view: Option<Arc<View>>,
     /// Which roll-up belongs to the view.
@@ -22,6 +30,10 @@ pub(crate) struct PartState {
     pub(crate) epoch: u64,
     pub(crate) holds: Range<i64>,
     domains: SmallVec<[(u16, u8); 4]>,
+    /// What is known of the entities seen here. Of this partition alone: nothing of it depends on who reads other partitions.
+    pub(crate) entities: Entities,
+    /// Those whose latest state is still to be written.
+    pub(crate) dirty: Vec<u32>,
     /// Ids of reports seen lately.
     pub(crate) reports: ReportIds,
     /// The marks last sent, by domain.
@@ -34,11 +46,14 @@ impl PartState {
             clock: PartClock::new(lateness_ms),
             next: None,
             rules: None,
+            saved: None,
             view: None,
             rollup: 0,
             epoch: 0,
             holds: 0..0,
             domains: SmallVec::new(),
+            entities: Entities::default(),
+            dirty: Vec::new(),
             reports: ReportIds::default(),
             marked: SmallVec::new(),
         }

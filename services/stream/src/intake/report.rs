@@ -12,7 +12,7 @@ impl Mind {
     pub(super) fn report(&mut self, way: &mut Way<'_>, whence: (u16, u16), report: &Report) -> Result<Fate, Reason> {
         let Some(admitted) = self.admit(way, whence, report.time)? else { return Ok(Fate::Late) };
         let world = &way.shared.world;
-        let id = fingerprint(way.record.part, &report.id);
+        let id = fingerprint(&report.id);
         if way.part.reports.is_repeat(id, way.record.appended, world.max_age_ms, world.ids.reports) {
             return Ok(Fate::Repeat);
         }

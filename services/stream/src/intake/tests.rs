@@ -7,6 +7,7 @@ mod layers;
 mod misrouted;
 mod repeats;
 mod replay;
+mod saved;
 mod times;
 
 use super::*;
@@ -65,11 +66,12 @@ pub(crate) fn shared() -> Shared {
         max_age_ms: 7 * DAY,
         ids: IdLimits { of_source: 3, reports: 3 },
         simulated: true,
+        generation: 7,
     };
     let lore = Lore {
         names: Arc::new(MetricNames::default()),
         views: Views::default(),
-        books: Books::new(Limits { shapes_mib: 1 }),
+        books: Books::restored(Limits { shapes_mib: 1 }, &[]),
         whereabouts: Whereabouts::default(),
     };
     let metrics = Metrics::new(&Registry::new()).expect("metrics");
@@ -348,7 +350,7 @@ fn the_latest_state_is_by_time_then_place_in_the_log() {
         desk.take(0, 102_000, &text);
     }
     let mut rows = Vec::new();
-    desk.intake.drain_entities(10, &mut rows);
+    desk.intake.drain_entities(10, 1, &mut rows);
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].time, rows[0].at.offset(), rows[0].values[0].1.0), (102_000, 1, 2_000_000));
     assert!(!desk.intake.has_dirty_entities());
@@ -367,6 +369,6 @@ fn entities_beyond_what_is_remembered_are_counted_in_windows_only() {
     assert_eq!((desk.deltas().len(), desk.out.alerts.len(), desk.count("accepted")), (4, 2, 4));
     assert_eq!(desk.shared.metrics.beyond_limits.with_label_values(&["entities"]).get(), 1);
     let mut rows = Vec::new();
-    desk.intake.drain_entities(10, &mut rows);
+    desk.intake.drain_entities(10, 1, &mut rows);
     assert_eq!(rows.len(), 2);
 }

@@ -1,6 +1,7 @@
 //! Numbers of areas, and versions of the layers seen through them.
 
 use crate::{
+    checkpoint::AreaForm,
     shard::shard_of,
     windows::{Above, Tree},
 };
@@ -53,6 +54,25 @@ impl AreaNames {
     /// Looks at many names under one lock.
     pub(crate) fn with<R>(&self, look: impl FnOnce(&[AreaName]) -> R) -> R {
         look(&self.0.read().unwrap_or_else(PoisonError::into_inner).list)
+    }
+
+    /// For saving: areas by number.
+    pub(crate) fn saved(&self) -> Vec<AreaForm> {
+        let form = |name: &AreaName| AreaForm {
+            layer: name.layer.to_string(),
+            level: name.level.to_string(),
+            code: name.code.to_string(),
+        };
+        self.with(|names| names.iter().map(form).collect())
+    }
+
+    /// As they were saved, with the numbers they had.
+    pub(crate) fn restored(saved: &[AreaForm]) -> Self {
+        let mut inner = Inner::default();
+        for form in saved {
+            inner.number(&form.layer.as_str().into(), &form.level.as_str().into(), &form.code);
+        }
+        Self(RwLock::new(inner))
     }
 
     /// Numbers of the areas with this layer and code.
@@ -199,6 +219,11 @@ pub(crate) struct Views {
 }
 
 impl Views {
+    /// None made yet, areas with the numbers they had.
+    pub(crate) fn restored(areas: &[AreaForm]) -> Self {
+        Self { names: AreaNames::restored(areas), made: Mutex::default() }
+    }
+
     /// The view of a layer set, made by the first who asks.
     pub(crate) fn of(&self, set: &Arc<LayerSet>) -> Arc<View> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,8 @@
-//! A worker's entities: (source, kind) → number → what is known of it.
+//! The entities of one partition: (source, kind) → number → what is known of it.
+//!
+//! `CKP-5` a copy is of one moment: whoever changes what is not copied yet, copies it first.
+
+mod saved;
 
 use crate::{intake::SourceIds, rules::EntityRules, windows::At};
 use gridwarden_domain::{observation::Position, value::Fixed};
@@ -30,10 +34,10 @@ pub(crate) struct Entity {
     pub(crate) kind: u16,
     /// The partition it was first seen in, by any worker.
     pub(crate) home: u16,
-    /// The partition whose rules looked at it last: the one that ends what they hold against it.
-    pub(crate) part: u16,
     /// Whether its latest state is still to be written.
     pub(crate) dirty: bool,
+    /// The chunk it was last handed out in.
+    pub(crate) handed: u32,
     /// Feed of the latest record.
     pub(crate) feed: u16,
     /// Event time of the latest record.
@@ -61,30 +65,49 @@ fn hash(hasher: &Hasher, source: &str, kind: u16) -> u64 {
     hasher.hash_one(source) ^ u64::from(kind).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Entities of a worker.
+/// Entities of a partition.
+#[derive(Default)]
 pub(crate) struct Entities {
     hasher: Hasher,
     /// (upper half of the hash, number).
     table: HashTable<(u32, u32)>,
-    /// In pages of [`PAGE`], so that one more never means moving all.
-    pages: Vec<Vec<Entity>>,
-    most: usize,
+    /// So that one more never means moving all, and one can be copied while the others change.
+    pages: Vec<Page>,
+    /// Copies made since they were last taken.
+    copies: Vec<Copied>,
+    /// Chunks known to be in ClickHouse when the copying began.
+    taken: u32,
+    /// The first page that may still have to be copied.
+    next: usize,
+}
+
+/// Entities that lie together.
+#[derive(Default)]
+struct Page {
+    entities: Vec<Entity>,
+    /// Whether it is still to be copied, as it is.
+    due: bool,
+    /// Whether it may have changed since it was copied last.
+    changed: bool,
+}
+
+/// A page as it was when the copying began.
+pub(crate) struct Copied {
+    /// Which page.
+    pub(crate) page: u32,
+    /// The copy; none when it is as it was the last time.
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 /// Entities in a page.
 const PAGE: usize = 1024;
 
 #[inline]
-fn at(pages: &[Vec<Entity>], number: u32) -> Option<&Entity> {
-    pages.get(number as usize / PAGE)?.get(number as usize % PAGE)
+fn at(pages: &[Page], number: u32) -> Option<&Entity> {
+    pages.get(number as usize / PAGE)?.entities.get(number as usize % PAGE)
 }
 
 impl Entities {
-    /// At most `most` entities: a party that invents ids must not fill the memory.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { hasher: Hasher::default(), table: HashTable::new(), pages: Vec::new(), most }
-    }
-
     /// The number an entity most likely has, without a look at the entity itself; of use with [`Entities::touch`] only.
     #[inline]
     pub(crate) fn guess(&self, source: &str, kind: u16) -> Option<u32> {
@@ -99,10 +122,10 @@ impl Entities {
         at(&self.pages, number).map_or(0, Entity::touch)
     }
 
-    /// The number of an entity, and whether it was unknown until now; none when there are too many. `guess` is looked at
-    /// first.
+    /// The number of an entity, and whether it was unknown until now; none when it is and there is no `room` for it. `guess`
+    /// is looked at first.
     #[inline]
-    pub(crate) fn find(&mut self, guess: Option<u32>, who: (&str, u16), part: u16) -> Option<(u32, bool)> {
+    pub(crate) fn find(&mut self, guess: Option<u32>, who: (&str, u16), room: bool) -> Option<(u32, bool)> {
         let (source, kind) = who;
         if let Some(number) = guess
             && at(&self.pages, number).is_some_and(|entity| entity.is(source, kind))
@@ -117,20 +140,19 @@ impl Entities {
         };
         match self.table.find(hash, same) {
             Some((_, number)) => Some((*number, false)),
-            None => self.learn(source, kind, part, hash).map(|number| (number, true)),
+            None if room => self.learn(source, kind, hash).map(|number| (number, true)),
+            None => None,
         }
     }
 
     #[cold]
-    fn learn(&mut self, source: &str, kind: u16, part: u16, hash: u64) -> Option<u32> {
-        if self.len() >= self.most {
-            return None;
-        }
+    fn learn(&mut self, source: &str, kind: u16, hash: u64) -> Option<u32> {
         let number = u32::try_from(self.len()).ok()?;
-        if self.pages.last().is_none_or(|page| page.len() == PAGE) {
-            self.pages.push(Vec::with_capacity(PAGE));
+        if self.pages.last().is_none_or(|page| page.entities.len() == PAGE) {
+            self.pages.push(Page { entities: Vec::with_capacity(PAGE), ..Page::default() });
         }
-        self.pages.last_mut()?.push(Entity::new(source, kind, part));
+        let last = self.pages.len() - 1;
+        self.page(last)?.entities.push(Entity::new(source, kind));
         let (hasher, pages) = (&self.hasher, &self.pages);
         let rehash = |(_, number): &(u32, u32)| at(pages, *number).map_or(0, |entity| entity.hash(hasher));
         self.table.insert_unique(hash, ((hash >> 32) as u32, number), rehash);
@@ -140,7 +162,18 @@ impl Entities {
     /// An entity by number.
     #[inline]
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Entity> {
-        self.pages.get_mut(number as usize / PAGE)?.get_mut(number as usize % PAGE)
+        self.page(number as usize / PAGE)?.entities.get_mut(number as usize % PAGE)
+    }
+
+    /// A page to change: one that is still to be copied is copied first.
+    #[inline]
+    fn page(&mut self, number: usize) -> Option<&mut Page> {
+        if self.pages.get(number)?.due {
+            self.copy(number);
+        }
+        let page = self.pages.get_mut(number)?;
+        page.changed = true;
+        Some(page)
     }
 
     /// The same, to look at.
@@ -148,25 +181,34 @@ impl Entities {
         at(&self.pages, number)
     }
 
+    /// All of them, to look at.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entity> {
+        self.pages.iter().flat_map(|page| &page.entities)
+    }
+
     /// All of them.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entity> {
-        self.pages.iter_mut().flatten()
+        while self.copy_next() {}
+        self.pages.iter_mut().flat_map(|page| {
+            page.changed = true;
+            &mut page.entities
+        })
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.pages.last().map_or(0, |last| (self.pages.len() - 1) * PAGE + last.len())
+        self.pages.last().map_or(0, |last| (self.pages.len() - 1) * PAGE + last.entities.len())
     }
 }
 
 impl Entity {
-    fn new(source: &str, kind: u16, part: u16) -> Self {
+    fn new(source: &str, kind: u16) -> Self {
         Self {
             source: Id::new(source),
             kind,
-            home: part,
-            part,
+            home: 0,
             dirty: false,
+            handed: 0,
             feed: 0,
             time: i64::MIN,
             at: At(0),
@@ -200,6 +242,58 @@ impl Entity {
     }
 }
 
+impl Entities {
+    /// Begins to copy all there is, as it is now. `taken`: the chunks known to be in ClickHouse.
+    pub(crate) fn begin_copy(&mut self, taken: u32) {
+        self.copies.clear();
+        (self.taken, self.next) = (taken, 0);
+        self.pages.iter_mut().for_each(|page| page.due = true);
+    }
+
+    /// Copies one page more; false when all are.
+    pub(crate) fn copy_next(&mut self) -> bool {
+        while let Some(page) = self.pages.get(self.next) {
+            let due = page.due;
+            if due {
+                self.copy(self.next);
+            }
+            self.next += 1;
+            if due {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The copies made.
+    pub(crate) fn copies(&mut self) -> std::vec::Drain<'_, Copied> {
+        self.copies.drain(..)
+    }
+
+    #[cold]
+    fn copy(&mut self, number: usize) {
+        let Some(page) = self.pages.get_mut(number) else { return };
+        page.due = false;
+        let body = std::mem::take(&mut page.changed).then(|| saved::write(&page.entities, self.taken));
+        self.copies.push(Copied { page: number as u32, body });
+    }
+
+    /// Puts back a page that was saved, after those before it.
+    pub(crate) fn restore(&mut self, saved: Vec<Entity>) {
+        let first = self.len() as u32;
+        let (hasher, mut page) = (self.hasher.clone(), Vec::with_capacity(PAGE));
+        page.extend(saved);
+        self.pages.push(Page { entities: page, changed: true, ..Page::default() });
+        let pages = &self.pages;
+        let rehash = |(_, number): &(u32, u32)| at(pages, *number).map_or(0, |entity| entity.hash(&hasher));
+        let restored = pages.last().map_or(&[][..], |page| &page.entities);
+        for (number, entity) in (first..).zip(restored) {
+            let hash = entity.hash(&hasher);
+            self.table.insert_unique(hash, ((hash >> 32) as u32, number), rehash);
+        }
+    }
+}
+
 /// Which partition each source was first seen in, over all workers: an entity in two partitions has no order.
 #[derive(Default)]
 pub(crate) struct Whereabouts(Mutex<HashMap<u64, u16, foldhash::fast::FixedState>>);
@@ -219,24 +313,23 @@ mod tests {
 
     #[test]
     fn an_entity_is_source_and_kind() {
-        let mut entities = Entities::new(3);
-        assert_eq!(entities.find(None, ("a", 0), 0), Some((0, true)));
-        assert_eq!(entities.find(None, ("a", 1), 0), Some((1, true)));
-        assert_eq!(entities.find(None, ("b", 0), 5), Some((2, true)));
-        assert_eq!(entities.find(None, ("a", 1), 9), Some((1, false)));
-        assert_eq!(entities.get_mut(2).unwrap().part, 5);
-        assert_eq!(entities.find(None, ("c", 0), 0), None);
+        let mut entities = Entities::default();
+        assert_eq!(entities.find(None, ("a", 0), true), Some((0, true)));
+        assert_eq!(entities.find(None, ("a", 1), true), Some((1, true)));
+        assert_eq!(entities.find(None, ("b", 0), true), Some((2, true)));
+        assert_eq!(entities.find(None, ("c", 0), false), None, "no room");
+        assert_eq!(entities.find(None, ("a", 1), false), Some((1, false)));
     }
 
     #[test]
     fn many_entities_keep_their_numbers() {
-        let mut entities = Entities::new(100_000);
+        let mut entities = Entities::default();
         // Right, wrong, or none.
         let guess = |number: u32| [Some(number), Some(number / 2), None].into_iter().nth(number as usize % 3).flatten();
         for round in 0..2 {
             for number in 0..20_000u32 {
                 assert_eq!(
-                    entities.find(guess(number), (&format!("sensor-{number}"), 3), 0),
+                    entities.find(guess(number), (&format!("sensor-{number}"), 3), true),
                     Some((number, round == 0))
                 );
             }

@@ -1,7 +1,7 @@
 //! Numbers of kinds and metrics. The metrics of a kind lie in groups of [`WIDTH`]: first the count of its events, then its
 //! values in the order in which they were first seen.
 
-use crate::windows::WIDTH;
+use crate::{checkpoint::KindForm, windows::WIDTH};
 use hashbrown::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -76,6 +76,26 @@ impl MetricNames {
         inner.metrics.get(metric as usize)?.as_ref().map(|metric| (metric.kind, metric.value.clone()))
     }
 
+    /// For saving: kinds by number.
+    pub(crate) fn saved(&self) -> Vec<KindForm> {
+        let form = |kind: &Kind| KindForm {
+            name: kind.name.to_string(),
+            count: kind.count,
+            next: kind.next,
+            values: kind.values.iter().map(|(name, metric)| (name.to_string(), *metric)).collect(),
+        };
+        self.read().kinds.iter().map(form).collect()
+    }
+
+    /// As they were saved, with the numbers they had.
+    pub(crate) fn restored(saved: &[KindForm]) -> Self {
+        let mut inner = Inner::default();
+        for (number, form) in (0u16..).zip(saved) {
+            inner.put_back(number, form);
+        }
+        Self(RwLock::new(inner))
+    }
+
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Inner> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,6 +144,24 @@ impl Inner {
         Some(number)
     }
 
+    fn put_back(&mut self, number: u16, form: &KindForm) {
+        let name: Arc<str> = form.name.as_str().into();
+        let mut put = |metric: u32, value: Option<&str>| {
+            let full = value.map_or_else(|| Arc::clone(&name), |value| format!("{name}.{value}").into());
+            let place = metric as usize;
+            let end = (place / WIDTH + 1) * WIDTH;
+            self.metrics.resize_with(self.metrics.len().max(end), || None);
+            if let Some(known) = self.metrics.get_mut(place) {
+                *known = Some(Metric { name: full, kind: number, value: value.map(Into::into) });
+            }
+        };
+        put(form.count, None);
+        form.values.iter().for_each(|(value, metric)| put(*metric, Some(value)));
+        let values = form.values.iter().map(|(value, metric)| (value.as_str().into(), *metric)).collect();
+        self.by_name.insert(form.name.as_str().into(), number);
+        self.kinds.push(Kind { name, values, next: form.next, count: form.count });
+    }
+
     /// A new group that begins with `first`; none when group numbers are used up.
     fn group(&mut self, first: Metric) -> Option<u32> {
         let number = self.metrics.len();
@@ -153,6 +191,23 @@ mod tests {
         assert_eq!(names.name(7), None);
         assert_eq!(names.parts(8), Some((air, Some("d".into()))));
         assert_eq!(names.kind("air"), Some(air));
+    }
+
+    #[test]
+    fn saved_names_keep_their_numbers_and_go_on_from_there() {
+        let names = MetricNames::default();
+        let ask = |names: &MetricNames| {
+            ["air", "noise", "air", "water"].map(|kind| {
+                let kind = names.kind(kind).unwrap();
+                (kind, names.count(kind), ["a", "b", "c", "d"].map(|value| names.value(kind, value)))
+            })
+        };
+        let before = ask(&names);
+        let again = MetricNames::restored(&names.saved());
+        assert_eq!(ask(&again), before);
+        let (kind, new) = (names.kind("gas").unwrap(), names.value(0, "e"));
+        assert_eq!((again.kind("gas").unwrap(), again.value(0, "e")), (kind, new));
+        assert_eq!(again.name(1), names.name(1));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Names become numbers once, where they enter; what travels and what is kept are numbers.
 //!
-//! Kinds, metrics and areas are numbered for the whole process (they cross workers), entities per worker (they never do).
+//! Kinds, metrics and areas are numbered for the whole process (they cross workers), entities in their partition (they never do).
 //! Numbers mean nothing outside the process and are never saved or sent.
 
 mod areas;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     intake::tests::shared,
-    sink::Sink,
+    sink::{Chunk, Sink},
     windows::{At, WIDTH},
 };
 use tokio::sync::mpsc::Receiver;
@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Receiver;
 struct Bench {
     shared: Arc<Shared>,
     owner: Owner,
-    out: Receiver<Vec<Row>>,
+    out: Receiver<Chunk<Row>>,
     begun: Instant,
 }
 
@@ -31,7 +31,7 @@ impl Bench {
 
     fn event(&mut self, area: u32, time: i64) {
         let (at, values, shard) = (At::new(0, 0), [1; WIDTH], (area % 64) as u16);
-        self.owner.deltas(&[Delta { time, at, values, area, group: 0, shard, domain: LIVE, mask: 1 }]);
+        self.owner.deltas(0, &mut vec![Delta { time, at, values, area, group: 0, shard, domain: LIVE, mask: 1 }]);
     }
 
     /// The watermarks of all three partitions.
@@ -47,8 +47,10 @@ impl Bench {
 
     /// What was written, as (start, whether closed).
     fn rows(&mut self) -> Vec<(i64, bool)> {
-        let mut rows: Vec<(i64, bool)> =
-            std::iter::from_fn(|| self.out.try_recv().ok()).flatten().map(|row| (row.start_ms, row.closed)).collect();
+        let mut rows: Vec<(i64, bool)> = std::iter::from_fn(|| self.out.try_recv().ok())
+            .flat_map(Chunk::rows)
+            .map(|row| (row.start_ms, row.closed))
+            .collect();
         rows.sort_unstable();
         rows
     }

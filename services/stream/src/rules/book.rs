@@ -279,8 +279,22 @@ struct Shelf {
 }
 
 impl Books {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, inner: Mutex::default() }
+    /// For saving: rules by slot.
+    pub(crate) fn saved(&self) -> Vec<String> {
+        let shelf = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rules = vec![String::new(); shelf.slots.len()];
+        for (rule, slot) in &shelf.slots {
+            if let Some(place) = rules.get_mut(*slot as usize) {
+                place.clone_from(rule);
+            }
+        }
+        rules
+    }
+
+    /// None made yet, rules with the slots they had.
+    pub(crate) fn restored(limits: Limits, rules: &[String]) -> Self {
+        let slots = (0u32..).zip(rules).map(|(slot, rule)| (rule.clone(), slot)).collect();
+        Self { limits, inner: Mutex::new(Shelf { slots, made: Vec::new() }) }
     }
 
     /// The book of a rule set and a version of the layers, made by the first who asks.

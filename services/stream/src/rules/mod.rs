@@ -18,7 +18,7 @@ mod timers;
 
 pub(crate) use book::{Books, Limits, Who};
 pub(crate) use change::{Change, Open, alert_id};
-pub(crate) use part::{Gone, PartRules, Seen};
+pub(crate) use part::{Gone, PartRules, SavedRules, Seen};
 
 use crate::windows::At;
 use smallvec::SmallVec;
@@ -58,6 +58,14 @@ pub(crate) enum Phase {
 }
 
 impl EntityRules {
+    /// Its open alerts.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Open> {
+        self.held.iter().filter_map(|held| match &held.phase {
+            Phase::Open(open) => Some(open),
+            Phase::Pending { .. } => None,
+        })
+    }
+
     fn position(&self, slot: u32) -> Option<usize> {
         self.held.iter().position(|held| held.slot == slot)
     }

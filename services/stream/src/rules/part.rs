@@ -6,10 +6,22 @@ use super::{
     fence, threshold,
     timers::{Timer, Timers},
 };
-use crate::{intern::MetricNames, windows::At};
+use crate::{checkpoint::TimerForm, intern::MetricNames, windows::At};
 use gridwarden_domain::{alert::Transition, identity::RecordId, value::Fixed};
 use smallvec::SmallVec;
 use std::sync::Arc;
+
+/// Rules of a partition as they were saved.
+pub(crate) struct SavedRules {
+    /// The partition's highest append time then: it says which book was in force.
+    pub(crate) newest: i64,
+    /// How many books there had been.
+    pub(crate) reloads: u32,
+    /// By slot, with which of them the rule came into force.
+    pub(crate) since: Vec<u32>,
+    /// Holds, in domains of this process.
+    pub(crate) timers: Vec<TimerForm>,
+}
 
 /// A record as rules see it.
 #[derive(Clone, Copy)]
@@ -63,6 +75,24 @@ impl PartRules {
     #[inline]
     pub(crate) fn book(&self) -> &Arc<Book> {
         &self.book
+    }
+
+    /// For saving: how many books there were, and by slot with which of them the rule came into force as it is now.
+    pub(crate) fn saved(&self) -> (u32, Vec<u32>, Vec<TimerForm>) {
+        let form = |(domain, timer): (u8, Timer)| {
+            let Timer { due, entity, slot } = timer;
+            TimerForm { domain, due, entity, slot }
+        };
+        (self.reloads, self.since.clone(), self.timers.all().map(form).collect())
+    }
+
+    /// As it was saved, with the book that was in force then.
+    pub(crate) fn restored(book: Arc<Book>, saved: SavedRules) -> Self {
+        let mut rules = Self { reloads: saved.reloads, since: saved.since, ..Self::new(book) };
+        for TimerForm { domain, due, entity, slot } in saved.timers {
+            rules.timers.push(domain, Timer { due, entity, slot });
+        }
+        rules
     }
 
     fn date(&mut self, is_new: impl Fn(u32) -> bool) {

@@ -48,7 +48,8 @@ fn identity(at: At) -> RecordId {
 
 impl Bench {
     fn new(rules: &[Rule]) -> Self {
-        let (views, names, books) = (Views::default(), MetricNames::default(), Books::new(Limits { shapes_mib: 1 }));
+        let (views, names, books) =
+            (Views::default(), MetricNames::default(), Books::restored(Limits { shapes_mib: 1 }, &[]));
         let layers = Arc::new(LayerSet::default());
         let part = PartRules::new(books.of(&set(1, rules), &views.of(&layers), (&views, &names)));
         Self { views, names, books, layers, part, states: BTreeMap::new(), offset: 0 }

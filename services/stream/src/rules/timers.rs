@@ -66,6 +66,11 @@ impl Timers {
         self.crowded = false;
     }
 
+    /// For saving, in any order.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u8, Timer)> + '_ {
+        self.domains.iter().flat_map(|(domain, heap)| heap.timers.iter().map(|Reverse(timer)| (*domain, *timer)))
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.domains.values().map(|heap| heap.timers.len()).sum()

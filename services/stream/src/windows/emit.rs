@@ -2,7 +2,7 @@
 //! stands still for the sake of rows.
 
 use super::{
-    Aggregate, MINUTE_MS, PANE_MS, PANES, WIDTH, Windows,
+    Aggregate, Copies, MINUTE_MS, PANE_MS, PANES, WIDTH, Windows,
     minute::{Entry, Key, MINUTE, Shard},
     store::{ALL, Minute},
 };
@@ -61,7 +61,7 @@ impl Windows {
                 if out.len() >= room {
                     return false;
                 }
-                step(*start, minute, mode, out);
+                step(*start, minute, mode, (&mut self.copies, self.chunk), out);
             }
         }
         true
@@ -81,7 +81,8 @@ impl Windows {
                         self.resume = (*start, index);
                         return false;
                     }
-                    changed(*start, minute, index, (wanted, mode), out);
+                    let target = (&mut self.copies, self.chunk);
+                    changed((*start, minute), index, (wanted, mode), target, out);
                 }
             }
             from = 0;
@@ -91,9 +92,11 @@ impl Windows {
 }
 
 /// One shard of what is owed.
-fn step(start: i64, minute: &mut Minute, mode: Mode, out: &mut Vec<Row>) {
+fn step(start: i64, minute: &mut Minute, mode: Mode, target: (&mut Copies, u32), out: &mut Vec<Row>) {
+    let (copies, chunk) = target;
     let (owed, minute_closed) = (minute.owed, minute.is_closed());
-    if let Some(shard) = minute.shards.get_mut(minute.cursor) {
+    if let Some(shard) = minute.shard_mut(start, minute.cursor, copies) {
+        shard.handed = if shard.is_empty() { shard.handed } else { chunk };
         for (key, entry) in shard.entries() {
             for pane in (0..PANES).filter(|pane| owed & (1 << pane) != 0) {
                 pane_rows(shard, key, entry, pane, (start, true), out);
@@ -120,10 +123,21 @@ fn step(start: i64, minute: &mut Minute, mode: Mode, out: &mut Vec<Row>) {
     }
 }
 
-fn changed(start: i64, minute: &mut Minute, index: usize, what: (u8, Mode), out: &mut Vec<Row>) {
-    let (wanted, mode) = what;
+fn changed(
+    (start, minute): (i64, &mut Minute),
+    index: usize,
+    what: (u8, Mode),
+    target: (&mut Copies, u32),
+    out: &mut Vec<Row>,
+) {
+    let ((wanted, mode), (copies, chunk)) = (what, target);
     let (closed, minute_closed) = (minute.closed, minute.is_closed());
-    let Some(shard) = minute.shards.get_mut(index) else { return };
+    // One that has nothing to say is not touched: it need not be copied again.
+    if !minute.shards.get(index).is_some_and(Shard::is_dirty) {
+        return;
+    }
+    let Some(shard) = minute.shard_mut(start, index, copies) else { return };
+    shard.handed = chunk;
     for key in shard.take_dirty() {
         let Some(entry) = shard.entry(key).copied() else { continue };
         let panes = entry.dirty() & wanted;

@@ -2,6 +2,7 @@
 
 use super::{Aggregate, At, PANES, WIDTH};
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 /// (area, metric group).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -11,6 +12,16 @@ impl Key {
     #[inline]
     pub(crate) fn new(area: u32, group: u16) -> Self {
         Self((u64::from(area) << 16) | u64::from(group))
+    }
+
+    /// As one number.
+    pub(super) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// From that number.
+    pub(super) fn of(number: u64) -> Self {
+        Self(number)
     }
 
     pub(crate) fn area(self) -> u32 {
@@ -102,6 +113,12 @@ pub(crate) struct Shard {
     cells: Cells,
     /// Keys with a dirty pane, each once.
     dirty: Vec<Key>,
+    /// Whether it is still to be copied, as it is.
+    pub(super) due: bool,
+    /// Whether it may have changed since it was copied last.
+    pub(super) changed: bool,
+    /// The chunk its rows were last handed out in.
+    pub(super) handed: u32,
 }
 
 impl Shard {
@@ -172,6 +189,42 @@ impl Shard {
         if entry.dirty != 0 {
             self.dirty.push(key);
         }
+    }
+
+    /// For saving: the columns of each pane, those that hold nothing left out, and their values.
+    pub(super) fn cells_of(&self, entry: &Entry) -> ([u8; PANES], SmallVec<[Aggregate; 8]>) {
+        let mut cells = SmallVec::new();
+        let widths = std::array::from_fn(|pane| {
+            let columns = self.pane(entry, pane);
+            cells.extend_from_slice(columns);
+            columns.len() as u8
+        });
+        (widths, cells)
+    }
+
+    /// Puts back what [`Shard::cells_of`] gave.
+    pub(super) fn put_back(&mut self, key: Key, dirty: u8, widths: [u8; PANES], cells: &[Aggregate]) {
+        let mut rest = cells;
+        for (pane, width) in widths.into_iter().enumerate().filter(|(_, width)| *width > 0) {
+            let (columns, left) = rest.split_at(rest.len().min(usize::from(width)));
+            rest = left;
+            for (cell, saved) in self.block(key, pane, columns.len()).iter_mut().zip(columns) {
+                cell.merge(saved);
+            }
+        }
+        // What was put back is not what changed.
+        self.dirty.retain(|known| *known != key);
+        self.keep_dirty(key, u8::MAX, dirty);
+    }
+
+    /// Whether it holds nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many keys it holds.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Whether something is dirty.

@@ -16,12 +16,14 @@ mod emit;
 mod marks;
 mod minute;
 mod rollup;
+mod saved;
 mod store;
 
 pub(crate) use aggregate::{Aggregate, At};
 pub(crate) use emit::{Mode, Row};
 pub(crate) use marks::Marks;
 pub(crate) use rollup::{Above, Rollup, Tree};
+use saved::Copies;
 pub(crate) use store::{AHEAD, KEEP_MS, LIVE, Windows};
 
 use serde::{Deserialize, Serialize};

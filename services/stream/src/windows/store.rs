@@ -1,8 +1,9 @@
 //! The windows one worker owns: applying what comes, closing by watermark, forgetting what no event can reach any more.
 
 use super::{
-    Delta, MINUTE_MS, PANE_MS, PANES, Partial, WIDTH,
+    Copies, Delta, MINUTE_MS, PANE_MS, PANES, Partial, WIDTH,
     minute::{self, Key, Shard, Span},
+    saved::Cut,
 };
 use crate::shard::SHARDS;
 use smallvec::SmallVec;
@@ -22,7 +23,7 @@ pub(crate) const LIVE: u8 = 0;
 pub(crate) struct Minute {
     pub(crate) shards: Vec<Shard>,
     /// Domains that have put something in, one bit each.
-    domains: u64,
+    pub(super) domains: u64,
     /// Panes the watermark has passed.
     pub(crate) closed: u8,
     /// Panes whose closed rows are still to be emitted, and how far that got.
@@ -31,15 +32,17 @@ pub(crate) struct Minute {
     pub(crate) owed_minute: bool,
     /// The shard the emission of what is owed has come to.
     pub(crate) cursor: usize,
+    /// What stood above when it was copied last, or is being copied.
+    pub(super) cut: Cut,
 }
 
 /// All panes of a minute.
 pub(crate) const ALL: u8 = (1 << PANES) - 1;
 
 impl Minute {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let shards = std::iter::repeat_with(Shard::default).take(usize::from(SHARDS)).collect();
-        Self { shards, domains: 0, closed: 0, owed: 0, owed_minute: false, cursor: 0 }
+        Self { shards, domains: 0, closed: 0, owed: 0, owed_minute: false, cursor: 0, cut: Cut::default() }
     }
 
     /// Whether the watermark has passed all of it.
@@ -47,8 +50,21 @@ impl Minute {
         self.closed == ALL
     }
 
-    fn is_settled(&self) -> bool {
-        self.owed == 0 && !self.owed_minute && !self.shards.iter().any(Shard::is_dirty)
+    /// Whether all of its rows are known to be in ClickHouse.
+    fn is_settled(&self, taken: u32) -> bool {
+        let settled = |shard: &Shard| !shard.is_dirty() && shard.handed <= taken;
+        self.owed == 0 && !self.owed_minute && self.shards.iter().all(settled)
+    }
+
+    /// A shard to change: one that is still to be copied is copied first.
+    #[inline]
+    pub(super) fn shard_mut(&mut self, start: i64, index: usize, copies: &mut Copies) -> Option<&mut Shard> {
+        if self.shards.get(index)?.due {
+            copies.copy(start, self, index);
+        }
+        let shard = self.shards.get_mut(index)?;
+        shard.changed = true;
+        Some(shard)
     }
 
     fn bytes(&self) -> usize {
@@ -64,6 +80,10 @@ pub(crate) struct Windows {
     watermarks: BTreeMap<u8, i64>,
     /// Where the emission of dirty keys goes on.
     pub(crate) resume: (i64, usize),
+    /// Copies being made.
+    pub(super) copies: Copies,
+    /// Number of the chunk the rows handed out now go into.
+    pub(crate) chunk: u32,
 }
 
 fn place(time: i64) -> (i64, usize) {
@@ -72,6 +92,11 @@ fn place(time: i64) -> (i64, usize) {
 }
 
 impl Windows {
+    /// None yet; the rows handed out first go into the chunk with this number.
+    pub(crate) fn from_chunk(chunk: u32) -> Self {
+        Self { chunk, ..Self::default() }
+    }
+
     /// Touches what these events will change: blocks lie anywhere in memory, and are fetched together this way. Changes
     /// nothing.
     #[inline]
@@ -116,7 +141,7 @@ impl Windows {
         }
         let minute = self.minutes.entry(start).or_insert_with(Minute::new);
         minute.domains |= 1 << domain.min(63);
-        minute.shards.get_mut(usize::from(shard))
+        minute.shard_mut(start, usize::from(shard), &mut self.copies)
     }
 
     fn forgotten_before(&self) -> i64 {
@@ -151,12 +176,16 @@ impl Windows {
         self.watermarks.get(&domain).copied()
     }
 
-    /// Forgets minutes that no admitted event can reach and whose rows have all been handed out.
-    pub(crate) fn forget(&mut self) {
+    /// Forgets minutes that no admitted event can reach and whose rows are all in ClickHouse, as far as chunk `taken`. Not
+    /// while copies are made: what is forgotten cannot be copied.
+    pub(crate) fn forget(&mut self, taken: u32) {
+        if self.copies.are_due() {
+            return;
+        }
         let watermarks = &self.watermarks;
         self.minutes.retain(|start, minute| {
             let passed = passed_by_all(minute.domains, watermarks).saturating_sub(KEEP_MS);
-            start + MINUTE_MS > passed || !minute.is_settled()
+            start + MINUTE_MS > passed || !minute.is_settled(taken)
         });
     }
 
@@ -165,7 +194,7 @@ impl Windows {
     pub(crate) fn give_up_beyond(&mut self, bytes: usize) -> usize {
         let mut held = self.bytes();
         let mut given_up = 0;
-        while held > bytes && self.minutes.len() > 2 {
+        while held > bytes && self.minutes.len() > 2 && !self.copies.are_due() {
             let Some((_, minute)) = self.minutes.pop_first() else { break };
             held = held.saturating_sub(minute.bytes());
             given_up += 1;

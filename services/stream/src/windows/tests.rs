@@ -1,6 +1,8 @@
 //! Windows against a naive count, under any interleaving and any number of owners.
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
+mod restart;
+
 use super::*;
 use crate::shard::SHARDS;
 use proptest::prelude::*;
@@ -177,7 +179,7 @@ proptest! {
                 watermark += steps.get(number % steps.len().max(1)).copied().unwrap_or(0);
                 for owner in &mut run.owners {
                     owner.advance(0, watermark);
-                    owner.forget();
+                    owner.forget(u32::MAX);
                 }
                 run.emit(mode);
             }
@@ -191,7 +193,7 @@ proptest! {
         prop_assert_eq!(&run.kept, &expected);
         for owner in &mut run.owners {
             owner.advance(0, 300_000 + KEEP_MS);
-            owner.forget();
+            owner.forget(u32::MAX);
             prop_assert!(owner.minutes.is_empty());
         }
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// The control topics; a record's topic index is its place here.
-const TOPICS: [&str; 3] = [topics::REGISTRY, topics::RULES, topics::LAYERS];
+pub(super) const TOPICS: [&str; 3] = [topics::REGISTRY, topics::RULES, topics::LAYERS];
 /// How often the ends are asked for.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 /// How long reading may go on without publishing what was read.
@@ -167,6 +167,9 @@ impl Follower {
             if shared.rasters_ahead.load(Ordering::Relaxed) {
                 self.build_rasters(&timeline);
             }
+        }
+        for (known, position) in shared.positions.iter().zip(self.reader.positions()) {
+            known.store(position.next.unwrap_or(0), Ordering::Relaxed);
         }
         // Only now may the moment move (`BUS-6`).
         if reached && let Some(asked) = self.asked.take() {

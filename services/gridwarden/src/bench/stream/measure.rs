@@ -54,7 +54,10 @@ pub(super) async fn raw(kafka: KafkaConfig, events: u64) -> Result<f64> {
 pub(super) async fn stream(run: &Run<'_>) -> Result<Taken> {
     let clickhouse: ClickHouseConfig = run.place.clickhouse(run.database);
     migrate(&clickhouse).await?;
-    let mut child = run.start("stream", &[("GRIDWARDEN_STREAM__WORKERS", run.workers.to_string())])?;
+    let checkpoints = run.place.path(&format!("{}-checkpoints", run.database)).display().to_string();
+    let settings =
+        [("GRIDWARDEN_STREAM__WORKERS", run.workers.to_string()), ("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints)];
+    let mut child = run.start("stream", &settings)?;
     let begun = Instant::now();
     let (mut first, mut last) = (None, None);
     let mut quiet = None;

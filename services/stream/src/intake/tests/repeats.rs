@@ -19,7 +19,7 @@ fn a_repeat_is_counted_and_nothing_else() {
     observe(&mut desk, 0, 101_000, "1");
     assert_eq!((desk.deltas().len(), desk.out.alerts.len()), (1, 1));
     let mut rows = Vec::new();
-    desk.intake.drain_entities(10, &mut rows);
+    desk.intake.drain_entities(10, 1, &mut rows);
     assert_eq!(rows.iter().map(|row| row.time).collect::<Vec<_>>(), [99_999], "the latest state is the first record's");
     observe(&mut desk, 1, 101_000, "1");
     assert_eq!((desk.count("duplicate"), desk.count("accepted")), (1, 2), "another partition, another source");

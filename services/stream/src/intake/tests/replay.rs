@@ -51,21 +51,21 @@ const CHANGES: [(&str, Option<&str>); 8] = [
 ];
 
 #[derive(Clone, Debug)]
-struct Line {
-    part: u16,
-    appended: i64,
-    text: String,
+pub(super) struct Line {
+    pub(super) part: u16,
+    pub(super) appended: i64,
+    pub(super) text: String,
 }
 
 /// Records in order of reading, control changes in order of append.
 #[derive(Clone, Debug)]
-struct Logs {
-    lines: Vec<Line>,
+pub(super) struct Logs {
+    pub(super) lines: Vec<Line>,
     /// (append time, which of [`CHANGES`], or a redrawn layer).
     changes: Vec<(i64, usize)>,
 }
 
-fn logs() -> impl Strategy<Value = Logs> {
+pub(super) fn logs() -> impl Strategy<Value = Logs> {
     let line = (0..PARTS, -1_500i64..6_000, 0u8..3, (-3_000i64..15_000, 0u8..12), 0i32..40, 0u8..30);
     let change = (0i64..400_000, 0..=CHANGES.len());
     (prop::collection::vec(line, 1..120), prop::collection::vec(change, 0..8)).prop_map(|(items, mut changes)| {
@@ -88,7 +88,7 @@ fn logs() -> impl Strategy<Value = Logs> {
 
 impl Logs {
     /// What is in force as far as the first `known` changes say, per number of changes.
-    fn timelines(&self) -> Vec<Arc<Timeline>> {
+    pub(super) fn timelines(&self) -> Vec<Arc<Timeline>> {
         let mut fold = Fold::new();
         publish_layer(&mut fold, GRID, 0);
         let mut timelines = vec![Arc::new(fold.timeline())];

@@ -1,0 +1,46 @@
+//! How state is written down: plain records of their own, in postcard's stable wire format, apart from what works with them.
+//! A change here is a new [`FORMAT`](super::manifest::FORMAT), and the version before it must still be read.
+//!
+//! Numbers are written as they were; [`Names`] says what they stood for.
+
+mod names;
+mod part;
+mod windows;
+
+pub(crate) use names::{AreaForm, DomainForm, KindForm, Names};
+pub(crate) use part::{EntityForm, HeldForm, PartForm, PhaseForm, TimerForm};
+pub(crate) use windows::{EntryForm, ShardForm};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Why a piece cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {source}")]
+pub(crate) struct FormError {
+    what: &'static str,
+    source: postcard::Error,
+}
+
+/// Appends a piece.
+pub(crate) fn write<T: Serialize>(what: &'static str, form: &T, into: Vec<u8>) -> Result<Vec<u8>, FormError> {
+    postcard::to_extend(form, into).map_err(|source| FormError { what, source })
+}
+
+/// Reads a piece.
+pub(crate) fn read<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, FormError> {
+    postcard::from_bytes(bytes).map_err(|source| FormError { what, source })
+}
+
+/// Writes a list, item by item, as `Vec` would be. Nothing of ours can fail to be written; should it, what comes out is
+/// empty, and refused when it is read.
+pub(crate) fn write_list<T: Serialize>(items: impl ExactSizeIterator<Item = T>) -> Vec<u8> {
+    let length = items.len();
+    let listed = || {
+        let length = write("length", &length, Vec::new())?;
+        items.into_iter().try_fold(length, |out, item| write("item", &item, out))
+    };
+    listed().unwrap_or_else(|error: FormError| {
+        tracing::error!(%error, "state cannot be written down");
+        Vec::new()
+    })
+}

@@ -1,0 +1,89 @@
+//! A partition's state.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+/// A partition but for its entities.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct PartForm {
+    /// The next offset, once anything was read.
+    pub(crate) next: Option<i64>,
+    /// Highest append time of a record.
+    pub(crate) appended: i64,
+    /// Historical feeds: domain, highest event time, whether it ended.
+    pub(crate) feeds: Vec<(u8, i64, bool)>,
+    /// Ids of reports seen lately, oldest first: fingerprint, append time.
+    pub(crate) reports: Vec<(u64, i64)>,
+    /// Count of rule sets that have come into force; none before the first record.
+    pub(crate) reloads: Option<u32>,
+    /// By slot: the count with which the rule came into force as it was.
+    pub(crate) since: Vec<u32>,
+    /// Holds that may become due.
+    pub(crate) timers: Vec<TimerForm>,
+    /// Number of entities.
+    pub(crate) entities: u32,
+}
+
+/// A hold that may become due.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(crate) struct TimerForm {
+    /// Watermark domain.
+    pub(crate) domain: u8,
+    /// Event time.
+    pub(crate) due: i64,
+    /// Number of the entity.
+    pub(crate) entity: u32,
+    /// Slot of the rule.
+    pub(crate) slot: u32,
+}
+
+/// An entity.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct EntityForm {
+    /// Id.
+    pub(crate) source: SmallVec<[u8; 40]>,
+    /// Kind.
+    pub(crate) kind: u16,
+    /// The partition it was first seen in.
+    pub(crate) home: u16,
+    /// Whether its latest state was not known to be in ClickHouse.
+    pub(crate) owed: bool,
+    /// Feed of the latest record, its event time, place in the log and append time.
+    pub(crate) feed: u16,
+    pub(crate) time: i64,
+    pub(crate) at: u64,
+    pub(crate) appended: i64,
+    /// Degrees, and metres of error.
+    pub(crate) position: Option<(f64, f64, Option<f32>)>,
+    /// Leaf areas.
+    pub(crate) areas: SmallVec<[u32; 4]>,
+    /// Metric, millionths.
+    pub(crate) values: SmallVec<[(u32, i64); 4]>,
+    /// Ids seen lately, a ring: fingerprint, append time; where the next goes.
+    pub(crate) ids: Vec<(u64, i64)>,
+    pub(crate) next_id: u32,
+    /// The partition's count of reloads when its last position was looked at.
+    pub(crate) seen: u32,
+    /// Slots of fences it is inside of, rising.
+    pub(crate) inside: SmallVec<[u32; 4]>,
+    /// What rules hold against it.
+    pub(crate) held: Vec<HeldForm>,
+}
+
+/// What a rule holds against an entity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct HeldForm {
+    /// Slot.
+    pub(crate) slot: u32,
+    /// How far it has come.
+    pub(crate) phase: PhaseForm,
+}
+
+/// How far an offence has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum PhaseForm {
+    /// It began at an event time, with a record.
+    Pending(i64, u64),
+    /// The alert is open: id, number of its last transition, event time of the raise.
+    Open(u128, u32, i64),
+}

@@ -1,0 +1,34 @@
+//! Checkpoints: the stream's state of one moment, so that a restart goes on from there instead of from the log's beginning.
+//!
+//! ```text
+//!  keeper     orders one every so often ─▶ source: notes offsets, copies its partitions ─┐
+//!             writes pieces as they come,      owner: copies windows once all of it came ┼─▶ pieces
+//!             the manifest last, removes old   alerts: says when those before are there ─┘
+//!  protocol   decides: where to begin, what counts, what may go        pure
+//!  form       how state is written down          manifest   what a checkpoint is made of
+//!  load       reads the newest that counts and is whole
+//! ```
+//! Invariants: `CKP-1…3` [`protocol`], `CKP-4` [`manifest`], `CKP-5` copies are of one moment.
+
+mod form;
+mod keeper;
+mod lay;
+mod load;
+mod manifest;
+#[cfg(test)]
+mod model;
+mod names;
+mod protocol;
+mod renumber;
+
+#[cfg(test)]
+pub(crate) use form::read;
+pub(crate) use form::{
+    AreaForm, DomainForm, EntityForm, EntryForm, HeldForm, KindForm, Names, PartForm, PhaseForm, ShardForm, TimerForm,
+    write, write_list,
+};
+pub(crate) use keeper::{Asked, Keeper, Order, Pieces, Said, Speaker};
+pub(crate) use load::{Loaded, State, is_claimed, load};
+pub(crate) use manifest::{AlertPlace, Place, Section};
+pub(crate) use protocol::{Mark, Why};
+pub(crate) use renumber::Renumber;

@@ -1,0 +1,115 @@
+//! `CKP-5`: what is read before a cut and after a restart from it says the same as what is read in one go, whatever is read
+//! while the copies are made.
+
+use super::{
+    replay::{Logs, logs},
+    *,
+};
+use crate::{
+    checkpoint::{EntityForm, PartForm, Section, State, read},
+    restored::{Restored, names},
+};
+use proptest::prelude::*;
+
+/// Reads the lines from a place on.
+fn go_on(desk: &mut Desk, logs: &Logs, lines: std::ops::Range<usize>) {
+    for line in logs.lines.get(lines).unwrap_or_default() {
+        desk.take(line.part, line.appended, &line.text);
+    }
+}
+
+fn begin(logs: &Logs) -> Desk {
+    let timelines = logs.timelines();
+    let mut desk = Desk::with(Arc::clone(timelines.last().expect("one at least")));
+    desk.intake = Intake::new(&desk.shared, &[0, 1], 1_000);
+    desk.intake.set_timeline(Arc::clone(timelines.last().expect("one at least")));
+    desk
+}
+
+/// Makes a copy of this moment, reading some more lines while it is made.
+fn copy(desk: &mut Desk, logs: &Logs, meanwhile: std::ops::Range<usize>) -> State {
+    let mut copies = Vec::new();
+    desk.intake.begin_copy(u32::MAX, &mut copies);
+    for line in meanwhile {
+        go_on(desk, logs, line..line + 1);
+        desk.intake.copy_on(|| false, &mut copies);
+    }
+    while !desk.intake.copy_on(|| true, &mut copies) {}
+    let mut state = State { names: names(&desk.shared), ..State::default() };
+    for (section, body) in copies {
+        let body = body.expect("the first copy");
+        match section {
+            Section::Part(part) => {
+                let form: PartForm = read("partition", &body).expect("read");
+                state.parts.insert(part, (form, Vec::new()));
+            }
+            Section::Entities(part, _) => {
+                let page: Vec<EntityForm> = read("entities", &body).expect("read");
+                state.parts.get_mut(&part).expect("its partition came first").1.push(page);
+            }
+            other => panic!("{other:?} is not of a source"),
+        }
+    }
+    state
+}
+
+fn restart(state: State, logs: &Logs) -> Desk {
+    let mut desk = begin(logs);
+    let (kinds, areas, rules) = (state.names.kinds.clone(), state.names.areas.clone(), state.names.rules.clone());
+    desk.shared.lore.names = Arc::new(MetricNames::restored(&kinds));
+    desk.shared.lore.views = Views::restored(&areas);
+    desk.shared.lore.books = Books::restored(Limits { shapes_mib: 1 }, &rules);
+    desk.intake = Intake::new(&desk.shared, &[0, 1], 1_000);
+    desk.intake.set_timeline(Arc::clone(logs.timelines().last().expect("one at least")));
+    let restored = Restored::new(state, &desk.shared.world);
+    desk.offsets = (0..2).filter_map(|part| Some((part, restored.next(part)?))).collect();
+    restored.fill(&desk.shared, &[0, 1], &mut desk.intake);
+    desk
+}
+
+fn alerts(desk: &Desk) -> Vec<String> {
+    desk.out.alerts.iter().map(|alert| serde_json::to_string(alert).expect("json")).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_restart_changes_nothing_that_is_said(logs in logs(), cut in 0usize..120, meanwhile in 0usize..20) {
+        let end = logs.lines.len();
+        let cut = cut.min(end);
+        let mut whole = begin(&logs);
+        go_on(&mut whole, &logs, 0..end);
+
+        let mut first = begin(&logs);
+        go_on(&mut first, &logs, 0..cut);
+        let (mut said, mut totals) = (alerts(&first), first.totals());
+        let state = copy(&mut first, &logs, cut..(cut + meanwhile).min(end));
+        let mut second = restart(state, &logs);
+        go_on(&mut second, &logs, cut..end);
+        said.extend(alerts(&second));
+        for (key, (count, sum)) in second.totals() {
+            let total = totals.entry(key).or_default();
+            *total = (total.0 + count, total.1 + sum);
+        }
+        prop_assert_eq!(said, alerts(&whole));
+        prop_assert_eq!(totals, whole.totals());
+    }
+}
+
+#[test]
+fn the_latest_state_that_was_under_way_is_written_again() {
+    let mut desk = Desk::new();
+    let mut rows = Vec::new();
+    desk.observe(100_000, "old", Some(0.5), 1.0);
+    desk.intake.drain_entities(10, 1, &mut rows);
+    desk.observe(100_000, "under way", Some(0.5), 1.0);
+    desk.intake.drain_entities(10, 2, &mut rows);
+    desk.observe(100_000, "new", Some(0.5), 1.0);
+    let mut copies = Vec::new();
+    // The first chunk is in ClickHouse, the second may be.
+    desk.intake.begin_copy(1, &mut copies);
+    while !desk.intake.copy_on(|| true, &mut copies) {}
+    let page = copies.into_iter().find(|(section, _)| *section == Section::Entities(0, 0)).expect("a page");
+    let entities: Vec<EntityForm> = read("entities", &page.1.expect("a copy")).expect("read");
+    let owed: Vec<bool> = entities.iter().map(|entity| entity.owed).collect();
+    assert_eq!(owed, [false, true, true]);
+}

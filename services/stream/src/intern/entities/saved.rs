@@ -1,0 +1,76 @@
+//! An entity as it is saved.
+
+use super::{Entity, Id};
+use crate::{
+    checkpoint::{EntityForm, HeldForm, PhaseForm, Renumber, write_list},
+    intake::SourceIds,
+    rules::{EntityRules, Held, Open, Phase},
+    windows::At,
+};
+use gridwarden_domain::{observation::Position, value::Fixed};
+
+/// Writes entities down. `taken`: the chunks known to be in ClickHouse.
+pub(super) fn write(entities: &[Entity], taken: u32) -> Vec<u8> {
+    write_list(entities.iter().map(|entity| entity.form(taken)))
+}
+
+impl Entity {
+    fn form(&self, taken: u32) -> EntityForm {
+        let (ids, next_id) = self.ids.saved();
+        EntityForm {
+            source: self.source.0.clone(),
+            kind: self.kind,
+            home: self.home,
+            owed: self.dirty || self.handed > taken,
+            feed: self.feed,
+            time: self.time,
+            at: self.at.0,
+            appended: self.appended,
+            position: self.position.map(|position| (position.lon, position.lat, position.accuracy_m)),
+            areas: self.areas.clone(),
+            values: self.values.iter().map(|(metric, value)| (*metric, value.0)).collect(),
+            ids,
+            next_id,
+            seen: self.rules.seen,
+            inside: self.rules.inside.clone(),
+            held: self.rules.held.iter().map(held_form).collect(),
+        }
+    }
+
+    /// An entity as it was saved.
+    pub(crate) fn of(form: EntityForm, renumber: &Renumber) -> Self {
+        let position = form.position.map(|(lon, lat, accuracy_m)| Position { lon, lat, accuracy_m });
+        let held = form.held.into_iter().map(|held| Held { slot: held.slot, phase: phase(held.phase, renumber) });
+        Self {
+            source: Id(form.source),
+            kind: form.kind,
+            home: renumber.part(form.home),
+            dirty: form.owed,
+            handed: 0,
+            feed: renumber.feed(form.feed),
+            time: form.time,
+            at: renumber.at(At(form.at)),
+            appended: form.appended,
+            position,
+            areas: form.areas,
+            values: form.values.into_iter().map(|(metric, value)| (metric, Fixed(value))).collect(),
+            ids: SourceIds::restored(form.ids, form.next_id),
+            rules: EntityRules { seen: form.seen, inside: form.inside, held: held.collect() },
+        }
+    }
+}
+
+fn held_form(held: &Held) -> HeldForm {
+    let phase = match &held.phase {
+        Phase::Pending { since, first } => PhaseForm::Pending(*since, first.0),
+        Phase::Open(open) => PhaseForm::Open(open.id, open.seq, open.raised_at),
+    };
+    HeldForm { slot: held.slot, phase }
+}
+
+fn phase(form: PhaseForm, renumber: &Renumber) -> Phase {
+    match form {
+        PhaseForm::Pending(since, first) => Phase::Pending { since, first: renumber.at(At(first)) },
+        PhaseForm::Open(id, seq, raised_at) => Phase::Open(Open { id, seq, raised_at }),
+    }
+}

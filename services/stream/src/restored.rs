@@ -1,0 +1,109 @@
+//! State of a checkpoint on its way to the workers that go on with it, in the numbers of this process.
+
+use crate::{
+    checkpoint::{Names, Renumber, ShardForm, State},
+    intake::{Intake, SavedPart},
+    intern::Entity,
+    shard::SHARDS,
+    shared::{Shared, World},
+    windows::Windows,
+};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Taken piece by piece, each once.
+#[derive(Clone, Default)]
+pub(crate) struct Restored(Arc<Mutex<Left>>);
+
+#[derive(Default)]
+struct Left {
+    renumber: Renumber,
+    /// By the partition's number now.
+    parts: BTreeMap<u16, SavedPart>,
+    /// By shard: start of the minute.
+    windows: Vec<Vec<(i64, ShardForm)>>,
+}
+
+impl Restored {
+    /// From what was loaded; partitions that are not read any more are left out, and said.
+    pub(crate) fn new(state: State, world: &World) -> Self {
+        let renumber = Renumber::new(&state.names, world);
+        let mut parts = BTreeMap::new();
+        for (old, (form, pages)) in state.parts {
+            let number = renumber.part(old);
+            if usize::from(number) >= world.parts.len() {
+                tracing::warn!(entities = form.entities, "state of a partition that is not read any more is dropped");
+                continue;
+            }
+            let entity = |form| Entity::of(form, &renumber);
+            let pages = pages.into_iter().map(|page| page.into_iter().map(entity).collect()).collect();
+            parts.insert(number, SavedPart { form, pages });
+        }
+        let mut windows: Vec<Vec<(i64, ShardForm)>> = Vec::new();
+        windows.resize_with(usize::from(SHARDS), Vec::new);
+        for ((start, shard), form) in state.windows {
+            if let Some(of_shard) = windows.get_mut(usize::from(shard)) {
+                of_shard.push((start, form));
+            }
+        }
+        Self(Arc::new(Mutex::new(Left { renumber, parts, windows })))
+    }
+
+    /// The offset a partition goes on with.
+    pub(crate) fn next(&self, part: u16) -> Option<i64> {
+        self.left().parts.get(&part)?.form.next
+    }
+
+    /// A partition cannot go on where it was: what lies between is gone from the log.
+    pub(crate) fn skip_to(&self, part: u16, start: i64) {
+        if let Some(saved) = self.left().parts.get_mut(&part) {
+            saved.form.next = saved.form.next.map(|next| next.max(start));
+        }
+    }
+
+    /// Open alerts of the state: id, number of the last transition.
+    pub(crate) fn open_alerts(&self) -> Vec<(u128, u32)> {
+        let left = self.left();
+        let entities = left.parts.values().flat_map(|part| part.pages.iter().flatten());
+        entities.flat_map(|entity| entity.rules.open()).map(|open| (open.id, open.seq)).collect()
+    }
+
+    /// Puts partitions back.
+    pub(crate) fn fill(&self, shared: &Shared, parts: &[u16], intake: &mut Intake) {
+        let mut left = self.left();
+        for part in parts {
+            if let Some(saved) = left.parts.remove(part) {
+                intake.restore(shared, *part, saved, &left.renumber);
+            }
+        }
+    }
+
+    /// Puts back the windows of the shards that are `mine`.
+    pub(crate) fn fill_windows(&self, mine: impl Fn(u16) -> bool, windows: &mut Windows) {
+        let mut left = self.left();
+        let Left { renumber, windows: saved, .. } = &mut *left;
+        for (shard, of_shard) in (0u16..).zip(saved).filter(|(shard, _)| mine(*shard)) {
+            for (start, form) in of_shard.drain(..) {
+                windows.restore(start, shard, form, renumber);
+            }
+        }
+    }
+
+    fn left(&self) -> std::sync::MutexGuard<'_, Left> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What numbers stand for now.
+pub(crate) fn names(shared: &Shared) -> Names {
+    let (world, lore) = (&shared.world, &shared.lore);
+    Names {
+        topics: world.topics.iter().map(|topic| topic.name.clone()).collect(),
+        parts: world.parts.iter().map(|part| (part.topic, part.partition)).collect(),
+        feeds: world.feeds.names(),
+        domains: world.domains.saved(),
+        kinds: lore.names.saved(),
+        areas: lore.views.names.saved(),
+        rules: lore.books.saved(),
+    }
+}

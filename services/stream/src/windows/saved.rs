@@ -1,0 +1,166 @@
+//! Copies of windows of one moment, for saving, made shard by shard while others change (`CKP-5`).
+
+use super::{
+    MINUTE_MS, Windows,
+    minute::{Key, MINUTE, Shard},
+    store::{ALL, Minute},
+};
+use crate::checkpoint::{EntryForm, Renumber, ShardForm, write_list};
+
+/// What belongs to all shards of a minute, at the moment of copying.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Cut {
+    domains: u64,
+    closed: u8,
+    owed: u8,
+    owed_minute: bool,
+    cursor: usize,
+}
+
+/// A shard of a minute as it was when the copying began.
+pub(crate) struct CopiedShard {
+    /// Start of the minute.
+    pub(crate) start: i64,
+    /// The shard.
+    pub(crate) shard: u16,
+    /// The copy; none when it is as it was the last time.
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+/// Copies under way.
+#[derive(Default)]
+pub(crate) struct Copies {
+    /// Chunks known to be in ClickHouse when the copying began.
+    taken: u32,
+    /// Shards still to be copied.
+    due: usize,
+    made: Vec<CopiedShard>,
+}
+
+impl Copies {
+    /// Whether some are still to be made.
+    pub(super) fn are_due(&self) -> bool {
+        self.due > 0
+    }
+
+    #[cold]
+    pub(super) fn copy(&mut self, start: i64, minute: &mut Minute, index: usize) {
+        let cut = minute.cut;
+        let Some(shard) = minute.shards.get_mut(index) else { return };
+        shard.due = false;
+        self.due -= 1;
+        let body = std::mem::take(&mut shard.changed).then(|| body(shard, index, cut, self.taken));
+        self.made.push(CopiedShard { start, shard: index as u16, body });
+    }
+}
+
+/// One shard, written down. Rows that were handed out and are not known to be in ClickHouse are owed again.
+fn body(shard: &Shard, index: usize, cut: Cut, taken: u32) -> Vec<u8> {
+    let unsure = shard.handed > taken;
+    let owes = index >= cut.cursor;
+    let closed = cut.closed == ALL;
+    let head = ShardForm {
+        domains: cut.domains,
+        closed: cut.closed,
+        owed: match (unsure, owes) {
+            (true, _) => cut.closed,
+            (false, true) => cut.owed,
+            (false, false) => 0,
+        },
+        owed_minute: unsure && closed || owes && cut.owed_minute,
+        entries: Vec::new(),
+    };
+    let entry = |(key, entry): (Key, &super::minute::Entry)| {
+        let (widths, cells) = shard.cells_of(entry);
+        let again = if unsure { !cut.closed & ALL | MINUTE } else { 0 };
+        EntryForm { key: key.number(), dirty: entry.dirty() | again, widths, cells }
+    };
+    head.write_with(&write_list(Counted { items: shard.entries().map(entry), left: shard.len() }))
+}
+
+/// An iterator whose length is known from elsewhere.
+struct Counted<I> {
+    items: I,
+    left: usize,
+}
+
+impl<I: Iterator> Iterator for Counted<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.left = self.left.saturating_sub(1);
+        self.items.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<I: Iterator> ExactSizeIterator for Counted<I> {}
+
+impl Windows {
+    /// Begins to copy all there is, as it is now. `taken`: the chunks known to be in ClickHouse.
+    pub(crate) fn begin_copy(&mut self, taken: u32) {
+        self.copies = Copies { taken, ..Copies::default() };
+        for minute in self.minutes.values_mut() {
+            let cut = Cut {
+                domains: minute.domains,
+                closed: minute.closed,
+                owed: minute.owed,
+                owed_minute: minute.owed_minute,
+                cursor: minute.cursor,
+            };
+            let other = std::mem::replace(&mut minute.cut, cut) != cut;
+            for shard in minute.shards.iter_mut().filter(|shard| !shard.is_empty()) {
+                shard.due = true;
+                shard.changed |= other;
+                self.copies.due += 1;
+            }
+        }
+    }
+
+    /// Copies one shard more; false when all are.
+    pub(crate) fn copy_next(&mut self) -> bool {
+        if !self.copies.are_due() {
+            return false;
+        }
+        for (start, minute) in &mut self.minutes {
+            if let Some(index) = minute.shards.iter().position(|shard| shard.due) {
+                self.copies.copy(*start, minute, index);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether copies are still to be made.
+    pub(crate) fn is_copying(&self) -> bool {
+        self.copies.are_due()
+    }
+
+    /// The copies made.
+    pub(crate) fn copies(&mut self) -> std::vec::Drain<'_, CopiedShard> {
+        self.copies.made.drain(..)
+    }
+
+    /// Puts back a shard of a minute.
+    pub(crate) fn restore(&mut self, start: i64, index: u16, form: ShardForm, renumber: &Renumber) {
+        let start = start.div_euclid(MINUTE_MS) * MINUTE_MS;
+        let is_new = !self.minutes.contains_key(&start);
+        let minute = self.minutes.entry(start).or_insert_with(Minute::new);
+        minute.domains |= renumber.domains(form.domains);
+        // Shards of several owners may have seen the watermark at different moments: what not all saw closes again.
+        minute.closed = if is_new { form.closed } else { minute.closed & form.closed };
+        minute.owed = (minute.owed | form.owed) & minute.closed;
+        minute.owed_minute = (minute.owed_minute | form.owed_minute) && minute.is_closed();
+        let Some(shard) = minute.shards.get_mut(usize::from(index)) else { return };
+        for mut entry in form.entries {
+            for cell in &mut entry.cells {
+                cell.last_at = renumber.at(cell.last_at);
+            }
+            shard.put_back(Key::of(entry.key), entry.dirty, entry.widths, &entry.cells);
+        }
+        shard.changed = true;
+    }
+}

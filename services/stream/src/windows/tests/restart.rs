@@ -1,0 +1,160 @@
+//! `CKP-5`, `WIN-3`: after a kill and a restart from a copy, at any number of owners, the rows are the naive count all the
+//! same, whatever was under way to ClickHouse.
+
+use super::*;
+use crate::checkpoint::{Renumber, ShardForm, read};
+
+/// Where things happen, by number of events read.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    cut: usize,
+    /// How many events are read while copies are made, and after that until the kill.
+    copying: usize,
+    lost: usize,
+    /// Chunks that had not come to ClickHouse at the cut.
+    under_way: u32,
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    (0usize..100, 0usize..30, 0usize..30, 0u32..3).prop_map(|(cut, copying, lost, under_way)| Plan {
+        cut,
+        copying,
+        lost,
+        under_way,
+    })
+}
+
+/// Owners, and the chunks of rows they have handed out.
+struct Life {
+    run: Run,
+    chunks: Vec<(u32, Vec<Row>)>,
+}
+
+impl Life {
+    fn new(owners: usize) -> Self {
+        let mut run = Run::new(owners);
+        run.owners.iter_mut().for_each(|owner| owner.chunk = 1);
+        Self { run, chunks: Vec::new() }
+    }
+
+    fn read(&mut self, event: &Event, number: usize, mode: Mode) {
+        self.run.read(event);
+        if number.is_multiple_of(3) {
+            self.run.flush();
+        }
+        if number.is_multiple_of(7) {
+            self.advance(event.time.min(60_000));
+            self.emit(mode);
+        }
+    }
+
+    fn advance(&mut self, watermark: i64) {
+        self.run.owners.iter_mut().for_each(|owner| owner.advance(0, watermark));
+    }
+
+    fn emit(&mut self, mode: Mode) {
+        for owner in &mut self.run.owners {
+            let mut out = Vec::new();
+            while !owner.emit_closed(mode, out.len() + 3, &mut out) {}
+            while !owner.emit_changed(mode, out.len() + 3, &mut out) {}
+            self.chunks.push((owner.chunk, out));
+            owner.chunk += 1;
+        }
+    }
+
+    /// What ClickHouse holds of chunks up to a number: of each key the row with most events.
+    fn taken(&self, until: u32, table: &mut Table) {
+        for row in self.chunks.iter().filter(|(number, _)| *number <= until).flat_map(|(_, rows)| rows) {
+            let key = (row.area, row.metric, row.window_s, row.start_ms);
+            let known = table.entry(key).or_insert(Aggregate::EMPTY);
+            if row.aggregate.count >= known.count {
+                *known = row.aggregate;
+            }
+        }
+    }
+
+    fn chunk(&self) -> u32 {
+        self.run.owners[0].chunk
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_restart_from_a_copy_changes_no_row(
+        events in events(),
+        plan in plan(),
+        before in 1usize..4,
+        after in 1usize..4,
+        live in any::<bool>(),
+    ) {
+        let mode = if live { Mode::Live } else { Mode::CatchUp };
+        let cut = plan.cut.min(events.len());
+        let mut life = Life::new(before);
+        events[..cut].iter().enumerate().for_each(|(number, event)| life.read(event, number, mode));
+        // Sums are sent on before a cut.
+        life.run.flush();
+        let taken = life.chunk().saturating_sub(1 + plan.under_way);
+        life.run.owners.iter_mut().for_each(|owner| owner.begin_copy(taken));
+
+        // It goes on while copies are made, and for a while after that; then it is killed.
+        let rest = &events[cut..];
+        let mut copies = Vec::new();
+        for (number, event) in rest.iter().take(plan.copying).enumerate() {
+            life.read(event, number, mode);
+            life.run.owners.iter_mut().for_each(|owner| { owner.copy_next(); });
+        }
+        for owner in &mut life.run.owners {
+            while owner.copy_next() {}
+            copies.extend(owner.copies().map(|copied| (copied.start, copied.shard, copied.body.expect("the first copy"))));
+        }
+        rest.iter().skip(plan.copying).take(plan.lost).enumerate().for_each(|(number, event)| life.read(event, number, mode));
+        let mut table = Table::new();
+        life.taken(taken, &mut table);
+
+        let mut again = Life::new(after);
+        for (start, shard, body) in copies {
+            let form: ShardForm = read("windows", &body).expect("read");
+            again.run.owner(shard).restore(start, shard, form, &Renumber::same(2));
+        }
+        rest.iter().enumerate().for_each(|(number, event)| again.read(event, number, mode));
+        again.run.flush();
+        again.advance(300_000);
+        again.emit(mode);
+        again.taken(u32::MAX, &mut table);
+        prop_assert_eq!(table, naive(&events));
+    }
+}
+
+#[test]
+fn what_did_not_change_is_not_copied_again() {
+    let mut windows = Windows::from_chunk(1);
+    windows.apply(&event(1, 5_000, 7).delta());
+    windows.apply(&event(2, 5_000, 7).delta());
+    let copied = |windows: &mut Windows| {
+        windows.begin_copy(0);
+        while windows.copy_next() {}
+        let mut copies: Vec<(u16, bool)> =
+            windows.copies().map(|copied| (copied.shard, copied.body.is_some())).collect();
+        copies.sort_unstable();
+        copies
+    };
+    assert_eq!(copied(&mut windows), [(shard(1), true), (shard(2), true)]);
+    assert_eq!(copied(&mut windows), [(shard(1), false), (shard(2), false)]);
+    windows.apply(&event(2, 6_000, 7).delta());
+    assert_eq!(copied(&mut windows), [(shard(1), false), (shard(2), true)]);
+    // A closed pane is told in every shard of the minute.
+    windows.advance(0, 10_000);
+    assert_eq!(copied(&mut windows), [(shard(1), true), (shard(2), true)]);
+}
+
+#[test]
+fn nothing_is_forgotten_that_is_not_known_to_be_in_clickhouse() {
+    let mut windows = Windows::from_chunk(4);
+    windows.apply(&event(1, 5_000, 7).delta());
+    windows.advance(0, 60_000 + KEEP_MS);
+    assert!(windows.emit_closed(Mode::CatchUp, 100, &mut Vec::new()));
+    windows.forget(3);
+    assert_eq!(windows.minutes.len(), 1);
+    windows.forget(4);
+    assert!(windows.minutes.is_empty());
+}
