@@ -58,6 +58,7 @@ fmt: ## formats Rust and TypeScript
 bench: build ## the figures of README's table of guarantees, as JSON
 	target/release/gridwarden bench geo --json
 	target/release/gridwarden bench stream --events 3000000 --json
+	target/release/gridwarden bench recovery --json
 
 clean-demo: ## forgets the demo's data
 	rm -rf $(DEMO_DATA)

@@ -16,6 +16,8 @@ pub(crate) enum BenchCommand {
     Geo(geo::GeoArgs),
     /// The stream against a consumer that only counts
     Stream(stream::StreamArgs),
+    /// How long a killed stream with a large state takes to work again
+    Recovery(stream::RecoveryArgs),
 }
 
 impl BenchCommand {
@@ -24,6 +26,7 @@ impl BenchCommand {
         match self {
             Self::Geo(args) => geo::run(args).await,
             Self::Stream(args) => stream::run(args).await,
+            Self::Recovery(args) => stream::recovery(args).await,
         }
     }
 }

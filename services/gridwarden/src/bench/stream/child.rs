@@ -105,6 +105,12 @@ impl Child {
         PathBuf::from(format!("/proc/{}/{file}", self.process.pid()))
     }
 
+    /// Kills it, as kill -9 does.
+    pub(super) async fn kill(mut self) -> Result<()> {
+        tokio::task::spawn_blocking(move || self.process.kill()).await?;
+        Ok(())
+    }
+
     /// Ends it.
     pub(super) async fn stop(self) -> Result<()> {
         tokio::task::spawn_blocking(move || self.process.stop(Duration::from_secs(10))).await??;

@@ -59,6 +59,11 @@ impl Town {
         Ok(Self { city, rules, entities, bounds })
     }
 
+    /// The box events lie in: west, south, east, north, in millionths of a degree.
+    pub(super) fn bounds(&self) -> [i64; 4] {
+        self.bounds
+    }
+
     /// The areas of the city.
     pub(super) fn areas(&self) -> &[Area] {
         self.city.layers.first().map_or(&[], |(_, areas)| areas)

@@ -12,6 +12,7 @@ mod insert;
 mod measure;
 mod oracle;
 mod produce;
+mod recovery;
 mod ruleset;
 mod stages;
 mod verify;
@@ -20,6 +21,7 @@ use super::{common, median, place::Place};
 use crate::output::{answer, progress};
 use anyhow::{Context, Result};
 use measure::Taken;
+pub(super) use recovery::{RecoveryArgs, run as recovery};
 use serde_json::{Value, json};
 
 /// Arguments.
