@@ -1,24 +1,30 @@
 //! Alerts on their way to `alerts.v1`: in order, acknowledged, never lost, never twice.
 //!
-//! A restarted stream reads its logs again and raises again what it raised before, under the same ids and numbers; what the
-//! topic holds already is not produced again ([`Known`]).
+//! ```text
+//!  workers ─▶ AlertQueue ─▶ Announcer ─▶ alerts.v1      known      what stood there at the start: not said again
+//!                                                       reached    from where it may hold more than a checkpoint
+//!                                                       reconcile  what stands open there and is of no state
+//! ```
+
+mod known;
+mod reached;
+mod reconcile;
+
+pub(crate) use known::{Known, fence, highest_generation};
+pub(crate) use reached::Reached;
+use reconcile::Reconcile;
 
 use crate::{
-    checkpoint::{AlertPlace, Pieces, Said, Speaker},
+    checkpoint::{Pieces, Said, Speaker},
     metrics::Metrics,
-    reconcile::Reconcile,
 };
 use anyhow::{Context, Result};
-use gridwarden_bus::{
-    Assignment, Delivery, From, KafkaConfig, Message, Producer, ProducerOptions, Reader, ReaderOptions, Record,
-    headers, topic_meta, topics,
-};
-use gridwarden_domain::{alert::Alert, generation::Fences};
+use gridwarden_bus::{Delivery, Message, Producer, headers, topics};
+use gridwarden_domain::alert::Alert;
 use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
-use hashbrown::HashMap;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -71,181 +77,6 @@ impl AlertQueue {
     /// A worker has come to a cut.
     pub(crate) fn cut(&self, worker: usize) {
         self.sender.send(Item::Cut(worker)).ok();
-    }
-}
-
-/// From where each partition of `alerts.v1` may hold what a checkpoint does not: behind what is known to be written, once all
-/// that stood there at the start was decided again. Until then from where it was read: who begins with a checkpoint that has
-/// not come so far must learn it as well.
-#[derive(Clone, Default)]
-pub(crate) struct Reached(Arc<Mutex<Bounds>>);
-
-#[derive(Default)]
-struct Bounds {
-    /// Behind what is known to be written in each partition, and behind this process's fence.
-    known: Vec<AlertPlace>,
-    /// From where each was read, until all of that is decided again.
-    from: Option<Vec<AlertPlace>>,
-}
-
-impl Reached {
-    /// Read from some places to where each partition ended behind the fence of `generation`.
-    fn new(from: &[AlertPlace], ends: &[i64], generation: u32) -> Self {
-        let known: Vec<AlertPlace> = (0i32..)
-            .zip(ends)
-            .map(|(partition, end)| AlertPlace { partition, next: *end, fence: generation })
-            .collect();
-        let start = |place: &AlertPlace| {
-            let beginning = AlertPlace { next: 0, fence: 0, ..*place };
-            from.iter().find(|start| start.partition == place.partition).copied().unwrap_or(beginning)
-        };
-        let from = known.iter().map(start).collect();
-        Self(Arc::new(Mutex::new(Bounds { known, from: Some(from) })))
-    }
-
-    fn bounds(&self) -> std::sync::MutexGuard<'_, Bounds> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note(&self, partition: i32, offset: i64) {
-        let mut bounds = self.bounds();
-        if let Some(place) = bounds.known.iter_mut().find(|place| place.partition == partition) {
-            place.next = place.next.max(offset + 1);
-        }
-    }
-
-    /// All that stood there at the start is decided again.
-    fn settle(&self) {
-        self.bounds().from = None;
-    }
-
-    /// From where each partition may hold what a checkpoint of now does not.
-    pub(crate) fn places(&self) -> Vec<AlertPlace> {
-        let bounds = self.bounds();
-        bounds.from.as_ref().unwrap_or(&bounds.known).clone()
-    }
-}
-
-/// Appends a fence to every partition of `alerts.v1` (`GEN-1`): what a process of a lower generation writes behind it is not
-/// heard. Blocks.
-pub(crate) fn fence(kafka: &KafkaConfig, generation: u32) -> Result<()> {
-    let partitions = topic_meta(kafka, topics::ALERTS)?.partitions;
-    let producer = Producer::new(kafka, &ProducerOptions::named("gridwarden-stream-fence"))?;
-    let digits = generation.to_string();
-    let append = async {
-        for partition in 0..partitions {
-            let message = Message {
-                topic: topics::ALERTS,
-                key: None,
-                payload: None,
-                headers: &[(headers::FENCE, digits.as_bytes())],
-                partition: Some(partition),
-            };
-            producer.submit(&message).await?.await?;
-        }
-        Ok(())
-    };
-    tokio::runtime::Handle::current().block_on(append)
-}
-
-/// Highest `seq` by alert id.
-#[derive(Default)]
-pub(crate) struct Known {
-    highest: HashMap<u128, u32>,
-    fences: Fences,
-    /// What stood open when the topic was read.
-    reconcile: Reconcile,
-}
-
-/// Reads `alerts.v1` from some places, or its beginning, to its end; the ends, none when the shutdown came first. Blocks.
-fn read(
-    kafka: &KafkaConfig,
-    from: &[AlertPlace],
-    shutdown: &Shutdown,
-    mut take: impl FnMut(&Record<'_>),
-) -> Result<Option<Vec<i64>>> {
-    let meta = topic_meta(kafka, topics::ALERTS)?;
-    let start = |partition| from.iter().find(|place| place.partition == partition).map(|place| place.next);
-    let assignment = |partition| Assignment {
-        topic: topics::ALERTS.to_owned(),
-        partition,
-        from: start(partition).filter(|next| *next > 0).map_or(From::Beginning, From::Offset),
-    };
-    let assignments: Vec<Assignment> = (0..meta.partitions).map(assignment).collect();
-    let options = ReaderOptions { partition_ends: true, queue_mib: 32, ..ReaderOptions::named("gridwarden-alerts") };
-    let mut reader = Reader::open(kafka, &assignments, &options)?;
-    let ends = reader.end_offsets()?;
-    while !shutdown.is_triggered() {
-        let read = |(position, end): (&gridwarden_bus::Position, &i64)| {
-            start(position.partition).unwrap_or(0) >= *end || position.next.is_some_and(|next| next >= *end)
-        };
-        if reader.positions().iter().zip(&ends).all(read) {
-            return Ok(Some(ends));
-        }
-        reader.poll(10_000, Duration::from_millis(200))?.records().for_each(|record| take(&record));
-    }
-    Ok(None)
-}
-
-/// The highest generation that ever wrote to `alerts.v1`: whoever begins without checkpoints must be heard all the same.
-pub(crate) fn highest_generation(kafka: &KafkaConfig, shutdown: &Shutdown) -> Result<u32> {
-    let mut fences = Fences::default();
-    read(kafka, &[], shutdown, |record| {
-        if let Some(generation) = record.headers().get(headers::FENCE) {
-            fences.note(record.partition, generation);
-        }
-    })?;
-    Ok(fences.highest())
-}
-
-impl Known {
-    /// Reads `alerts.v1` from where a checkpoint says to its end, behind the fence of `generation`; none when the shutdown came
-    /// first. Blocks.
-    pub(crate) fn read(
-        kafka: &KafkaConfig,
-        from: &[AlertPlace],
-        (generation, workers): (u32, usize),
-        shutdown: &Shutdown,
-    ) -> Result<Option<(Self, Reached)>> {
-        let mut known = Self { reconcile: Reconcile::new(workers), ..Self::default() };
-        // A fence before those places is not read again.
-        from.iter().for_each(|place| known.fences.raise(place.partition, place.fence));
-        let ends =
-            read(kafka, from, shutdown, |record| match (record.payload, record.headers().get(headers::FENCE)) {
-                (Some(payload), _) => known.learn(record.partition, payload),
-                (None, Some(generation)) => known.fences.note(record.partition, generation),
-                (None, None) => {}
-            })?;
-        Ok(ends.map(|ends| (known, Reached::new(from, &ends, generation))))
-    }
-
-    /// What cannot be read is not ours, and not known; no more is what nobody hears.
-    fn learn(&mut self, partition: i32, payload: &[u8]) {
-        if let Ok(alert) = serde_json::from_slice::<Alert>(payload)
-            && self.fences.hear(partition, alert.generation)
-            && let Ok(id) = u128::from_str_radix(&alert.id, 16)
-        {
-            self.is_new(id, alert.seq);
-            self.reconcile.read(id, alert);
-        }
-    }
-
-    /// An alert of the state is at this transition.
-    pub(crate) fn note(&mut self, id: u128, seq: u32) {
-        self.is_new(id, seq);
-    }
-
-    /// Whether a transition is new; it is known from then on.
-    fn is_new(&mut self, id: u128, seq: u32) -> bool {
-        let highest = self.highest.entry(id).or_insert(0);
-        let is_new = seq > *highest;
-        *highest = (*highest).max(seq);
-        is_new
-    }
-
-    /// How many alerts are known.
-    pub(crate) fn len(&self) -> usize {
-        self.highest.len()
     }
 }
 
@@ -426,34 +257,5 @@ async fn next_outcome(under_way: &mut VecDeque<Way>) -> Result<Option<(i32, i64)
         Some(Way::Alert(sent)) => (&mut sent.delivery).await.map(Some),
         Some(Way::Cut(_)) => Ok(None),
         None => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_transition_is_new_once_and_never_after_a_later_one() {
-        let mut known = Known::default();
-        assert!(known.is_new(1, 1) && !known.is_new(1, 1));
-        assert!(known.is_new(1, 2) && !known.is_new(1, 1));
-        assert!(known.is_new(2, 1));
-        known.learn(0, b"not an alert");
-        assert_eq!(known.len(), 2);
-    }
-
-    #[test]
-    fn a_checkpoint_says_where_its_process_began_until_all_of_that_is_decided_again() {
-        let from = [AlertPlace { partition: 0, next: 3, fence: 4 }];
-        let reached = Reached::new(&from, &[9, 4], 6);
-        let places = |reached: &Reached| {
-            reached.places().iter().map(|place| (place.partition, place.next, place.fence)).collect::<Vec<_>>()
-        };
-        reached.note(1, 6);
-        reached.note(7, 1);
-        assert_eq!(places(&reached), [(0, 3, 4), (1, 0, 0)]);
-        reached.settle();
-        assert_eq!(places(&reached), [(0, 9, 6), (1, 7, 6)]);
     }
 }

@@ -29,7 +29,6 @@ mod metrics;
 mod owner;
 mod pipeline;
 mod prepare;
-mod reconcile;
 mod restored;
 mod rules;
 mod shard;

@@ -1,0 +1,151 @@
+//! What `alerts.v1` holds already: read at the start, from where a checkpoint says, to its end behind this process's fence.
+
+use super::{Reached, Reconcile};
+use crate::checkpoint::AlertPlace;
+use anyhow::Result;
+use gridwarden_bus::{
+    Assignment, From, KafkaConfig, Message, Producer, ProducerOptions, Reader, ReaderOptions, Record, headers,
+    topic_meta, topics,
+};
+use gridwarden_domain::{alert::Alert, generation::Fences};
+use gridwarden_runtime::shutdown::Shutdown;
+use hashbrown::HashMap;
+use std::time::Duration;
+
+/// Appends a fence to every partition of `alerts.v1` (`GEN-1`): what a process of a lower generation writes behind it is not
+/// heard. Blocks.
+pub(crate) fn fence(kafka: &KafkaConfig, generation: u32) -> Result<()> {
+    let partitions = topic_meta(kafka, topics::ALERTS)?.partitions;
+    let producer = Producer::new(kafka, &ProducerOptions::named("gridwarden-stream-fence"))?;
+    let digits = generation.to_string();
+    let append = async {
+        for partition in 0..partitions {
+            let message = Message {
+                topic: topics::ALERTS,
+                key: None,
+                payload: None,
+                headers: &[(headers::FENCE, digits.as_bytes())],
+                partition: Some(partition),
+            };
+            producer.submit(&message).await?.await?;
+        }
+        Ok(())
+    };
+    tokio::runtime::Handle::current().block_on(append)
+}
+
+/// Highest `seq` by alert id.
+#[derive(Default)]
+pub(crate) struct Known {
+    highest: HashMap<u128, u32>,
+    fences: Fences,
+    /// What stood open when the topic was read.
+    pub(super) reconcile: Reconcile,
+}
+
+/// Reads `alerts.v1` from some places, or its beginning, to its end; the ends, none when the shutdown came first. Blocks.
+fn read(
+    kafka: &KafkaConfig,
+    from: &[AlertPlace],
+    shutdown: &Shutdown,
+    mut take: impl FnMut(&Record<'_>),
+) -> Result<Option<Vec<i64>>> {
+    let meta = topic_meta(kafka, topics::ALERTS)?;
+    let start = |partition| from.iter().find(|place| place.partition == partition).map(|place| place.next);
+    let assignment = |partition| Assignment {
+        topic: topics::ALERTS.to_owned(),
+        partition,
+        from: start(partition).filter(|next| *next > 0).map_or(From::Beginning, From::Offset),
+    };
+    let assignments: Vec<Assignment> = (0..meta.partitions).map(assignment).collect();
+    let options = ReaderOptions { partition_ends: true, queue_mib: 32, ..ReaderOptions::named("gridwarden-alerts") };
+    let mut reader = Reader::open(kafka, &assignments, &options)?;
+    let ends = reader.end_offsets()?;
+    while !shutdown.is_triggered() {
+        let read = |(position, end): (&gridwarden_bus::Position, &i64)| {
+            start(position.partition).unwrap_or(0) >= *end || position.next.is_some_and(|next| next >= *end)
+        };
+        if reader.positions().iter().zip(&ends).all(read) {
+            return Ok(Some(ends));
+        }
+        reader.poll(10_000, Duration::from_millis(200))?.records().for_each(|record| take(&record));
+    }
+    Ok(None)
+}
+
+/// The highest generation that ever wrote to `alerts.v1`: whoever begins without checkpoints must be heard all the same.
+pub(crate) fn highest_generation(kafka: &KafkaConfig, shutdown: &Shutdown) -> Result<u32> {
+    let mut fences = Fences::default();
+    read(kafka, &[], shutdown, |record| {
+        if let Some(generation) = record.headers().get(headers::FENCE) {
+            fences.note(record.partition, generation);
+        }
+    })?;
+    Ok(fences.highest())
+}
+
+impl Known {
+    /// Reads `alerts.v1` from where a checkpoint says to its end, behind the fence of `generation`; none when the shutdown came
+    /// first. Blocks.
+    pub(crate) fn read(
+        kafka: &KafkaConfig,
+        from: &[AlertPlace],
+        (generation, workers): (u32, usize),
+        shutdown: &Shutdown,
+    ) -> Result<Option<(Self, Reached)>> {
+        let mut known = Self { reconcile: Reconcile::new(workers), ..Self::default() };
+        // A fence before those places is not read again.
+        from.iter().for_each(|place| known.fences.raise(place.partition, place.fence));
+        let ends =
+            read(kafka, from, shutdown, |record| match (record.payload, record.headers().get(headers::FENCE)) {
+                (Some(payload), _) => known.learn(record.partition, payload),
+                (None, Some(generation)) => known.fences.note(record.partition, generation),
+                (None, None) => {}
+            })?;
+        Ok(ends.map(|ends| (known, Reached::new(from, &ends, generation))))
+    }
+
+    /// What cannot be read is not ours, and not known; no more is what nobody hears.
+    fn learn(&mut self, partition: i32, payload: &[u8]) {
+        if let Ok(alert) = serde_json::from_slice::<Alert>(payload)
+            && self.fences.hear(partition, alert.generation)
+            && let Ok(id) = u128::from_str_radix(&alert.id, 16)
+        {
+            self.is_new(id, alert.seq);
+            self.reconcile.read(id, alert);
+        }
+    }
+
+    /// An alert of the state is at this transition.
+    pub(crate) fn note(&mut self, id: u128, seq: u32) {
+        self.is_new(id, seq);
+    }
+
+    /// Whether a transition is new; it is known from then on.
+    pub(super) fn is_new(&mut self, id: u128, seq: u32) -> bool {
+        let highest = self.highest.entry(id).or_insert(0);
+        let is_new = seq > *highest;
+        *highest = (*highest).max(seq);
+        is_new
+    }
+
+    /// How many alerts are known.
+    pub(crate) fn len(&self) -> usize {
+        self.highest.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transition_is_new_once_and_never_after_a_later_one() {
+        let mut known = Known::default();
+        assert!(known.is_new(1, 1) && !known.is_new(1, 1));
+        assert!(known.is_new(1, 2) && !known.is_new(1, 1));
+        assert!(known.is_new(2, 1));
+        known.learn(0, b"not an alert");
+        assert_eq!(known.len(), 2);
+    }
+}
