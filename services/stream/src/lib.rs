@@ -13,7 +13,7 @@
 //! rows carry versions that only rise with truth, alerts the same ids as before.
 //!
 //! Invariants (each stands where it holds and is tested there): `SHD-1` shards, `WIN-1…3` windows, `WMK-1…2` clocks,
-//! `RUL-1…3` rules, `INT-1…3` intake, `CKP-1…5` checkpoints.
+//! `RUL-1…3` rules, `INT-1…3` intake, `CKP-1…5` checkpoints, `WDG-1` the watchdog.
 
 mod alerts;
 mod beginning;
@@ -37,6 +37,7 @@ mod sink;
 mod source;
 mod start;
 mod wake;
+mod watchdog;
 mod watermark;
 mod windows;
 

@@ -227,6 +227,7 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
     let write_every = Duration::from_millis(plan.context.config.write_ms);
     let shutdown = plan.context.shutdown.clone();
     let pieces = plan.context.pieces.clone();
+    let (shared, index) = (Arc::clone(&plan.context.shared), scope.index());
     builder.build(move |_capabilities| {
         let mut armed = Instant::now();
         move |frontiers| {
@@ -237,7 +238,9 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
                 owner.wait(time, data);
             });
             let is_open = |time: Tick| frontiers.iter().any(|frontier| frontier.less_equal(&time));
-            let goes_on = frontiers.iter().any(|frontier| !frontier.is_empty());
+            let earliest = frontiers.iter().filter_map(|frontier| frontier.frontier().first().copied()).min();
+            shared.set_frontier(index, earliest);
+            let goes_on = earliest.is_some();
             loop {
                 let next_cut = after(owner.cuts() + 1);
                 owner.close(|time| time >= next_cut || is_open(time));

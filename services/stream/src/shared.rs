@@ -11,7 +11,7 @@ use gridwarden_domain::{
     identity::{RecordId, TopicId},
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A topic read.
 pub(crate) struct Topic {
@@ -112,12 +112,17 @@ pub(crate) struct Progress {
     pub(crate) past: AtomicBool,
     /// Whether its windows are made faster than ClickHouse takes them.
     pub(crate) pressed: AtomicBool,
+    /// The dataflow's time its windows have come to; [`NO_TIME`] before the first.
+    pub(crate) frontier: AtomicU64,
 }
+
+/// No time.
+const NO_TIME: u64 = u64::MAX;
 
 impl Progress {
     /// Until it is known better.
     pub(crate) fn in_the_past() -> Self {
-        Self { past: AtomicBool::new(true), pressed: AtomicBool::new(false) }
+        Self { past: AtomicBool::new(true), pressed: AtomicBool::new(false), frontier: AtomicU64::new(NO_TIME) }
     }
 }
 
@@ -134,6 +139,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The dataflow's time all workers have come to; none while one has seen no time yet, or sees none any more.
+    pub(crate) fn frontier(&self) -> Option<u64> {
+        let times = self.progress.iter().map(|progress| progress.frontier.load(Ordering::Relaxed));
+        let times: Option<Vec<u64>> = times.map(|time| (time != NO_TIME).then_some(time)).collect();
+        times?.into_iter().min()
+    }
+
+    /// A worker's windows have come to a time.
+    pub(crate) fn set_frontier(&self, worker: usize, time: Option<u64>) {
+        if let Some(progress) = self.progress.get(worker) {
+            progress.frontier.store(time.unwrap_or(NO_TIME), Ordering::Relaxed);
+        }
+    }
+
     /// Whether any worker reads the past: then windows wait until they are closed.
     pub(crate) fn in_the_past(&self) -> bool {
         self.progress.iter().any(|progress| progress.past.load(Ordering::Relaxed))

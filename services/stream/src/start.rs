@@ -15,6 +15,7 @@ use crate::{
     sink::{Sink, Writer, make_tables, run_name},
     source::SourceContext,
     wake::Wakers,
+    watchdog,
 };
 use anyhow::{Context, Result};
 use gridwarden_bus::{Producer, ProducerOptions, control::ControlReader};
@@ -126,6 +127,12 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         Plan { context, rows, wakers: wakers.clone(), begun: Instant::now(), failure: Arc::new(Mutex::new(None)) };
     tasks.thread("timely", move || pipeline::run(&plan, workers))?;
     tasks.thread("ends", move || asker.run())?;
+    let (watched, limit, ending) =
+        (Arc::clone(&shared), Duration::from_secs(config.stream.watchdog_s), shutdown.clone());
+    tasks.thread("watchdog", move || {
+        watchdog::run(&watched, limit, &ending);
+        Ok(())
+    })?;
     let ending = shutdown.clone();
     let waking = wakers.clone();
     tasks.spawn("wake", async move {
