@@ -29,6 +29,8 @@ pub(crate) use form::{
 };
 pub(crate) use keeper::{Asked, Keeper, Order, Pieces, Said, Speaker};
 pub(crate) use load::{Loaded, State, is_claimed, load};
+#[cfg(test)]
+pub(crate) use manifest::FORMAT;
 pub(crate) use manifest::{AlertPlace, Place, Section};
 pub(crate) use protocol::{Mark, Why};
 pub(crate) use renumber::Renumber;

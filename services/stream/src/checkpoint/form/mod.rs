@@ -3,6 +3,8 @@
 //!
 //! Numbers are written as they were; [`Names`] says what they stood for.
 
+#[cfg(test)]
+mod golden;
 mod names;
 mod part;
 mod windows;

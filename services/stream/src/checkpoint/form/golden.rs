@@ -1,0 +1,102 @@
+//! What the wire format of version 1 is, byte for byte: a checkpoint that was written must be read for as long as its version is.
+//! A test that fails here means a new [`FORMAT`](crate::checkpoint::FORMAT), not a new golden file.
+
+use super::*;
+use crate::windows::{Aggregate, At};
+use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
+use std::fmt::Debug;
+
+fn names() -> Names {
+    Names {
+        topics: vec!["observations.v1".to_owned(), "reports.v1".to_owned()],
+        parts: vec![(0, 0), (0, 1), (1, 0)],
+        feeds: vec![String::new(), "past".to_owned()],
+        domains: vec![DomainForm { feed: 1, topic: 0, domain: 1 }],
+        kinds: vec![KindForm { name: "air".to_owned(), count: 0, next: Some(2), values: vec![("pm25".to_owned(), 1)] }],
+        areas: vec![AreaForm { layer: "grid".to_owned(), level: "cell".to_owned(), code: "310115".to_owned() }],
+        rules: vec!["hot".to_owned()],
+    }
+}
+
+fn partition() -> PartForm {
+    PartForm {
+        next: Some(1_234_567),
+        appended: 1_780_000_000_123,
+        feeds: vec![(1, -5, true)],
+        reports: vec![(u64::MAX, 1_780_000_000_000)],
+        reloads: Some(3),
+        since: vec![1, 3],
+        timers: vec![TimerForm { domain: 0, due: 1_780_000_020_000, entity: 7, slot: 1 }],
+        entities: 2,
+    }
+}
+
+fn entity() -> EntityForm {
+    EntityForm {
+        source: smallvec![b's', b'-', b'1'],
+        kind: 2,
+        home: 1,
+        owed: true,
+        feed: 0,
+        time: 1_780_000_000_000,
+        at: 281_474_976_710_661,
+        appended: 1_780_000_000_050,
+        position: Some((121.5, 31.25, Some(4.5))),
+        areas: smallvec![3, 900],
+        values: smallvec![(5, -12_500_000)],
+        ids: vec![(0x0123_4567_89ab_cdef, 1_779_999_999_000)],
+        next_id: 1,
+        seen: 3,
+        inside: smallvec![1],
+        held: vec![
+            HeldForm { slot: 0, phase: PhaseForm::Pending(1_780_000_000_000, 281_474_976_710_661) },
+            HeldForm { slot: 1, phase: PhaseForm::Open(u128::MAX, 1, 1_780_000_000_000) },
+        ],
+    }
+}
+
+fn windows() -> ShardForm {
+    let mut sum = Aggregate::EMPTY;
+    sum.add(-12_500_000, 1_780_000_000_000, At::new(1, 5));
+    ShardForm {
+        domains: 3,
+        closed: 0b11,
+        owed: 0b10,
+        owed_minute: false,
+        entries: vec![EntryForm {
+            key: 0x0003_0001,
+            dirty: 0b100,
+            widths: [1, 0, 1, 0, 0, 0],
+            cells: smallvec![sum, sum],
+        }],
+    }
+}
+
+fn check<T>(name: &'static str, form: &T, golden: &str)
+where
+    T: Serialize + for<'de> Deserialize<'de> + PartialEq + Debug,
+{
+    let written = hex::encode(write(name, form, Vec::new()).expect("written"));
+    assert_eq!(written, golden.trim(), "{name} is written otherwise");
+    let bytes = hex::decode(golden.trim()).expect("hex");
+    assert_eq!(&read::<T>(name, &bytes).expect("read"), form, "{name} is read otherwise");
+}
+
+#[test]
+fn version_1_is_read_and_written_as_it_was() {
+    assert_eq!(crate::checkpoint::FORMAT, 1, "keep these, and add those of the new version");
+    check("names", &names(), include_str!("golden/v1/names.hex"));
+    check("partition", &partition(), include_str!("golden/v1/partition.hex"));
+    check("entities", &vec![entity()], include_str!("golden/v1/entities.hex"));
+    check("windows", &windows(), include_str!("golden/v1/windows.hex"));
+}
+
+#[test]
+fn what_was_cut_off_is_refused() {
+    let bytes = write("partition", &partition(), Vec::new()).expect("written");
+    for length in 0..bytes.len() {
+        let cut = bytes.get(..length).expect("within");
+        assert!(read::<PartForm>("partition", cut).is_err(), "cut at {length}");
+    }
+}
