@@ -18,20 +18,16 @@ fn go_on(desk: &mut Desk, logs: &Logs, lines: std::ops::Range<usize>) {
     }
 }
 
-fn begin(logs: &Logs) -> Desk {
-    let timelines = logs.timelines();
-    let mut desk = Desk::with(Arc::clone(timelines.last().expect("one at least")));
-    desk.intake = Intake::new(&desk.shared, &[0, 1], 1_000);
-    desk.intake.set_timeline(Arc::clone(timelines.last().expect("one at least")));
-    desk
+fn newest(logs: &Logs) -> Arc<Timeline> {
+    Arc::clone(logs.timelines().last().expect("one at least"))
 }
 
 /// Makes a copy of this moment, reading some more lines while it is made.
-fn copy(desk: &mut Desk, logs: &Logs, meanwhile: std::ops::Range<usize>) -> State {
+fn copy(desk: &mut Desk, meanwhile: std::ops::Range<usize>, read_line: impl Fn(&mut Desk, usize)) -> State {
     let mut copies = Vec::new();
     desk.intake.begin_copy(u32::MAX, &mut copies);
     for line in meanwhile {
-        go_on(desk, logs, line..line + 1);
+        read_line(desk, line);
         desk.intake.copy_on(|| false, &mut copies);
     }
     while !desk.intake.copy_on(|| true, &mut copies) {}
@@ -53,17 +49,17 @@ fn copy(desk: &mut Desk, logs: &Logs, meanwhile: std::ops::Range<usize>) -> Stat
     state
 }
 
-fn restart(state: State, logs: &Logs) -> Desk {
-    let mut desk = begin(logs);
+fn restart(state: State, timeline: Arc<Timeline>) -> Desk {
+    let mut desk = Desk::with(Arc::clone(&timeline));
     let (kinds, areas, rules) = (state.names.kinds.clone(), state.names.areas.clone(), state.names.rules.clone());
     desk.shared.lore.names = Arc::new(MetricNames::restored(&kinds));
     desk.shared.lore.views = Views::restored(&areas);
     desk.shared.lore.books = Books::restored(Limits { shapes_mib: 1 }, &rules);
-    desk.intake = Intake::new(&desk.shared, &[0, 1], 1_000);
-    desk.intake.set_timeline(Arc::clone(logs.timelines().last().expect("one at least")));
+    desk.intake = Intake::new(&desk.shared, &[0, 1, 2], 1_000);
+    desk.intake.set_timeline(timeline);
     let restored = Restored::new(state, &desk.shared.world);
-    desk.offsets = (0..2).filter_map(|part| Some((part, restored.next(part)?))).collect();
-    restored.fill(&desk.shared, &[0, 1], &mut desk.intake);
+    desk.offsets = (0..3).filter_map(|part| Some((part, restored.next(part)?))).collect();
+    restored.fill(&desk.shared, &[0, 1, 2], &mut desk.intake);
     desk
 }
 
@@ -76,14 +72,15 @@ proptest! {
     fn a_restart_changes_nothing_that_is_said(logs in logs(), cut in 0usize..120, meanwhile in 0usize..20) {
         let end = logs.lines.len();
         let cut = cut.min(end);
-        let mut whole = begin(&logs);
+        let mut whole = Desk::with(newest(&logs));
         go_on(&mut whole, &logs, 0..end);
 
-        let mut first = begin(&logs);
+        let mut first = Desk::with(newest(&logs));
         go_on(&mut first, &logs, 0..cut);
         let (mut said, mut totals) = (alerts(&first), first.totals());
-        let state = copy(&mut first, &logs, cut..(cut + meanwhile).min(end));
-        let mut second = restart(state, &logs);
+        let meanwhile = cut..(cut + meanwhile).min(end);
+        let state = copy(&mut first, meanwhile, |desk, line| go_on(desk, &logs, line..line + 1));
+        let mut second = restart(state, newest(&logs));
         go_on(&mut second, &logs, cut..end);
         said.extend(alerts(&second));
         for (key, (count, sum)) in second.totals() {
@@ -112,4 +109,35 @@ fn the_latest_state_that_was_under_way_is_written_again() {
     let entities: Vec<EntityForm> = read("entities", &page.1.expect("a copy")).expect("read");
     let owed: Vec<bool> = entities.iter().map(|entity| entity.owed).collect();
     assert_eq!(owed, [false, true, true]);
+}
+
+#[test]
+fn a_report_that_comes_again_after_a_restart_is_a_repeat() {
+    let mut desk = Desk::new();
+    desk.take(2, 100_000, &report("r", ""));
+    let state = copy(&mut desk, 0..0, |_, _| ());
+    let mut again = restart(state, timeline(0));
+    again.take(2, 100_001, &report("r", ""));
+    again.take(2, 100_002, &report("s", ""));
+    assert_eq!((again.count("duplicate"), again.count("accepted")), (1, 1));
+}
+
+/// A fence that came into force before the cut, and an entity that was not looked at since.
+#[test]
+fn the_first_look_at_a_new_fence_is_the_first_after_a_restart_too() {
+    const IN: &str = r#"{"id":"in","version":1,"title":{"en":"x"},"severity":"minor",
+        "fence":{"shape":{"area":{"layer":"grid","code":"b"}},"on":"enter"}}"#;
+    let in_force = || timeline_of(&[GRID], &[("in", Some(IN), 150_000)]);
+    let mut desk = Desk::with(in_force());
+    desk.observe(100_000, "s", Some(1.5), 1.0);
+    desk.observe(150_000, "other", Some(0.5), 1.0);
+    let state = copy(&mut desk, 0..0, |_, _| ());
+    let mut again = restart(state, in_force());
+    for desk in [&mut desk, &mut again] {
+        desk.observe(160_000, "s", Some(1.5), 1.0);
+        assert_eq!(desk.out.alerts.len(), 0, "it was inside when the fence came");
+        desk.observe(170_000, "s", Some(0.5), 1.0);
+        desk.observe(180_000, "s", Some(1.5), 1.0);
+        assert_eq!(desk.out.alerts.len(), 1, "now it comes in");
+    }
 }
