@@ -35,11 +35,6 @@ fn after(cuts: u32) -> Tick {
     u64::from(cuts) << 40
 }
 
-/// How many cuts were made at a time.
-fn cuts_at(time: Tick) -> u32 {
-    (time >> 40) as u32
-}
-
 type Flow<'scope, D> = Stream<'scope, Tick, Vec<D>>;
 type Builder<D> = CapacityContainerBuilder<Vec<D>>;
 
@@ -211,7 +206,7 @@ fn read<'scope>(scope: Scope<'scope, Tick>, plan: Plan, source: Option<Source>) 
 
 /// How many cuts were made when a message was sent.
 fn cuts_of(time: Option<&Tick>) -> u32 {
-    time.map_or(0, |time| cuts_at(*time))
+    time.map_or(0, |time| (time >> 40) as u32)
 }
 
 /// The owner of windows on this worker.

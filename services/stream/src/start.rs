@@ -166,8 +166,8 @@ fn asked(shared: &Arc<Shared>, control: &Arc<ControlReader>, reached: Reached) -
     let place = |(topic, next): (&'static str, i64)| Place { topic: topic.to_owned(), partition: 0, next };
     Asked {
         alerts: Box::new(move || reached.places()),
-        control: Box::new(move || control.positions().map(place).to_vec()),
-        names: Box::new(move || checkpoint::write("names", &restored::names(&shared), Vec::new()).unwrap_or_default()),
+        control: Box::new(move || control.positions().map(place).collect()),
+        names: Box::new(move || checkpoint::write("names", &restored::names(&shared))),
     }
 }
 

@@ -143,9 +143,9 @@ impl ControlReader {
     }
 
     /// How far the control topics are read: topic, the next offset.
-    pub fn positions(&self) -> [(&'static str, i64); 3] {
-        let next = |topic: usize| self.shared.positions.get(topic).map_or(0, |next| next.load(Ordering::Relaxed));
-        std::array::from_fn(|topic| (follow::TOPICS.get(topic).copied().unwrap_or_default(), next(topic)))
+    pub fn positions(&self) -> impl Iterator<Item = (&'static str, i64)> + '_ {
+        let next = self.shared.positions.iter().map(|next| next.load(Ordering::Relaxed));
+        follow::TOPICS.into_iter().zip(next)
     }
 
     /// How many control records were skipped because they could not be taken (each is logged with its reason).

@@ -27,14 +27,7 @@ impl Intake {
         for (number, part) in (0u16..).zip(&mut self.parts) {
             let Some(part) = part else { continue };
             part.entities.begin_copy(taken);
-            match write("partition", &form(part), Vec::new()) {
-                Ok(body) => out.push((Section::Part(number), Some(body))),
-                // What is written so is refused when it is read.
-                Err(error) => {
-                    tracing::error!(%error, "a partition cannot be written down");
-                    out.push((Section::Part(number), Some(Vec::new())));
-                }
-            }
+            out.push((Section::Part(number), Some(write("partition", &form(part)))));
         }
     }
 
@@ -100,10 +93,9 @@ impl Intake {
 fn form(part: &PartState) -> PartForm {
     let (appended, feeds) = part.clock.saved();
     // One whose first record has not come since a restart is as it was saved then.
-    let rules = part.rules.as_ref().map(|rules| rules.saved());
-    let unused = || part.saved.as_ref().map(|saved| (saved.reloads, saved.since.clone(), saved.timers.clone()));
+    let rules = part.rules.as_ref().map(|rules| rules.saved(appended)).or_else(|| part.saved.clone());
     let (reloads, since, timers) =
-        rules.or_else(unused).map_or_else(Default::default, |(reloads, since, timers)| (Some(reloads), since, timers));
+        rules.map_or_else(Default::default, |rules| (Some(rules.reloads), rules.since, rules.timers));
     PartForm {
         next: part.next,
         appended,

@@ -153,10 +153,15 @@ impl Entities {
         }
         let last = self.pages.len() - 1;
         self.page(last)?.entities.push(Entity::new(source, kind));
+        self.file(hash, number);
+        Some(number)
+    }
+
+    /// Makes an entity that lies there found.
+    fn file(&mut self, hash: u64, number: u32) {
         let (hasher, pages) = (&self.hasher, &self.pages);
         let rehash = |(_, number): &(u32, u32)| at(pages, *number).map_or(0, |entity| entity.hash(hasher));
         self.table.insert_unique(hash, ((hash >> 32) as u32, number), rehash);
-        Some(number)
     }
 
     /// An entity by number.
@@ -281,15 +286,12 @@ impl Entities {
     /// Puts back a page that was saved, after those before it.
     pub(crate) fn restore(&mut self, saved: Vec<Entity>) {
         let first = self.len() as u32;
-        let (hasher, mut page) = (self.hasher.clone(), Vec::with_capacity(PAGE));
-        page.extend(saved);
-        self.pages.push(Page { entities: page, changed: true, ..Page::default() });
-        let pages = &self.pages;
-        let rehash = |(_, number): &(u32, u32)| at(pages, *number).map_or(0, |entity| entity.hash(&hasher));
-        let restored = pages.last().map_or(&[][..], |page| &page.entities);
-        for (number, entity) in (first..).zip(restored) {
-            let hash = entity.hash(&hasher);
-            self.table.insert_unique(hash, ((hash >> 32) as u32, number), rehash);
+        let mut entities = Vec::with_capacity(PAGE);
+        entities.extend(saved);
+        self.pages.push(Page { entities, changed: true, ..Page::default() });
+        for number in first..self.len() as u32 {
+            let hash = at(&self.pages, number).map_or(0, |entity| entity.hash(&self.hasher));
+            self.file(hash, number);
         }
     }
 }

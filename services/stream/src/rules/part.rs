@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Rules of a partition as they were saved.
+#[derive(Clone)]
 pub(crate) struct SavedRules {
     /// The partition's highest append time then: it says which book was in force.
     pub(crate) newest: i64,
@@ -77,13 +78,14 @@ impl PartRules {
         &self.book
     }
 
-    /// For saving: how many books there were, and by slot with which of them the rule came into force as it is now.
-    pub(crate) fn saved(&self) -> (u32, Vec<u32>, Vec<TimerForm>) {
+    /// For saving, at the partition's highest append time.
+    pub(crate) fn saved(&self, newest: i64) -> SavedRules {
         let form = |(domain, timer): (u8, Timer)| {
             let Timer { due, entity, slot } = timer;
             TimerForm { domain, due, entity, slot }
         };
-        (self.reloads, self.since.clone(), self.timers.all().map(form).collect())
+        let timers = self.timers.all().map(form).collect();
+        SavedRules { newest, reloads: self.reloads, since: self.since.clone(), timers }
     }
 
     /// As it was saved, with the book that was in force then.

@@ -202,18 +202,18 @@ impl Shard {
         (widths, cells)
     }
 
-    /// Puts back what [`Shard::cells_of`] gave.
+    /// Puts back what [`Shard::cells_of`] gave of a key that is not there.
     pub(super) fn put_back(&mut self, key: Key, dirty: u8, widths: [u8; PANES], cells: &[Aggregate]) {
+        let entry = self.entries.entry(key).or_default();
         let mut rest = cells;
-        for (pane, width) in widths.into_iter().enumerate().filter(|(_, width)| *width > 0) {
+        for (span, width) in entry.blocks.iter_mut().zip(widths).filter(|(_, width)| *width > 0) {
             let (columns, left) = rest.split_at(rest.len().min(usize::from(width)));
             rest = left;
-            for (cell, saved) in self.block(key, pane, columns.len()).iter_mut().zip(columns) {
-                cell.merge(saved);
+            *span = self.cells.grown(Span::default(), columns.len());
+            for (cell, saved) in self.cells.get_mut(*span).iter_mut().zip(columns) {
+                *cell = *saved;
             }
         }
-        // What was put back is not what changed.
-        self.dirty.retain(|known| *known != key);
         self.keep_dirty(key, u8::MAX, dirty);
     }
 

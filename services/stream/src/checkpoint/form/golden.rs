@@ -77,7 +77,7 @@ fn check<T>(name: &'static str, form: &T, golden: &str)
 where
     T: Serialize + for<'de> Deserialize<'de> + PartialEq + Debug,
 {
-    let written = hex::encode(write(name, form, Vec::new()).expect("written"));
+    let written = hex::encode(write(name, form));
     assert_eq!(written, golden.trim(), "{name} is written otherwise");
     let bytes = hex::decode(golden.trim()).expect("hex");
     assert_eq!(&read::<T>(name, &bytes).expect("read"), form, "{name} is read otherwise");
@@ -94,7 +94,7 @@ fn version_1_is_read_and_written_as_it_was() {
 
 #[test]
 fn what_was_cut_off_is_refused() {
-    let bytes = write("partition", &partition(), Vec::new()).expect("written");
+    let bytes = write("partition", &partition());
     for length in 0..bytes.len() {
         let cut = bytes.get(..length).expect("within");
         assert!(read::<PartForm>("partition", cut).is_err(), "cut at {length}");

@@ -23,9 +23,21 @@ pub(crate) struct FormError {
     source: postcard::Error,
 }
 
-/// Appends a piece.
-pub(crate) fn write<T: Serialize>(what: &'static str, form: &T, into: Vec<u8>) -> Result<Vec<u8>, FormError> {
+fn append<T: Serialize>(what: &'static str, form: &T, into: Vec<u8>) -> Result<Vec<u8>, FormError> {
     postcard::to_extend(form, into).map_err(|source| FormError { what, source })
+}
+
+/// Nothing of ours can fail to be written; should it, what comes out is empty, and refused when it is read.
+fn or_nothing(written: Result<Vec<u8>, FormError>) -> Vec<u8> {
+    written.unwrap_or_else(|error| {
+        tracing::error!(%error, "state cannot be written down");
+        Vec::new()
+    })
+}
+
+/// Writes a piece.
+pub(crate) fn write<T: Serialize>(what: &'static str, form: &T) -> Vec<u8> {
+    or_nothing(append(what, form, Vec::new()))
 }
 
 /// Reads a piece.
@@ -33,16 +45,8 @@ pub(crate) fn read<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Res
     postcard::from_bytes(bytes).map_err(|source| FormError { what, source })
 }
 
-/// Writes a list, item by item, as `Vec` would be. Nothing of ours can fail to be written; should it, what comes out is
-/// empty, and refused when it is read.
-pub(crate) fn write_list<T: Serialize>(items: impl ExactSizeIterator<Item = T>) -> Vec<u8> {
-    let length = items.len();
-    let listed = || {
-        let length = write("length", &length, Vec::new())?;
-        items.into_iter().try_fold(length, |out, item| write("item", &item, out))
-    };
-    listed().unwrap_or_else(|error: FormError| {
-        tracing::error!(%error, "state cannot be written down");
-        Vec::new()
-    })
+/// Writes a list, item by item, as `Vec` would be.
+pub(crate) fn write_list<T: Serialize>(mut items: impl ExactSizeIterator<Item = T>) -> Vec<u8> {
+    let length = append("length", &items.len(), Vec::new());
+    or_nothing(length.and_then(|length| items.try_fold(length, |out, item| append("item", &item, out))))
 }

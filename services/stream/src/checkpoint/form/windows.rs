@@ -36,7 +36,7 @@ impl ShardForm {
     /// Writes it down with entries that are written already, by [`write_list`](super::write_list).
     pub(crate) fn write_with(&self, entries: &[u8]) -> Vec<u8> {
         let head = (self.domains, self.closed, self.owed, self.owed_minute);
-        let mut bytes = super::write("windows", &head, Vec::with_capacity(entries.len() + 32)).unwrap_or_default();
+        let mut bytes = super::write("windows", &head);
         bytes.extend_from_slice(entries);
         bytes
     }
@@ -53,7 +53,7 @@ mod tests {
             EntryForm { key: 7, dirty: 3, widths: [1, 0, 0, 0, 0, 0], cells: SmallVec::from_elem(Aggregate::EMPTY, 1) };
         let form = ShardForm { domains: 5, closed: 1, owed: 1, owed_minute: true, entries: vec![entry.clone(), entry] };
         let pieces = form.write_with(&write_list(form.entries.iter()));
-        assert_eq!(pieces, write("windows", &form, Vec::new()).expect("written"));
+        assert_eq!(pieces, write("windows", &form));
         assert_eq!(read::<ShardForm>("windows", &pieces).expect("read"), form);
     }
 }
