@@ -171,11 +171,15 @@ fn alerts(kafka: &KafkaConfig) -> Vec<Alert> {
     read_all(kafka, ALERTS, read).into_iter().flatten().collect()
 }
 
+async fn alerts_of(parts: &Parts) -> Vec<Alert> {
+    let kafka = parts.kafka.clone();
+    tokio::task::spawn_blocking(move || alerts(&kafka)).await.expect("task")
+}
+
 /// Waits for so many transitions, and sees that there are no more.
 async fn until_alerts(parts: &Parts, stream: &Stream, count: usize) -> Vec<Alert> {
     stream.until("gridwarden_stream_alert_seconds_count", count as f64).await;
-    let kafka = parts.kafka.clone();
-    let found = tokio::task::spawn_blocking(move || alerts(&kafka)).await.expect("task");
+    let found = alerts_of(parts).await;
     assert_eq!(found.len(), count, "{found:#?}");
     found
 }

@@ -49,18 +49,9 @@ pub(crate) fn poll(reader: &mut Reader, max: usize, shutdown: &Shutdown) -> Resu
     Ok(None)
 }
 
-/// The alert a record holds: none when it is a fence, which is noted, or of a process that is over.
+/// The alert a record of `alerts.v1` holds, if it is to be heard.
 pub(crate) fn alert(record: &Record<'_>, fences: &mut Fences) -> Option<Result<Alert, serde_json::Error>> {
-    let Some(payload) = record.payload else {
-        if let Some(generation) = record.headers().get(headers::FENCE) {
-            fences.note(record.partition, generation);
-        }
-        return None;
-    };
-    match serde_json::from_slice::<Alert>(payload) {
-        Ok(alert) => fences.hear(record.partition, alert.generation).then_some(Ok(alert)),
-        Err(error) => Some(Err(error)),
-    }
+    fences.read(record.partition, record.payload, record.headers().get(headers::FENCE))
 }
 
 /// Reads until the shutdown.

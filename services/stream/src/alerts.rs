@@ -104,6 +104,15 @@ enum Way {
     Cut(usize),
 }
 
+impl Way {
+    fn alert(&mut self) -> Option<&mut Sent> {
+        match self {
+            Self::Alert(sent) => Some(sent),
+            Self::Cut(_) => None,
+        }
+    }
+}
+
 impl Announcer {
     /// Produces until the shutdown; what waits then is raised again from the log.
     pub(crate) async fn run(mut self, queue: AlertQueue, alerts: UnboundedReceiver<Item>) -> Result<()> {
@@ -155,7 +164,7 @@ impl Announcer {
     async fn retract(&mut self, worker: usize, open: &[u128], under_way: &mut VecDeque<Way>) -> Result<()> {
         for alert in self.known.reconcile.report(worker, open, now_ms()) {
             tracing::warn!(alert = alert.id, rule = alert.rule, "an open alert is of no state any more, retracted");
-            self.metrics.alerts.with_label_values(&[alert.kind.as_str(), "retracted"]).inc();
+            self.metrics.alerts.with_label_values(&[alert.kind.as_str(), alert.transition.as_str()]).inc();
             let alert = Alert { generation: self.generation, ..alert };
             under_way.extend(self.send(Box::new(alert)).await?.map(Way::Alert));
         }
@@ -172,11 +181,12 @@ impl Announcer {
             self.metrics.alerts_known.inc();
             return Ok(None);
         }
-        self.submit(alert).await.map(Some)
+        let delivery = self.submit(&alert).await?;
+        Ok(Some(Sent { alert, delivery }))
     }
 
-    async fn submit(&self, alert: Box<Alert>) -> Result<Sent> {
-        let payload = serde_json::to_vec(&alert).context("an alert cannot be written")?;
+    async fn submit(&self, alert: &Alert) -> Result<Delivery> {
+        let payload = serde_json::to_vec(alert).context("an alert cannot be written")?;
         let simulated: &[(&str, &[u8])] = if alert.simulated { &[(headers::SIMULATED, b"1")] } else { &[] };
         loop {
             let message = Message {
@@ -187,7 +197,7 @@ impl Announcer {
                 partition: None,
             };
             match self.producer.submit(&message).await {
-                Ok(delivery) => return Ok(Sent { alert, delivery }),
+                Ok(delivery) => return Ok(delivery),
                 Err(error) if error.is_transient() => tokio::time::sleep(PAUSE).await,
                 Err(error) => return Err(error).context("alerts cannot be produced"),
             }
@@ -211,29 +221,14 @@ impl Announcer {
     /// After a failure: waits for all that is under way, then sends the first that failed and all behind it again, so that
     /// an alert's transitions stay in order. Readers ignore those they know.
     async fn again(&self, under_way: &mut VecDeque<Way>) -> Result<()> {
-        let mut items = Vec::with_capacity(under_way.len());
-        for (place, way) in under_way.drain(..).enumerate() {
-            items.push(match way {
-                Way::Cut(worker) => Err(worker),
-                Way::Alert(Sent { alert, delivery }) => {
-                    // The first one's outcome is the failure.
-                    if place > 0 {
-                        delivery.await.ok();
-                    }
-                    Ok(alert)
-                }
-            });
+        // The first one's outcome is the failure.
+        for sent in under_way.iter_mut().skip(1).filter_map(Way::alert) {
+            (&mut sent.delivery).await.ok();
         }
         tokio::time::sleep(PAUSE).await;
-        for item in items {
-            let way = match item {
-                Err(worker) => Way::Cut(worker),
-                Ok(alert) => {
-                    self.metrics.alerts_retried.inc();
-                    Way::Alert(self.submit(alert).await?)
-                }
-            };
-            under_way.push_back(way);
+        for sent in under_way.iter_mut().filter_map(Way::alert) {
+            self.metrics.alerts_retried.inc();
+            sent.delivery = self.submit(&sent.alert).await?;
         }
         Ok(())
     }

@@ -288,7 +288,10 @@ impl Owner {
         let given_up = self.windows.give_up_beyond(self.config.windows_mib << 20);
         if given_up > 0 {
             metrics.windows_given_up.inc_by(given_up as u64);
-            tracing::error!(given_up, "windows that nobody takes were given up; they are made again after a restart");
+            tracing::error!(
+                given_up,
+                "windows that nobody takes were given up; a checkpoint taken since does not have them"
+            );
         }
         metrics.window_bytes.with_label_values(&[&self.label]).set(self.windows.bytes() as i64);
     }

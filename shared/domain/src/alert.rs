@@ -38,6 +38,17 @@ pub enum Transition {
     Retracted,
 }
 
+impl Transition {
+    /// As it stands in messages, rows and figures.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::Cleared => "cleared",
+            Self::Retracted => "retracted",
+        }
+    }
+}
+
 /// One transition of an alert.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Alert {

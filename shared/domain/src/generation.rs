@@ -3,6 +3,7 @@
 //! `GEN-1` a process that goes on with another's work appends a fence with its generation to every partition it writes, and
 //! reads them to the end. What a lower generation appends behind a fence is of a process that is over, and not heard.
 
+use crate::alert::Alert;
 use std::collections::BTreeMap;
 
 /// The fences of a topic's partitions, as far as they are read.
@@ -26,6 +27,26 @@ impl Fences {
     /// The highest generation of any fence; 0 without one.
     pub fn highest(&self) -> u32 {
         self.0.values().copied().max().unwrap_or(0)
+    }
+
+    /// The alert in a record of `alerts.v1`, by its value and its header `fence`: none when it is a fence, which is noted, or of a
+    /// process that is over.
+    pub fn read(
+        &mut self,
+        partition: i32,
+        payload: Option<&[u8]>,
+        fence: Option<&[u8]>,
+    ) -> Option<Result<Alert, serde_json::Error>> {
+        let Some(payload) = payload else {
+            if let Some(generation) = fence {
+                self.note(partition, generation);
+            }
+            return None;
+        };
+        match serde_json::from_slice::<Alert>(payload) {
+            Ok(alert) => self.hear(partition, alert.generation).then_some(Ok(alert)),
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// Whether a record of this generation, read now, is heard (`GEN-1`).

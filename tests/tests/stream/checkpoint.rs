@@ -95,8 +95,7 @@ async fn what_was_known_is_still_known_and_what_was_read_is_not_read_again() {
     let (up, down) = (Transition::Raised, Transition::Cleared);
     // 20 sensors and the mover go into b; the first process had raised one alert.
     second.until("gridwarden_stream_alert_seconds_count", 23.0).await;
-    let kafka = parts.kafka.clone();
-    let said_of = tokio::task::spawn_blocking(move || alerts(&kafka)).await.expect("task");
+    let said_of = alerts_of(&parts).await;
     assert_eq!(said_of.len(), 24, "{said_of:#?}");
     assert_eq!(said(&said_of, "hot"), [(begin, up, 1), (begin + 1, down, 2)]);
     let ids: std::collections::BTreeSet<&str> =
@@ -143,8 +142,7 @@ async fn spoiled(test: &'static str, spoil: impl Fn(&Path)) -> (Parts, Stream) {
 async fn nothing_lost_nothing_twice(parts: &Parts, stream: Stream) {
     let total = "SELECT sum(count) FROM area_metrics WHERE metric = 'air' AND level = 'city' AND window_s = 10";
     until_count(parts, total, 51).await;
-    let kafka = parts.kafka.clone();
-    let raised = tokio::task::spawn_blocking(move || alerts(&kafka)).await.expect("task");
+    let raised = alerts_of(parts).await;
     assert_eq!(raised.len(), 5, "{raised:#?}");
     stream.stop().await;
 }

@@ -360,11 +360,7 @@ async fn killed_again_and_again_it_loses_nothing_and_says_nothing_twice() {
             }
         }
     });
-    let kafka = parts.kafka.clone();
-    let said = async || {
-        let kafka = kafka.clone();
-        tokio::task::spawn_blocking(move || alerts(&kafka)).await.expect("task").len()
-    };
+    let said = async || alerts_of(&parts).await.len();
     for kill in 0..8usize {
         // Each time when some more was said than before, in the middle of whatever it does: checkpoints among it.
         let before = said().await;
@@ -417,9 +413,4 @@ async fn until_all_said(stream: &Stream) {
         if decided == known + told { Ok(()) } else { Err(format!("{decided} {known} {told}")) }
     })
     .await;
-}
-
-async fn alerts_of(parts: &Parts) -> Vec<Alert> {
-    let kafka = parts.kafka.clone();
-    tokio::task::spawn_blocking(move || alerts(&kafka)).await.expect("task")
 }

@@ -74,8 +74,7 @@ async fn windows_alerts_and_latest_states_come_of_events_and_stay_the_same_after
         stream.until("gridwarden_stream_alerts_known_total", 4.0).await;
         stream.until("gridwarden_store_rows_total", 22.0).await;
         assert_eq!(query(&parts, all).await, before);
-        let kafka = parts.kafka.clone();
-        assert_eq!(tokio::task::spawn_blocking(move || alerts(&kafka)).await.expect("task").len(), 4);
+        assert_eq!(alerts_of(&parts).await.len(), 4);
         stream.stop().await;
     }
 }

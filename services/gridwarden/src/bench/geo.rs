@@ -1,8 +1,8 @@
 //! `gridwarden bench geo`: the cells of a made-up city, for [`crate::bench_geo`] to measure.
 
-use super::common;
+use super::{common, tell};
 use crate::bench_geo::{self, Rings};
-use crate::output::{answer, progress};
+use crate::output::progress;
 use crate::simulate::city::{self, CityOptions};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -38,7 +38,7 @@ pub(crate) async fn run(args: GeoArgs) -> Result<()> {
     {
         result.extend(figures);
     }
-    answer(&if json { serde_json::to_string(&result)? } else { serde_json::to_string_pretty(&result)? });
+    tell(&result, json)?;
     ensure!(measured.differences == 0, "the index and the R-tree differ at {} points", measured.differences);
     Ok(())
 }

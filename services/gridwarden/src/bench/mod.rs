@@ -5,6 +5,7 @@ mod geo;
 mod place;
 mod stream;
 
+use crate::output::answer;
 use anyhow::Result;
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -56,6 +57,12 @@ fn machine() -> Value {
 fn commit() -> Option<String> {
     let output = std::process::Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Prints a result.
+fn tell(result: &Value, json: bool) -> Result<()> {
+    answer(&if json { serde_json::to_string(result)? } else { serde_json::to_string_pretty(result)? });
+    Ok(())
 }
 
 /// The middle one of some figures.

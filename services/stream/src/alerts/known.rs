@@ -7,7 +7,7 @@ use gridwarden_bus::{
     Assignment, From, KafkaConfig, Message, Producer, ProducerOptions, Reader, ReaderOptions, Record, headers,
     topic_meta, topics,
 };
-use gridwarden_domain::{alert::Alert, generation::Fences};
+use gridwarden_domain::generation::Fences;
 use gridwarden_runtime::shutdown::Shutdown;
 use hashbrown::HashMap;
 use std::time::Duration;
@@ -96,19 +96,15 @@ impl Known {
         let mut known = Self { reconcile: Reconcile::new(workers), ..Self::default() };
         // A fence before those places is not read again.
         from.iter().for_each(|place| known.fences.raise(place.partition, place.fence));
-        let ends =
-            read(kafka, from, shutdown, |record| match (record.payload, record.headers().get(headers::FENCE)) {
-                (Some(payload), _) => known.learn(record.partition, payload),
-                (None, Some(generation)) => known.fences.note(record.partition, generation),
-                (None, None) => {}
-            })?;
+        let ends = read(kafka, from, shutdown, |record| {
+            known.learn(record.partition, record.payload, record.headers().get(headers::FENCE));
+        })?;
         Ok(ends.map(|ends| (known, Reached::new(from, &ends, generation))))
     }
 
     /// What cannot be read is not ours, and not known; no more is what nobody hears.
-    fn learn(&mut self, partition: i32, payload: &[u8]) {
-        if let Ok(alert) = serde_json::from_slice::<Alert>(payload)
-            && self.fences.hear(partition, alert.generation)
+    fn learn(&mut self, partition: i32, payload: Option<&[u8]>, fence: Option<&[u8]>) {
+        if let Some(Ok(alert)) = self.fences.read(partition, payload, fence)
             && let Ok(id) = u128::from_str_radix(&alert.id, 16)
         {
             self.is_new(id, alert.seq);
@@ -145,7 +141,7 @@ mod tests {
         assert!(known.is_new(1, 1) && !known.is_new(1, 1));
         assert!(known.is_new(1, 2) && !known.is_new(1, 1));
         assert!(known.is_new(2, 1));
-        known.learn(0, b"not an alert");
+        known.learn(0, Some(b"not an alert"), None);
         assert_eq!(known.len(), 2);
     }
 }

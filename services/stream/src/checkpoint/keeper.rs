@@ -264,7 +264,7 @@ impl Keeper {
     async fn taken_over(&self) -> Result<bool> {
         loop {
             match lay::facts(&self.objects).await {
-                Ok(facts) => return Ok(facts.newest_claim().is_some_and(|newest| newest > self.last.generation)),
+                Ok(facts) => return Ok(facts.taken_over(self.last.generation).is_some()),
                 Err(lay::LayError::Objects(error)) => {
                     tracing::warn!(%error, "checkpoints cannot be looked at, will try again");
                     if !self.shutdown.sleep(AGAIN).await {

@@ -219,10 +219,10 @@ impl Protocol {
                 process.draft = Some(Draft { saved, owing: process.waiting.len(), looked: false });
             }
             Do::LookForClaims => {
-                let newest = state.facts().newest_claim();
+                let taken_over = state.facts().taken_over(generation).is_some();
                 let draft = process.draft.as_mut().filter(|draft| !draft.looked)?;
                 draft.looked = true;
-                if newest.is_some_and(|newest| newest > generation) {
+                if taken_over {
                     return Some(Slot::Down);
                 }
             }

@@ -85,6 +85,11 @@ impl Facts {
         self.claims.last_key_value().map(|(generation, _)| *generation)
     }
 
+    /// The newest claim, if it is later than that of the process of `generation`: then that one is over.
+    pub(crate) fn taken_over(&self, generation: u32) -> Option<u32> {
+        self.newest_claim().filter(|newest| *newest > generation)
+    }
+
     /// The checkpoints that count, newest first (`CKP-1`).
     pub(crate) fn counting(&self) -> Vec<Mark> {
         let mut counting = Vec::new();
@@ -119,9 +124,8 @@ impl Facts {
 
     /// What the process of `generation` may remove now (`CKP-3`).
     pub(crate) fn prune(&self, generation: u32) -> Prune {
-        match self.newest_claim() {
-            Some(newest) if newest > generation => return Prune::TakenOver(newest),
-            _ => {}
+        if let Some(newest) = self.taken_over(generation) {
+            return Prune::TakenOver(newest);
         }
         let counting = self.counting();
         let kept: Vec<Mark> = counting.into_iter().take(KEPT).collect();

@@ -7,7 +7,7 @@ use crate::{
     shared::Shared,
 };
 use gridwarden_domain::{
-    alert::{Alert, AreaRef, Subject, Transition},
+    alert::{Alert, AreaRef, Subject},
     observation::Position,
     rule::Condition,
 };
@@ -106,12 +106,7 @@ fn alert(
         Condition::Fence(_) => (None, None),
     };
     let metrics = &shared.metrics;
-    let transition = match change.transition {
-        Transition::Raised => "raised",
-        Transition::Cleared => "cleared",
-        Transition::Retracted => "retracted",
-    };
-    metrics.alerts.with_label_values(&[rule.condition.kind(), transition]).inc();
+    metrics.alerts.with_label_values(&[rule.condition.kind(), change.transition.as_str()]).inc();
     Alert {
         id: change.alert.id_text(),
         seq: change.alert.seq,

@@ -189,8 +189,8 @@ impl Windows {
         });
     }
 
-    /// Gives up the oldest minutes until at most `bytes` are held; how many. Only while nobody takes rows: what is given up
-    /// is made again from the log after a restart.
+    /// Gives up the oldest minutes until at most `bytes` are held; how many. Only while nobody takes rows: a checkpoint taken
+    /// since does not have what was given up, and a restart from it does not make it again.
     pub(crate) fn give_up_beyond(&mut self, bytes: usize) -> usize {
         let mut held = self.bytes();
         let mut given_up = 0;

@@ -3,7 +3,7 @@
 use super::sealed;
 use crate::encode::Encoder;
 use gridwarden_domain::{
-    alert::{Alert, AreaRef, Subject, Transition},
+    alert::{Alert, AreaRef, Subject},
     rule::Severity,
 };
 
@@ -27,11 +27,7 @@ impl sealed::Table for Alerts {
         let alert = row.0;
         out.str(&alert.id);
         out.u32(alert.seq);
-        out.str(match alert.transition {
-            Transition::Raised => "raised",
-            Transition::Cleared => "cleared",
-            Transition::Retracted => "retracted",
-        });
+        out.str(alert.transition.as_str());
         out.u32(alert.generation);
         out.str(&alert.rule);
         out.u32(alert.rule_version);

@@ -17,8 +17,8 @@ mod ruleset;
 mod stages;
 mod verify;
 
-use super::{common, median, place::Place};
-use crate::output::{answer, progress};
+use super::{common, median, place::Place, tell};
+use crate::output::progress;
 use anyhow::{Context, Result};
 use measure::Taken;
 pub(super) use recovery::{RecoveryArgs, run as recovery};
@@ -49,13 +49,7 @@ pub(crate) async fn run(args: StreamArgs) -> Result<()> {
     let place = tokio::task::spawn_blocking(Place::open).await??;
     let measured = measured(&args, &place).await;
     tokio::task::spawn_blocking(move || place.close()).await??;
-    let result = measured?;
-    if args.json {
-        answer(&serde_json::to_string(&result)?);
-    } else {
-        answer(&serde_json::to_string_pretty(&result)?);
-    }
-    Ok(())
+    tell(&measured?, args.json)
 }
 
 async fn measured(args: &StreamArgs, place: &Place) -> Result<Value> {

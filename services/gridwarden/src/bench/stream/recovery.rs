@@ -9,8 +9,8 @@ use super::{
     input::Town,
     produce,
 };
-use crate::bench::{common, median, place::Place};
-use crate::output::{answer, progress};
+use crate::bench::{common, median, place::Place, tell};
+use crate::output::progress;
 use anyhow::{Context, Result, ensure};
 use gridwarden_bus::{KafkaConfig, Message, Producer, ProducerOptions, topics};
 use gridwarden_runtime::clock::now_ms;
@@ -51,13 +51,7 @@ pub(crate) async fn run(args: RecoveryArgs) -> Result<()> {
     let place = tokio::task::spawn_blocking(Place::open).await??;
     let measured = measured(&args, &place).await;
     tokio::task::spawn_blocking(move || place.close()).await??;
-    let result = measured?;
-    if args.json {
-        answer(&serde_json::to_string(&result)?);
-    } else {
-        answer(&serde_json::to_string_pretty(&result)?);
-    }
-    Ok(())
+    tell(&measured?, args.json)
 }
 
 /// One restart.
