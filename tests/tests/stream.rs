@@ -40,14 +40,21 @@ impl Stream {
     }
 
     async fn with_checkpoints(parts: &Parts, city: &City, workers: usize, every_ms: u64) -> Self {
+        Self::with(parts, city, |config| {
+            config.checkpoints.every_ms = every_ms;
+            config.stream.workers = workers;
+        })
+        .await
+    }
+
+    async fn with(parts: &Parts, city: &City, change: impl FnOnce(&mut gridwarden_stream::Config)) -> Self {
         let mut config = gridwarden_stream::config(None).expect("defaults");
         config.kafka = parts.kafka.clone();
         config.clickhouse = parts.clickhouse.clone();
         config.city.folder = city.folder.clone();
         config.checkpoints.folder = city.folder.with_file_name("checkpoints");
-        config.checkpoints.every_ms = every_ms;
-        config.stream.workers = workers;
         config.stream.write_ms = 200;
+        change(&mut config);
         let free =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
         config.http.listen = free;

@@ -100,7 +100,7 @@ fn check(config: &Config) -> Result<(), Wrong> {
         ("stream.write_ms", own.write_ms, 10, 600_000),
         ("stream.watchdog_s", own.watchdog_s, 5, 3_600),
         ("stream.live_rows_per_s", own.live_rows_per_s as u64, 100, 10_000_000),
-        ("stream.windows_mib", own.windows_mib as u64, 16, 1 << 20),
+        ("stream.windows_mib", own.windows_mib as u64, 1, 1 << 20),
         ("stream.fences_mib", own.fences_mib as u64, 1, 1 << 20),
         ("stream.most_entities", own.most_entities as u64, 1, 1 << 31),
         ("stream.ids_per_source", own.ids_per_source as u64, 1, 100_000),

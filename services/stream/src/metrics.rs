@@ -38,8 +38,9 @@ pub(crate) struct Metrics {
     pub(crate) window_rows: IntCounter,
     /// Changes (of one area and metric group) whose window was forgotten already, though their records were admitted.
     pub(crate) windows_refused: IntCounter,
-    /// Minutes of windows given up because nobody took them.
-    pub(crate) windows_given_up: IntCounter,
+    /// Shards of a minute of windows lent to a checkpoint, and read back from one.
+    pub(crate) windows_lent: IntCounter,
+    pub(crate) windows_back: IntCounter,
     /// Bytes of windows, by worker.
     pub(crate) window_bytes: IntGaugeVec,
     /// Entities, by worker.
@@ -91,7 +92,8 @@ impl Metrics {
             window_rows: made.counter("window_rows_total", "Rows of windows handed to ClickHouse")?,
             windows_refused: made
                 .counter("window_changes_refused_total", "Changes of windows that had gone already")?,
-            windows_given_up: made.counter("windows_given_up_total", "Minutes of windows nobody took in time")?,
+            windows_lent: made.counter("windows_lent_total", "Pieces of windows that lie in a checkpoint only")?,
+            windows_back: made.counter("windows_back_total", "Pieces of windows read back from a checkpoint")?,
             window_bytes: made.gauges("window_bytes", "Memory of windows", &["worker"])?,
             entities: made.gauges("entities", "Entities remembered", &["worker"])?,
             watermark_lag: made.gauge("watermark_lag_ms", "Wall clock less the live watermark")?,

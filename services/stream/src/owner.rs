@@ -1,7 +1,7 @@
 //! The owner of windows on one worker: takes deltas, sums and marks, hands rows to the sink.
 
 use crate::{
-    checkpoint::{Pieces, Said, Section, Speaker},
+    checkpoint::{Back, Loans, Pieces, Said, Section, Speaker},
     config::StreamSection,
     shared::Shared,
     sink::RowSink,
@@ -11,6 +11,7 @@ use gridwarden_runtime::clock::now_ms;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 /// Rows handed over at once.
@@ -20,7 +21,7 @@ const COPY: Duration = Duration::from_millis(1);
 /// How often memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A ClickHouse that has taken nothing for so long is away; nothing waits for it then.
-const AWAY_AFTER: Duration = Duration::from_secs(60);
+const AWAY_AFTER: Duration = Duration::from_secs(10);
 /// How long the first marks may take.
 const SETTLE: Duration = Duration::from_secs(10);
 
@@ -45,6 +46,11 @@ pub(crate) struct Owner {
     /// When ClickHouse last had room for rows.
     took: Instant,
     refused: u64,
+    /// Where windows are lent, and where they come back.
+    loans: Loans,
+    back: (Sender<Back>, Receiver<Back>),
+    /// The newest finished checkpoint, and since when it is known.
+    laid: (u32, Instant),
     /// Cuts whose records have all come.
     cuts: u32,
     /// Whether copies are still to be made for the last of them.
@@ -61,8 +67,9 @@ struct Behind {
 }
 
 impl Owner {
-    pub(crate) fn new(shared: Arc<Shared>, config: StreamSection, sink: RowSink, worker: usize) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, config: StreamSection, ends: (RowSink, Loans), worker: usize) -> Self {
         let now = Instant::now();
+        let (sink, loans) = ends;
         Self {
             shared,
             config,
@@ -79,6 +86,9 @@ impl Owner {
             settled: now + SETTLE,
             took: now,
             refused: 0,
+            loans,
+            back: mpsc::channel(),
+            laid: (0, now),
             cuts: 0,
             copying: false,
             behind: Behind::default(),
@@ -182,7 +192,9 @@ impl Owner {
         while Instant::now() < until && self.windows.copy_next() {}
         let speaker = Speaker::Owner(self.worker);
         let copies = self.windows.copies();
-        pieces.say_all(speaker, copies.map(|copied| (Section::Windows(copied.start, copied.shard), copied.body)));
+        let section =
+            |start, shard, more| if more { Section::More(start, shard) } else { Section::Windows(start, shard) };
+        pieces.say_all(speaker, copies.map(|copied| (section(copied.start, copied.shard, copied.more), copied.body)));
         self.copying = self.windows.is_copying();
         if !self.copying {
             pieces.say(speaker, Said::Done);
@@ -190,9 +202,27 @@ impl Owner {
         self.copying
     }
 
+    /// Takes back what was lent and read again. Bounded, so that a worker never stands still for it; whether there may be more.
+    fn take_back(&mut self) -> bool {
+        let until = Instant::now() + COPY;
+        while Instant::now() < until {
+            let Ok(Back { start, shard, form }) = self.back.1.try_recv() else { return false };
+            self.windows.take_back(start, shard, &form);
+            self.shared.metrics.windows_back.inc();
+        }
+        true
+    }
+
+    fn ask_back(&mut self) {
+        for (start, shard) in self.windows.wanted() {
+            self.loans.ask(start, shard, self.back.0.clone());
+        }
+    }
+
     /// Hands out rows as far as there is room for them. Whether it must be called again soon.
     pub(crate) fn write(&mut self, now: Instant) -> bool {
         let mode = self.mode(now);
+        let coming = self.take_back();
         let due = now >= self.next_write;
         if due {
             self.next_write = now + Duration::from_millis(self.config.write_ms);
@@ -202,7 +232,9 @@ impl Owner {
             self.took = now;
         }
         let more = self.write_rows(mode);
+        self.ask_back();
         if due || self.is_pressed() {
+            self.lend();
             self.press(now, more);
             if let Some(watermark) = self.windows.watermark(LIVE) {
                 self.shared.metrics.watermark_lag.set(now_ms().saturating_sub(watermark));
@@ -212,7 +244,7 @@ impl Owner {
             self.next_look = now + LOOK_EVERY;
             self.look();
         }
-        more
+        more || coming
     }
 
     /// Right after a start nothing says yet which windows are closed; rows that were closed before must not open again.
@@ -221,15 +253,20 @@ impl Owner {
         if unknown || self.shared.in_the_past() { Mode::CatchUp } else { Mode::Live }
     }
 
-    /// The past can be read faster than ClickHouse takes its windows: then reading waits, or windows would have to be given up.
-    /// Never while all is live, and never for a ClickHouse that is away: rules do not wait for it.
+    /// The past can be read faster than ClickHouse takes its windows: then reading waits. Never while all is live, and never for
+    /// a ClickHouse that is away: rules do not wait for it. Unless checkpoints cannot be written either, and memory would end.
     fn press(&mut self, now: Instant, more: bool) {
         let waits = more && self.shared.in_the_past() && now.duration_since(self.took) < AWAY_AFTER;
-        let half = (self.config.windows_mib << 20) / 2;
-        if waits && self.windows.bytes() > half {
+        let whole = self.config.windows_mib << 20;
+        let limit = match (waits, self.can_lend(now)) {
+            (true, _) => whole / 2,
+            (false, true) => usize::MAX,
+            (false, false) => 2 * whole,
+        };
+        if self.windows.bytes() > limit {
             self.windows.forget(self.sink.taken());
         }
-        let pressed = waits && self.windows.bytes() > half;
+        let pressed = self.windows.bytes() > limit;
         if let Some(progress) = self.shared.progress.get(self.worker) {
             progress.pressed.store(pressed, Ordering::Relaxed);
         }
@@ -274,6 +311,23 @@ impl Owner {
         self.budget == 0
     }
 
+    /// Whether checkpoints are finished, sooner or later.
+    fn can_lend(&mut self, now: Instant) -> bool {
+        let cuts = self.loans.laid.cuts();
+        if cuts != self.laid.0 {
+            self.laid = (cuts, now);
+        }
+        now.duration_since(self.laid.1) < self.loans.patience
+    }
+
+    /// Lends what is beyond the memory for windows to the newest checkpoint: what was copied last must be in it.
+    fn lend(&mut self) {
+        if !self.copying && self.loans.laid.cuts() == self.cuts {
+            let lent = self.windows.lend_beyond(self.config.windows_mib << 20);
+            self.shared.metrics.windows_lent.inc_by(lent as u64);
+        }
+    }
+
     fn look(&mut self) {
         self.windows.forget(self.sink.taken());
         let metrics = &self.shared.metrics;
@@ -283,14 +337,6 @@ impl Owner {
             tracing::error!(
                 refused,
                 "the brokers' clocks are too far apart: changes came after their windows had gone"
-            );
-        }
-        let given_up = self.windows.give_up_beyond(self.config.windows_mib << 20);
-        if given_up > 0 {
-            metrics.windows_given_up.inc_by(given_up as u64);
-            tracing::error!(
-                given_up,
-                "windows that nobody takes were given up; a checkpoint taken since does not have them"
             );
         }
         metrics.window_bytes.with_label_values(&[&self.label]).set(self.windows.bytes() as i64);

@@ -109,7 +109,8 @@ fn work(worker: &mut Worker, plan: &Plan) {
     };
     let owner = plan.rows.get(index).map(|rows| {
         let context = &plan.context;
-        let mut owner = Owner::new(Arc::clone(&context.shared), context.config.clone(), rows.clone(), index);
+        let ends = (rows.clone(), context.loans.clone());
+        let mut owner = Owner::new(Arc::clone(&context.shared), context.config.clone(), ends, index);
         context.restored.fill_windows(|shard| usize::from(shard) % peers == index, owner.windows_mut());
         owner
     });
@@ -223,6 +224,7 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
     let shutdown = plan.context.shutdown.clone();
     let pieces = plan.context.pieces.clone();
     let (shared, index) = (Arc::clone(&plan.context.shared), scope.index());
+    plan.wakers.add(scope.worker().sync_activator_for(address.to_vec()));
     builder.build(move |_capabilities| {
         let mut armed = Instant::now();
         move |frontiers| {

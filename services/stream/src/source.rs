@@ -5,7 +5,7 @@
 
 use crate::{
     alerts::AlertQueue,
-    checkpoint::{Order, Pieces, Place, Said, Speaker},
+    checkpoint::{Loans, Order, Pieces, Place, Said, Speaker},
     config::StreamSection,
     ends::EndsBoard,
     intake::{Copy, Intake, Outbox, Record},
@@ -54,6 +54,7 @@ pub(crate) struct SourceContext {
     pub(crate) restored: Restored,
     pub(crate) order: Order,
     pub(crate) pieces: Pieces,
+    pub(crate) loans: Loans,
     /// Where each partition ended when the fence stood.
     pub(crate) fence: Arc<[i64]>,
     pub(crate) shutdown: Shutdown,

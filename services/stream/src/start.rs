@@ -2,7 +2,7 @@
 
 use crate::{
     alerts::{AlertQueue, Announcer, Reached},
-    checkpoint::{self, Asked, Keeper, Order, Place},
+    checkpoint::{self, Asked, Keeper, Lender, Loans, Order, Place},
     config::Config,
     ends::Asker,
     intern::{MetricNames, Views, Whereabouts},
@@ -73,6 +73,7 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     let shared = Arc::new(Shared { world, lore, metrics, progress });
 
     let (pieces, said) = Keeper::channel();
+    let (loans, wishes) = Loans::new(Duration::from_millis(config.checkpoints.every_ms));
     let order = Order::default();
     let (alerts, alerts_out) = AlertQueue::new();
     let announcer = Announcer {
@@ -120,6 +121,7 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         restored,
         order: order.clone(),
         pieces,
+        loans: loans.clone(),
         fence,
         shutdown: shutdown.clone(),
     };
@@ -140,6 +142,13 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         waking.wake();
         Ok(())
     });
+    let lender = Lender {
+        objects: objects.clone(),
+        laid: loans.laid.clone(),
+        wakers: wakers.clone(),
+        shutdown: shutdown.clone(),
+    };
+    tasks.spawn("loans", lender.run(wishes));
     let keeper = Keeper {
         objects,
         last,
@@ -148,6 +157,7 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         order,
         wakers,
         asked: asked(&shared, &control, reached),
+        laid: loans.laid,
         topics: shared.world.topics.iter().map(|topic| (topic.name.clone(), topic.id.to_string())).collect(),
         metrics: shared.metrics.clone(),
         health: health.clone(),

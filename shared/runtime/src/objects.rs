@@ -5,6 +5,7 @@
 //! * `OBJ-1` what [`Objects::create`] wrote is there whole, on disk, or not there at all; a name is given once, also among
 //!   several processes.
 
+use bytes::Bytes;
 use object_store::{
     GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, local::LocalFileSystem, path::Path as Name,
 };
@@ -74,6 +75,12 @@ impl Objects {
             Err(source) => return Err(failed(source)),
         };
         found.bytes().await.map(|bytes| Some(bytes.into())).map_err(failed)
+    }
+
+    /// A part of an object's body.
+    pub async fn get_range(&self, name: &str, bytes: std::ops::Range<u64>) -> Result<Bytes, ObjectError> {
+        let found = self.0.get_range(&Name::from(name), bytes).await;
+        found.map_err(|source| ObjectError::Object { name: name.to_owned(), source })
     }
 
     /// The names that begin with the words of `prefix`, rising.

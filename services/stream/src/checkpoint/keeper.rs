@@ -4,6 +4,7 @@
 
 use super::{
     lay,
+    loans::Laid,
     manifest::{AlertPlace, FORMAT, Manifest, Place, Section, Slice, hash},
     names,
     protocol::{Mark, Prune},
@@ -99,6 +100,8 @@ pub(crate) struct Keeper {
     pub(crate) order: Order,
     pub(crate) wakers: Wakers,
     pub(crate) asked: Asked,
+    /// Where it is told what a finished checkpoint is made of.
+    pub(crate) laid: Laid,
     /// Ids of the topics read, by name.
     pub(crate) topics: Vec<(String, String)>,
     pub(crate) metrics: Metrics,
@@ -107,7 +110,7 @@ pub(crate) struct Keeper {
 }
 
 /// Where pieces lie: object, place in it.
-type Lain = BTreeMap<Section, (Arc<str>, Slice)>;
+pub(super) type Lain = BTreeMap<Section, (Arc<str>, Slice)>;
 
 /// A checkpoint on its way.
 struct Draft {
@@ -133,7 +136,7 @@ impl Keeper {
 
     /// Takes checkpoints until the shutdown; an error when another process has taken over.
     pub(crate) async fn run(mut self, mut said: UnboundedReceiver<(Speaker, Said)>) -> Result<()> {
-        let mut last = Lain::new();
+        let mut last = Arc::new(Lain::new());
         while self.shutdown.sleep(self.every).await {
             let mut draft = self.begin();
             if !self.collect(&mut draft, &last, &mut said).await? {
@@ -141,7 +144,8 @@ impl Keeper {
             }
             let Some(manifest) = self.finish(&mut draft).await? else { return Ok(()) };
             self.note(&draft, &manifest);
-            (self.last, last) = (draft.mark, draft.lain);
+            (self.last, last) = (draft.mark, Arc::new(draft.lain));
+            self.laid.set(self.order.cuts(), Arc::clone(&last));
             if let Err(error) = self.prune().await? {
                 tracing::warn!(%error, "old checkpoints cannot be removed, will try again");
             }

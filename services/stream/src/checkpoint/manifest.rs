@@ -46,6 +46,8 @@ pub(crate) enum Section {
     Entities(u16, u32),
     /// Windows: start of the minute, shard.
     Windows(i64, u16),
+    /// What came for windows while the rest was lent to an earlier checkpoint: start of the minute, shard.
+    More(i64, u16),
 }
 
 /// Where a piece lies.

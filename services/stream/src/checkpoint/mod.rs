@@ -6,14 +6,15 @@
 //!             the manifest last, removes old   alerts: says when those before are there ─┘
 //!  protocol   decides: where to begin, what counts, what may go        pure
 //!  form       how state is written down          manifest   what a checkpoint is made of
-//!  load       reads the newest that counts and is whole
+//!  load       reads the newest that counts and is whole         loans      reads windows back that were lent to it
 //! ```
-//! Invariants: `CKP-1…3` [`protocol`], `CKP-4` [`manifest`], `CKP-5` copies are of one moment.
+//! Invariants: `CKP-1…3` [`protocol`], `CKP-4` [`manifest`], `CKP-5` copies are of one moment, `CKP-6` [`loans`].
 
 mod form;
 mod keeper;
 mod lay;
 mod load;
+mod loans;
 mod manifest;
 #[cfg(test)]
 mod model;
@@ -29,6 +30,7 @@ pub(crate) use form::{
 };
 pub(crate) use keeper::{Asked, Keeper, Order, Pieces, Said, Speaker};
 pub(crate) use load::{Loaded, State, is_claimed, load};
+pub(crate) use loans::{Back, Lender, Loans};
 #[cfg(test)]
 pub(crate) use manifest::FORMAT;
 pub(crate) use manifest::{AlertPlace, Place, Section};

@@ -21,7 +21,7 @@ impl Bench {
         let mut config = crate::config(None).expect("defaults").stream;
         (config.windows_mib, config.write_ms) = (windows_mib, 1_000);
         let (sink, out) = Sink::new();
-        let owner = Owner::new(Arc::clone(&shared), config, sink, 0);
+        let owner = Owner::new(Arc::clone(&shared), config, (sink, Loans::new(Duration::from_secs(10)).0), 0);
         Self { begun: owner.next_write, shared, owner, out }
     }
 
@@ -89,7 +89,7 @@ fn a_mark_counts_when_its_tick_is_over() {
 
 #[test]
 fn the_past_waits_for_a_clickhouse_that_is_slow_and_not_for_one_that_is_away() {
-    let mut bench = Bench::new(8);
+    let mut bench = Bench::new(16);
     // More than its share, all of it closed, and more rows than there is room for.
     for area in 0..80_000 {
         bench.event(area, 5_000);
@@ -114,6 +114,22 @@ fn the_past_waits_for_a_clickhouse_that_is_slow_and_not_for_one_that_is_away() {
     bench.watermark(120_000);
     assert!(bench.write(80));
     assert!(!bench.shared.is_pressed());
+}
+
+#[test]
+fn without_clickhouse_and_without_checkpoints_all_reading_waits_before_memory_ends() {
+    let mut bench = Bench::new(1);
+    bench.is_past(false);
+    bench.event(1, 5_000);
+    bench.write(20);
+    assert!(!bench.shared.is_pressed());
+    for area in 0..80_000 {
+        bench.event(area, 5_000);
+    }
+    bench.write(70);
+    assert!(!bench.shared.is_pressed(), "a checkpoint may still come");
+    bench.write(81);
+    assert!(bench.shared.is_pressed(), "twice its share, and no checkpoint to lend to");
 }
 
 #[test]

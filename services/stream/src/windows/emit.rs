@@ -54,12 +54,15 @@ fn pane_rows(shard: &Shard, key: Key, entry: &Entry, pane: usize, window: (i64, 
 
 impl Windows {
     /// Appends rows that closed windows owe, until `room` rows are in `out` (the last shard may exceed it). True when nothing
-    /// is owed any more.
+    /// is owed any more but what is lent.
     pub(crate) fn emit_closed(&mut self, mode: Mode, room: usize, out: &mut Vec<Row>) -> bool {
         for (start, minute) in &mut self.minutes {
             while minute.owed != 0 || minute.owed_minute {
                 if out.len() >= room {
                     return false;
+                }
+                if minute.waits(*start, &mut self.wanted) {
+                    break;
                 }
                 step(*start, minute, mode, (&mut self.copies, self.chunk), out);
             }
@@ -80,6 +83,12 @@ impl Windows {
                     if out.len() >= room {
                         self.resume = (*start, index);
                         return false;
+                    }
+                    // One that has nothing to say is not touched: it need not be copied again.
+                    let Some(shard) = minute.shards.get(index).filter(|shard| shard.owes()) else { continue };
+                    if shard.is_lent() {
+                        self.wanted.want(*start, index);
+                        continue;
                     }
                     let target = (&mut self.copies, self.chunk);
                     changed((*start, minute), index, (wanted, mode), target, out);
@@ -132,10 +141,6 @@ fn changed(
 ) {
     let ((wanted, mode), (copies, chunk)) = (what, target);
     let (closed, minute_closed) = (minute.closed, minute.is_closed());
-    // One that has nothing to say is not touched: it need not be copied again.
-    if !minute.shards.get(index).is_some_and(Shard::is_dirty) {
-        return;
-    }
     let Some(shard) = minute.shard_mut(start, index, copies) else { return };
     shard.handed = chunk;
     for key in shard.take_dirty() {

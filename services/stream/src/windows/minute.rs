@@ -119,6 +119,15 @@ pub(crate) struct Shard {
     pub(super) changed: bool,
     /// The chunk its rows were last handed out in.
     pub(super) handed: u32,
+    /// What it held before lies in the newest checkpoint; what is here came since.
+    pub(super) lent: Option<Lent>,
+}
+
+/// What is known of what was lent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Lent {
+    /// Whether rows are owed from it, besides those the whole minute owes.
+    pub(super) dirty: bool,
 }
 
 impl Shard {
@@ -202,22 +211,44 @@ impl Shard {
         (widths, cells)
     }
 
-    /// Puts back what [`Shard::cells_of`] gave of a key that is not there.
+    /// Puts back what [`Shard::cells_of`] gave, beside what has come for the key since.
     pub(super) fn put_back(&mut self, key: Key, dirty: u8, widths: [u8; PANES], cells: &[Aggregate]) {
         let entry = self.entries.entry(key).or_default();
+        let listed = entry.dirty != 0;
+        entry.dirty |= dirty;
+        if !listed && dirty != 0 {
+            self.dirty.push(key);
+        }
         let mut rest = cells;
         for (span, width) in entry.blocks.iter_mut().zip(widths).filter(|(_, width)| *width > 0) {
             let (columns, left) = rest.split_at(rest.len().min(usize::from(width)));
             rest = left;
-            *span = self.cells.grown(Span::default(), columns.len());
+            if span.width() < columns.len() {
+                *span = self.cells.grown(*span, columns.len());
+            }
             for (cell, saved) in self.cells.get_mut(*span).iter_mut().zip(columns) {
-                *cell = *saved;
+                cell.merge(saved);
             }
         }
-        self.keep_dirty(key, u8::MAX, dirty);
     }
 
-    /// Whether it holds nothing.
+    /// Whether a part of it lies in the newest checkpoint only.
+    pub(super) fn is_lent(&self) -> bool {
+        self.lent.is_some()
+    }
+
+    /// Whether it has something to say, here or where it is lent.
+    pub(super) fn owes(&self) -> bool {
+        self.is_dirty() || self.lent.is_some_and(|lent| lent.dirty)
+    }
+
+    /// Forgets what it holds, for the newest checkpoint has it.
+    pub(super) fn lend(&mut self) {
+        self.lent = Some(Lent { dirty: self.is_dirty() });
+        (self.entries, self.cells, self.dirty) = Default::default();
+    }
+
+    /// Whether it holds nothing here.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -13,6 +13,7 @@
 
 mod aggregate;
 mod emit;
+mod lend;
 mod marks;
 mod minute;
 mod rollup;

@@ -23,6 +23,8 @@ pub(crate) struct CopiedShard {
     pub(crate) start: i64,
     /// The shard.
     pub(crate) shard: u16,
+    /// Whether it is what came since the rest was lent.
+    pub(crate) more: bool,
     /// The copy; none when it is as it was the last time.
     pub(crate) body: Option<Vec<u8>>,
 }
@@ -49,8 +51,16 @@ impl Copies {
         let Some(shard) = minute.shards.get_mut(index) else { return };
         shard.due = false;
         self.due -= 1;
+        let more = shard.is_lent();
+        if more {
+            // What was lent is as it was, or it would be here.
+            self.made.push(CopiedShard { start, shard: index as u16, more: false, body: None });
+            if shard.is_empty() {
+                return;
+            }
+        }
         let body = std::mem::take(&mut shard.changed).then(|| body(shard, index, cut, self.taken));
-        self.made.push(CopiedShard { start, shard: index as u16, body });
+        self.made.push(CopiedShard { start, shard: index as u16, more, body });
     }
 }
 
@@ -112,9 +122,9 @@ impl Windows {
                 cursor: minute.cursor,
             };
             let other = std::mem::replace(&mut minute.cut, cut) != cut;
-            for shard in minute.shards.iter_mut().filter(|shard| !shard.is_empty()) {
+            for shard in minute.shards.iter_mut().filter(|shard| !shard.is_empty() || shard.is_lent()) {
                 shard.due = true;
-                shard.changed |= other;
+                shard.changed |= other && !shard.is_empty();
                 self.copies.due += 1;
             }
         }
@@ -145,7 +155,7 @@ impl Windows {
     }
 
     /// Puts back a shard of a minute.
-    pub(crate) fn restore(&mut self, start: i64, index: u16, form: ShardForm, renumber: &Renumber) {
+    pub(crate) fn restore(&mut self, start: i64, index: u16, mut form: ShardForm, renumber: &Renumber) {
         let start = start.div_euclid(MINUTE_MS) * MINUTE_MS;
         let is_new = !self.minutes.contains_key(&start);
         let minute = self.minutes.entry(start).or_insert_with(Minute::new);
@@ -155,12 +165,26 @@ impl Windows {
         minute.owed = (minute.owed | form.owed) & minute.closed;
         minute.owed_minute = (minute.owed_minute | form.owed_minute) && minute.is_closed();
         let Some(shard) = minute.shards.get_mut(usize::from(index)) else { return };
-        for mut entry in form.entries {
-            for cell in &mut entry.cells {
-                cell.last_at = renumber.at(cell.last_at);
-            }
-            shard.put_back(Key::of(entry.key), entry.dirty, entry.widths, &entry.cells);
+        for cell in form.entries.iter_mut().flat_map(|entry| &mut entry.cells) {
+            cell.last_at = renumber.at(cell.last_at);
         }
+        fill(shard, &form);
         shard.changed = true;
+    }
+
+    /// Takes back a shard that was lent; what came since is added. The minute's own words stand: it was here all the time.
+    pub(crate) fn take_back(&mut self, start: i64, index: u16, form: &ShardForm) {
+        self.wanted.has(start, index);
+        let Some(minute) = self.minutes.get_mut(&start) else { return };
+        let Some(shard) = minute.shard_mut(start, usize::from(index), &mut self.copies) else { return };
+        if shard.lent.take().is_some() {
+            fill(shard, form);
+        }
+    }
+}
+
+fn fill(shard: &mut Shard, form: &ShardForm) {
+    for entry in &form.entries {
+        shard.put_back(Key::of(entry.key), entry.dirty, entry.widths, &entry.cells);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Copies, Delta, MINUTE_MS, PANE_MS, PANES, Partial, WIDTH,
+    lend::Wanted,
     minute::{self, Key, Shard, Span},
     saved::Cut,
 };
@@ -52,7 +53,7 @@ impl Minute {
 
     /// Whether all of its rows are known to be in ClickHouse.
     fn is_settled(&self, taken: u32) -> bool {
-        let settled = |shard: &Shard| !shard.is_dirty() && shard.handed <= taken;
+        let settled = |shard: &Shard| !shard.owes() && shard.handed <= taken;
         self.owed == 0 && !self.owed_minute && self.shards.iter().all(settled)
     }
 
@@ -67,7 +68,7 @@ impl Minute {
         Some(shard)
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.shards.iter().map(Shard::bytes).sum()
     }
 }
@@ -84,6 +85,8 @@ pub(crate) struct Windows {
     pub(super) copies: Copies,
     /// Number of the chunk the rows handed out now go into.
     pub(crate) chunk: u32,
+    /// Shards whose rows cannot be written before they are back.
+    pub(super) wanted: Wanted,
 }
 
 fn place(time: i64) -> (i64, usize) {
@@ -187,19 +190,6 @@ impl Windows {
             let passed = passed_by_all(minute.domains, watermarks).saturating_sub(KEEP_MS);
             start + MINUTE_MS > passed || !minute.is_settled(taken)
         });
-    }
-
-    /// Gives up the oldest minutes until at most `bytes` are held; how many. Only while nobody takes rows: a checkpoint taken
-    /// since does not have what was given up, and a restart from it does not make it again.
-    pub(crate) fn give_up_beyond(&mut self, bytes: usize) -> usize {
-        let mut held = self.bytes();
-        let mut given_up = 0;
-        while held > bytes && self.minutes.len() > 2 && !self.copies.are_due() {
-            let Some((_, minute)) = self.minutes.pop_first() else { break };
-            held = held.saturating_sub(minute.bytes());
-            given_up += 1;
-        }
-        given_up
     }
 
     /// Bytes held, roughly.

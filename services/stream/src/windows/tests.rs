@@ -1,6 +1,7 @@
 //! Windows against a naive count, under any interleaving and any number of owners.
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
+mod lent;
 mod restart;
 
 use super::*;
@@ -276,15 +277,4 @@ fn a_window_two_domains_share_waits_for_both() {
     windows.advance(1, i64::MAX);
     windows.emit_closed(Mode::CatchUp, 10, &mut out);
     assert_eq!(out.len(), 4);
-}
-
-#[test]
-fn memory_is_bounded_when_nobody_takes_rows() {
-    let mut windows = Windows::default();
-    for minute in 0..50 {
-        windows.apply(&event(1, minute * MINUTE_MS, 1).delta());
-    }
-    let before = windows.bytes();
-    assert!(windows.give_up_beyond(before / 2) > 0);
-    assert!(windows.bytes() <= before / 2);
 }

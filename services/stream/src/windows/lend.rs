@@ -1,0 +1,77 @@
+//! Windows lent to the newest checkpoint: memory is bounded, and nothing is given up (`CKP-6`).
+//!
+//! A shard that has not changed since it was copied lies in the checkpoint as it is, and every checkpoint names it again for as
+//! long as its minute is kept. So it may be forgotten here, and read back when its rows can be written. What comes for it in
+//! between is kept beside it, saved beside it, and added when it is back: sums do not ask for order (`WIN-1`).
+
+use super::{Windows, minute::Shard, store::Minute};
+use std::collections::BTreeSet;
+
+/// Shards asked back at once.
+const AT_ONCE: usize = 32;
+
+/// Shards to be read back.
+#[derive(Default)]
+pub(super) struct Wanted {
+    /// Start of the minute, shard.
+    asked: BTreeSet<(i64, u16)>,
+    fresh: Vec<(i64, u16)>,
+}
+
+impl Wanted {
+    /// Wants a shard back; nothing while enough are on their way.
+    pub(super) fn want(&mut self, start: i64, index: usize) {
+        let shard = (start, index as u16);
+        if self.asked.len() < AT_ONCE && self.asked.insert(shard) {
+            self.fresh.push(shard);
+        }
+    }
+
+    /// It is back.
+    pub(super) fn has(&mut self, start: i64, index: u16) {
+        self.asked.remove(&(start, index));
+    }
+}
+
+impl Minute {
+    /// Whether the next rows the minute owes are of a shard that is lent; it and those behind it are wanted back then.
+    pub(super) fn waits(&self, start: i64, wanted: &mut Wanted) -> bool {
+        let waits = self.shards.get(self.cursor).is_some_and(Shard::is_lent);
+        if waits {
+            let behind = self.shards.iter().enumerate().skip(self.cursor);
+            behind.filter(|(_, shard)| shard.is_lent()).for_each(|(index, _)| wanted.want(start, index));
+        }
+        waits
+    }
+}
+
+impl Windows {
+    /// Lends shards until at most `bytes` are held, of closed minutes first, the oldest first; how many. To be called only
+    /// while the last copies made are known to be in a checkpoint.
+    pub(crate) fn lend_beyond(&mut self, bytes: usize) -> usize {
+        if self.copies.are_due() {
+            return 0;
+        }
+        let mut held = self.bytes();
+        let mut lent = 0;
+        for closed in [true, false] {
+            let minutes = self.minutes.values_mut().filter(|minute| minute.is_closed() == closed);
+            for shard in minutes.flat_map(|minute| &mut minute.shards) {
+                if held <= bytes {
+                    return lent;
+                }
+                if !shard.is_empty() && !shard.changed && !shard.is_lent() {
+                    held = held.saturating_sub(shard.bytes());
+                    shard.lend();
+                    lent += 1;
+                }
+            }
+        }
+        lent
+    }
+
+    /// Shards to be read back, each once: start of the minute, shard.
+    pub(crate) fn wanted(&mut self) -> Vec<(i64, u16)> {
+        std::mem::take(&mut self.wanted.fresh)
+    }
+}
