@@ -4,6 +4,7 @@ mod away;
 mod checkpoint;
 mod oracle;
 mod past;
+mod recompute;
 mod restart;
 mod rules;
 

@@ -27,6 +27,11 @@ impl City {
 
     /// Publishes layer and registry, and waits until they are in force.
     pub(crate) async fn publish(&self, producer: &Producer) {
+        self.draw(producer, 1.0).await;
+    }
+
+    /// The same with another border between the cells.
+    pub(crate) async fn draw(&self, producer: &Producer, border: f64) {
         let level = |id: &str| Level { id: id.to_owned(), name: Default::default() };
         let head = LayerHead {
             layer: "grid".to_owned(),
@@ -34,7 +39,7 @@ impl City {
             levels: vec![level("city"), level("cell")],
             main: true,
         };
-        let areas = vec![area("C", None), area("a", Some(0.0)), area("b", Some(1.0))];
+        let areas = vec![area("C", None), area("a", Some((0.0, border))), area("b", Some((border, 2.0)))];
         let (version, hash) = version_of(&head, &areas);
         let count = u32::try_from(areas.len()).expect("three");
         for area in areas {
@@ -51,16 +56,16 @@ impl City {
     }
 }
 
-fn area(code: &str, west: Option<f64>) -> Area {
-    let square = |w: f64| vec![vec![vec![[w, 0.0], [w + 1.0, 0.0], [w + 1.0, 1.0], [w, 1.0], [w, 0.0]]]];
+fn area(code: &str, bounds: Option<(f64, f64)>) -> Area {
+    let square = |(w, e): (f64, f64)| vec![vec![vec![[w, 0.0], [e, 0.0], [e, 1.0], [w, 1.0], [w, 0.0]]]];
     Area {
         code: code.to_owned(),
-        level: u8::from(west.is_some()),
+        level: u8::from(bounds.is_some()),
         name: Default::default(),
-        parent: west.map(|_| "C".to_owned()),
+        parent: bounds.map(|_| "C".to_owned()),
         valid_from: None,
         valid_to: None,
-        polygons: west.map(square),
+        polygons: bounds.map(square),
     }
 }
 

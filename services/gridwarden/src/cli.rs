@@ -4,6 +4,7 @@ use crate::bench::BenchCommand;
 use crate::city_command::CityCommand;
 use crate::doctor::{self, DoctorArgs};
 use crate::receive::{self, ReceiveArgs};
+use crate::recompute::{self, RecomputeArgs};
 use crate::replay::{self, ReplayArgs};
 use crate::role::{self, Role, RoleArgs};
 use crate::simulate::{self, SimulateArgs};
@@ -45,6 +46,8 @@ enum Command {
     Simulate(SimulateArgs),
     /// Play a file to Kafka in the order of event time
     Replay(ReplayArgs),
+    /// Count windows again from the archive: what came too late, after a redraw, after rejects were sent again
+    Recompute(RecomputeArgs),
     /// Receive webhooks: verify, print, fail on request
     Receive(ReceiveArgs),
     /// Check or publish a city folder
@@ -89,6 +92,7 @@ impl Command {
             Self::Console(args) => Role::Console.run(&args).await,
             Self::Simulate(args) => role::until_signal("simulate", |shutdown| simulate::run(args, shutdown)).await,
             Self::Replay(args) => role::until_signal("replay", |shutdown| replay::run(args, shutdown)).await,
+            Self::Recompute(args) => recompute::run(args).await,
             Self::Receive(args) => role::until_signal("receive", |shutdown| receive::run(args, shutdown)).await,
             Self::City { command } => command.run().await,
             Self::Bench { command } => command.run().await,

@@ -13,6 +13,7 @@ mod doctor;
 mod output;
 mod publish;
 mod receive;
+mod recompute;
 mod replay;
 mod role;
 mod simulate;

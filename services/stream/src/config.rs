@@ -56,6 +56,8 @@ pub struct StreamSection {
     pub batch: usize,
     /// How often rows are written, in ms.
     pub write_ms: u64,
+    /// How often hours and days are summed, in seconds.
+    pub rollup_s: u64,
     /// How long the dataflow may stand still before the process ends, in seconds.
     pub watchdog_s: u64,
     /// Rows of changed windows per worker and second.
@@ -98,6 +100,7 @@ fn check(config: &Config) -> Result<(), Wrong> {
         ("checkpoints.every_ms", config.checkpoints.every_ms, 100, 3_600_000),
         ("stream.batch", own.batch as u64, 1, 100_000),
         ("stream.write_ms", own.write_ms, 10, 600_000),
+        ("stream.rollup_s", own.rollup_s, 1, 86_400),
         ("stream.watchdog_s", own.watchdog_s, 5, 3_600),
         ("stream.live_rows_per_s", own.live_rows_per_s as u64, 100, 10_000_000),
         ("stream.windows_mib", own.windows_mib as u64, 1, 1 << 20),

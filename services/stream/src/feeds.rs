@@ -49,6 +49,11 @@ impl Feeds {
         self.0.iter().map(|feed| feed.name.clone()).collect()
     }
 
+    /// Names of those that play the past.
+    pub(crate) fn historical(&self) -> Vec<String> {
+        self.0.iter().filter(|feed| feed.historical).map(|feed| feed.name.clone()).collect()
+    }
+
     /// A feed by number.
     #[inline]
     pub(crate) fn get(&self, number: u16) -> Option<&Feed> {

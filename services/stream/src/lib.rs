@@ -13,7 +13,7 @@
 //! rows carry versions that only rise with truth, alerts the same ids as before.
 //!
 //! Invariants (each stands where it holds and is tested there): `SHD-1` shards, `WIN-1…3` windows, `WMK-1…2` clocks,
-//! `RUL-1…3` rules, `INT-1…3` intake, `CKP-1…5` checkpoints, `WDG-1` the watchdog.
+//! `RUL-1…3` rules, `INT-1…3` intake, `CKP-1…6` checkpoints, `REC-1…4` counting again, `WDG-1` the watchdog.
 
 mod alerts;
 mod beginning;
@@ -29,7 +29,9 @@ mod metrics;
 mod owner;
 mod pipeline;
 mod prepare;
+mod recompute;
 mod restored;
+mod rollups;
 mod rules;
 mod shard;
 mod shared;
@@ -42,4 +44,5 @@ mod watermark;
 mod windows;
 
 pub use config::{CitySection, Config, StreamSection, config};
+pub use recompute::{Done, Span, Wanted, recompute};
 pub use start::run;

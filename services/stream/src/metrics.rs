@@ -41,6 +41,8 @@ pub(crate) struct Metrics {
     /// Shards of a minute of windows lent to a checkpoint, and read back from one.
     pub(crate) windows_lent: IntCounter,
     pub(crate) windows_back: IntCounter,
+    /// Hours and days summed.
+    pub(crate) rollups: IntCounter,
     /// Bytes of windows, by worker.
     pub(crate) window_bytes: IntGaugeVec,
     /// Entities, by worker.
@@ -94,6 +96,7 @@ impl Metrics {
                 .counter("window_changes_refused_total", "Changes of windows that had gone already")?,
             windows_lent: made.counter("windows_lent_total", "Pieces of windows that lie in a checkpoint only")?,
             windows_back: made.counter("windows_back_total", "Pieces of windows read back from a checkpoint")?,
+            rollups: made.counter("rollups_total", "Hours and days summed from minutes")?,
             window_bytes: made.gauges("window_bytes", "Memory of windows", &["worker"])?,
             entities: made.gauges("entities", "Entities remembered", &["worker"])?,
             watermark_lag: made.gauge("watermark_lag_ms", "Wall clock less the live watermark")?,

@@ -238,6 +238,9 @@ impl Owner {
             self.press(now, more);
             if let Some(watermark) = self.windows.watermark(LIVE) {
                 self.shared.metrics.watermark_lag.set(now_ms().saturating_sub(watermark));
+                if let Some(progress) = self.shared.progress.get(self.worker) {
+                    progress.watermark.store(watermark, Ordering::Relaxed);
+                }
             }
         }
         if now >= self.next_look {

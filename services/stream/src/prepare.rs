@@ -129,7 +129,10 @@ fn prepare(config: &Config, city: &City, objects: Objects, shutdown: &Shutdown) 
     }))
 }
 
-fn find_topics(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Result<(Vec<Topic>, Vec<TopicMeta>)> {
+pub(crate) fn find_topics(
+    kafka: &KafkaConfig,
+    mappings: &[(MappingFile, String)],
+) -> Result<(Vec<Topic>, Vec<TopicMeta>)> {
     let mut wanted = vec![
         (topics::OBSERVATIONS.to_owned(), Decoder::observations()),
         (topics::REPORTS.to_owned(), Decoder::reports()),
@@ -153,7 +156,7 @@ fn find_topics(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Resul
 
 /// Partitions over all topics, numbered in order: the numbers decide between records of one moment and must not depend on
 /// workers.
-fn parts_of(metas: &[TopicMeta]) -> Result<Vec<Part>> {
+pub(crate) fn parts_of(metas: &[TopicMeta]) -> Result<Vec<Part>> {
     let of_topic = |(topic, meta): (u16, &TopicMeta)| {
         (0..meta.partitions).map(move |partition| Part { topic, partition }).collect::<Vec<_>>()
     };
@@ -175,6 +178,7 @@ fn world(city: &CityFile, read: (Vec<Topic>, Vec<Part>), metas: &[TopicMeta], id
         lateness_ms: i64::from(city.limits.lateness_s) * 1000,
         max_age_ms: i64::from(city.limits.max_age_days) * DAY_MS,
         ids,
+        timezone: city.timezone.clone(),
         simulated: city.simulated,
         generation: 0,
     }

@@ -11,7 +11,7 @@ use gridwarden_domain::{
     identity::{RecordId, TopicId},
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// A topic read.
 pub(crate) struct Topic {
@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) max_age_ms: i64,
     /// How many ids are remembered.
     pub(crate) ids: IdLimits,
+    /// The city's time zone, an IANA name.
+    pub(crate) timezone: String,
     /// Whether the city is made up.
     pub(crate) simulated: bool,
     /// The generation this process has claimed.
@@ -114,6 +116,8 @@ pub(crate) struct Progress {
     pub(crate) pressed: AtomicBool,
     /// The dataflow's time its windows have come to; [`NO_TIME`] before the first.
     pub(crate) frontier: AtomicU64,
+    /// The live watermark of its windows; [`i64::MIN`] before it is known.
+    pub(crate) watermark: AtomicI64,
 }
 
 /// No time.
@@ -122,7 +126,12 @@ const NO_TIME: u64 = u64::MAX;
 impl Progress {
     /// Until it is known better.
     pub(crate) fn in_the_past() -> Self {
-        Self { past: AtomicBool::new(true), pressed: AtomicBool::new(false), frontier: AtomicU64::new(NO_TIME) }
+        Self {
+            past: AtomicBool::new(true),
+            pressed: AtomicBool::new(false),
+            frontier: AtomicU64::new(NO_TIME),
+            watermark: AtomicI64::new(i64::MIN),
+        }
     }
 }
 
@@ -151,6 +160,12 @@ impl Shared {
         if let Some(progress) = self.progress.get(worker) {
             progress.frontier.store(time.unwrap_or(NO_TIME), Ordering::Relaxed);
         }
+    }
+
+    /// The live watermark all windows have come to; none while one owner does not know it.
+    pub(crate) fn watermark(&self) -> Option<i64> {
+        let lowest = self.progress.iter().map(|progress| progress.watermark.load(Ordering::Relaxed)).min();
+        lowest.filter(|watermark| *watermark != i64::MIN)
     }
 
     /// Whether any worker reads the past: then windows wait until they are closed.

@@ -9,7 +9,7 @@ use crate::{
     metrics::Metrics,
     pipeline::{self, Plan},
     prepare::{self, Prepared},
-    restored,
+    restored, rollups,
     rules::{Books, Limits},
     shared::{Lore, Progress, Shared},
     sink::{Sink, Writer, make_tables, run_name},
@@ -26,7 +26,7 @@ use gridwarden_runtime::{
     shutdown::{Shutdown, Tasks},
     telemetry,
 };
-use gridwarden_store::{BlockWriter, StoreMetrics, WriterOptions};
+use gridwarden_store::{BlockWriter, Rollup, StoreMetrics, WriterOptions};
 use prometheus::Registry;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -91,6 +91,9 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     let writer = BlockWriter::new(&config.clickhouse, WriterOptions::default(), store);
     let (tell, tables) = tokio::sync::watch::channel(false);
     tasks.spawn("tables", make_tables(config.clickhouse.clone(), tell, shutdown.clone()));
+    let rollup = Rollup::new(&config.clickhouse, &shared.world.timezone);
+    let every = Duration::from_secs(config.stream.rollup_s);
+    tasks.spawn("rollups", rollups::run(rollup, every, (Arc::clone(&shared), tables.clone()), shutdown.clone()));
     let write = |name: String| Writer {
         tables: tables.clone(),
         shared: Arc::clone(&shared),

@@ -24,6 +24,7 @@ mod error;
 mod metrics;
 mod migrate;
 pub mod read;
+mod rollup;
 pub mod rows;
 mod writer;
 
@@ -32,4 +33,5 @@ pub use config::{ClickHouseConfig, ping, wait_ready};
 pub use error::{Retry, StoreError};
 pub use metrics::StoreMetrics;
 pub use migrate::{Applied, migrate, pending};
+pub use rollup::Rollup;
 pub use writer::{BlockWriter, Inserted, WriterOptions};

@@ -93,7 +93,7 @@ pub(super) async fn areas(State(api): State<Api>, ask: Ask) -> Result<Json<AreaV
 /// Windows of one area, oldest first: `from`..`to`, or the `last` seconds up to the newest window.
 #[utoipa::path(get, path = "/metrics/series", tag = "metrics",
     params(("layer" = String, Query), ("code" = String, Query), ("metric" = String, Query),
-        ("window" = Option<u32>, Query, description = "10 or 60; 60 when missing"),
+        ("window" = Option<u32>, Query, description = "10, 60, 3600 (hours) or 86400 (days, in the city's time); 60 when missing"),
         ("from" = Option<String>, Query, description = "RFC 3339 or epoch ms"), ("to" = Option<String>, Query, description = "RFC 3339 or epoch ms"),
         ("last" = Option<u32>, Query, minimum = 10, maximum = 2_678_400, description = "seconds; 3600 when neither from nor to is given"), ("statistic" = Option<String>, Query)),
     responses((status = 200, body = SeriesView), (status = 400, body = ProblemView), (status = 404, body = ProblemView), (status = 503, body = ProblemView)))]
@@ -101,7 +101,7 @@ pub(super) async fn series(State(api): State<Api>, ask: Ask) -> Result<Json<Seri
     ask.only(&["layer", "code", "metric", "window", "from", "to", "last", "statistic"])?;
     let sheet = sheet_of(&api, ask.text("layer")?)?;
     let (code, metric) = (ask.text("code")?, ask.text("metric")?);
-    let window_s = ask.one_of("window", 60, &[10, 60])?;
+    let window_s = ask.one_of("window", 60, &[10, 60, 3_600, 86_400])?;
     let statistic = statistic_of(&api, &ask, metric)?;
     let now = now_ms();
     let area = sheet.layer.find(code, now).and_then(|number| sheet.area(number));

@@ -4,7 +4,7 @@ use super::{Admitted, Fate, Mind, Reading, Way, part::PartState, repeats::finger
 use crate::{
     intern::View,
     rules::{Seen, Who},
-    windows::{Delta, Tree, WIDTH},
+    windows::{Delta, Tree, deltas},
 };
 use gridwarden_domain::{
     locate::Places,
@@ -173,7 +173,7 @@ impl Mind {
     pub(super) fn spread(&mut self, way: &mut Way<'_>, admitted: Admitted, what: (u32, &Values)) {
         let Some(view) = &way.part.view else { return };
         let Some((_, rollup)) = self.rollups.get_mut(way.part.rollup) else { return };
-        let groups = deltas(way, admitted, what);
+        let groups = deltas((admitted.time, way.record.at(), admitted.domain), (what.0, Fixed(SCALE)), what.1);
         if overlap(&self.places) {
             spread_once(view, &self.places, &groups, &mut way.out.deltas);
             return;
@@ -218,33 +218,4 @@ fn spread_once(view: &View, places: &Places, groups: &[Delta], out: &mut Vec<Del
             out.extend(groups.iter().map(|group| Delta { area: area.area, shard: area.shard, ..*group }));
         }
     }
-}
-
-#[inline]
-fn deltas(way: &Way<'_>, admitted: Admitted, (count, values): (u32, &Values)) -> SmallVec<[Delta; 2]> {
-    let mut groups: SmallVec<[Delta; 2]> = SmallVec::new();
-    let counted = (count, Fixed(SCALE));
-    for (metric, value) in std::iter::once(&counted).chain(values) {
-        let (group, column) = ((*metric / WIDTH as u32) as u16, *metric as usize % WIDTH);
-        let known = groups.iter().position(|delta| delta.group == group).unwrap_or_else(|| {
-            groups.push(Delta {
-                time: admitted.time,
-                at: way.record.at(),
-                values: [0; WIDTH],
-                area: 0,
-                group,
-                shard: 0,
-                domain: admitted.domain,
-                mask: 0,
-            });
-            groups.len() - 1
-        });
-        if let Some(delta) = groups.get_mut(known)
-            && let Some(place) = delta.values.get_mut(column)
-        {
-            *place = value.0;
-            delta.mask |= 1 << column;
-        }
-    }
-    groups
 }

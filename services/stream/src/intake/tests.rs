@@ -65,6 +65,7 @@ pub(crate) fn shared() -> Shared {
         lateness_ms: LATENESS,
         max_age_ms: 7 * DAY,
         ids: IdLimits { of_source: 3, reports: 3 },
+        timezone: "UTC".to_owned(),
         simulated: true,
         generation: 7,
     };

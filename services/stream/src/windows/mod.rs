@@ -27,7 +27,9 @@ pub(crate) use rollup::{Above, Rollup, Tree};
 use saved::Copies;
 pub(crate) use store::{AHEAD, KEEP_MS, LIVE, Windows};
 
+use gridwarden_domain::value::Fixed;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// Length of a pane.
 pub(crate) const PANE_MS: i64 = 10_000;
@@ -58,6 +60,31 @@ pub(crate) struct Delta {
     pub(crate) domain: u8,
     /// Which columns hold a value, one bit each.
     pub(crate) mask: u8,
+}
+
+/// What an event of this time, place in the log and watermark domain changes, by metric group, for no area yet: its count,
+/// and its values by metric.
+#[inline]
+pub(crate) fn deltas(
+    (time, at, domain): (i64, At, u8),
+    count: (u32, Fixed),
+    values: &[(u32, Fixed)],
+) -> SmallVec<[Delta; 2]> {
+    let mut groups: SmallVec<[Delta; 2]> = SmallVec::new();
+    for (metric, value) in std::iter::once(&count).chain(values) {
+        let (group, column) = ((*metric / WIDTH as u32) as u16, *metric as usize % WIDTH);
+        let known = groups.iter().position(|delta| delta.group == group).unwrap_or_else(|| {
+            groups.push(Delta { time, at, values: [0; WIDTH], area: 0, group, shard: 0, domain, mask: 0 });
+            groups.len() - 1
+        });
+        if let Some(delta) = groups.get_mut(known)
+            && let Some(place) = delta.values.get_mut(column)
+        {
+            *place = value.0;
+            delta.mask |= 1 << column;
+        }
+    }
+    groups
 }
 
 /// A sum over many events for an area above others.

@@ -8,6 +8,7 @@ mod console_figures;
 mod console_metrics;
 mod console_reports;
 mod offsets;
+mod recount;
 
 pub use console_alerts::{AlertFilter, AlertState, OpenAlerts};
 pub use console_entities::{EntityPlace, EntityState};
@@ -15,6 +16,7 @@ pub use console_figures::{FigureBounds, Figures, Newest, RejectCount, RejectFoun
 pub use console_metrics::{AreaFold, MetricSeen, WindowPoint, WindowsOf};
 pub use console_reports::{ReportFilter, ReportFound, ReportGroup};
 pub use offsets::OffsetRange;
+pub use recount::{Archived, Counted, LateMinute, Recomputed, Rows, SameId, WindowKey};
 
 use crate::config::ClickHouseConfig;
 use crate::error::StoreError;

@@ -100,7 +100,7 @@ impl Reader {
 }
 
 /// `{:UUID}` is parsed from the usual form.
-fn hyphenated(topic: TopicId) -> String {
+pub(super) fn hyphenated(topic: TopicId) -> String {
     let (high, low) = ((topic.0 >> 64) as u64, topic.0 as u64);
     let (a, b, c) = (high >> 32, (high >> 16) & 0xffff, high & 0xffff);
     format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", low >> 48, low & 0xffff_ffff_ffff)

@@ -8,12 +8,14 @@ mod alert;
 mod gap;
 mod metric;
 mod observation;
+mod recompute;
 mod report;
 
 pub use alert::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState};
 pub use gap::{GapKind, GapRow, Gaps};
 pub use metric::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, entity_version, metric_version};
 pub use observation::{MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, Said};
+pub use recompute::{RecomputeRow, Recomputes};
 pub use report::{ReportRow, Reports};
 
 use crate::encode::Encoder;

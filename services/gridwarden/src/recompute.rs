@@ -1,0 +1,116 @@
+//! `gridwarden recompute`: windows counted again from the archive. Arguments in, sentences out; the stream's crate counts.
+
+use crate::output::{answer, progress};
+use crate::up::ports::Ports;
+use anyhow::{Context, Result, bail};
+use gridwarden_domain::time;
+use gridwarden_stream::{Config, Done, Wanted};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Arguments of `gridwarden recompute`.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct RecomputeArgs {
+    /// First moment: RFC 3339 or epoch ms; whole minutes are counted, with the boundaries of today
+    #[arg(long, value_parser = moment, required_unless_present = "dirty", requires = "to")]
+    from: Option<i64>,
+    /// The moment after the last
+    #[arg(long, value_parser = moment, requires = "from")]
+    to: Option<i64>,
+    /// Only this layer
+    #[arg(long, requires = "from")]
+    layer: Option<String>,
+    /// Instead: every minute for which records came too late for windows, with the boundaries it had
+    #[arg(long, conflicts_with_all = ["from", "to", "layer"])]
+    dirty: bool,
+    /// The stream's configuration (TOML), as `gridwarden stream` takes it
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Data folder of an `up` that runs
+    #[arg(long, conflicts_with = "config")]
+    data: Option<PathBuf>,
+    /// City folder, when `up` was given one
+    #[arg(long, requires = "data")]
+    city: Option<PathBuf>,
+    /// How long the archive may take to have everything, in seconds
+    #[arg(long, default_value = "60")]
+    wait: u64,
+    /// One JSON object on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+fn moment(text: &str) -> Result<i64, String> {
+    let read = text.parse::<i64>().ok().or_else(|| time::rfc3339(text)).filter(|ms| time::in_range(*ms));
+    read.ok_or_else(|| format!("`{text}` is neither RFC 3339 (2026-05-01T08:00:00Z) nor epoch milliseconds"))
+}
+
+/// Counts again, and says what.
+///
+/// # Errors
+/// A span that cannot be counted yet, an archive that lacks records, Kafka or ClickHouse out of reach.
+pub(crate) async fn run(args: RecomputeArgs) -> Result<()> {
+    let config = config(&args)?;
+    let wanted = match (args.from, args.to) {
+        (Some(from_ms), Some(until_ms)) => Wanted::Span { from_ms, until_ms, layer: args.layer },
+        _ => Wanted::Dirty,
+    };
+    let done = gridwarden_stream::recompute(config, wanted, Duration::from_secs(args.wait)).await?;
+    say(&done, args.json);
+    Ok(())
+}
+
+fn config(args: &RecomputeArgs) -> Result<Config> {
+    let mut config = gridwarden_stream::config(args.config.as_deref())?;
+    let Some(data) = &args.data else { return Ok(config) };
+    let ports = ports(data)?;
+    config.kafka.bootstrap = ports.address("kafka").to_string();
+    config.clickhouse.url = ports.url("clickhouse");
+    config.checkpoints.folder = data.join("checkpoints");
+    config.city.folder = args.city.clone().unwrap_or_else(|| data.join("city"));
+    if !config.city.folder.join("city.toml").is_file() {
+        bail!("{} holds no city.toml; --city names the folder `up` was given", config.city.folder.display());
+    }
+    Ok(config)
+}
+
+fn ports(data: &Path) -> Result<Ports> {
+    let path = data.join("ports.json");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("{}: does `up` run there?", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))
+}
+
+fn say(done: &Done, as_json: bool) {
+    if as_json {
+        let spans = done.spans.iter().map(|span| json!({"from_s": span.from_s, "until_s": span.until_s}));
+        let object = json!({
+            "generation": done.generation, "spans": spans.collect::<Vec<_>>(), "records": done.records,
+            "repeats": done.repeats, "rows": done.rows, "emptied": done.emptied,
+        });
+        answer(&object.to_string());
+        return;
+    }
+    let Some(generation) = done.generation else {
+        progress("no record came too late for windows since they were counted last");
+        return;
+    };
+    let minutes: u32 = done.spans.iter().map(|span| (span.until_s - span.from_s) / 60).sum();
+    progress(&format!(
+        "{minutes} minutes counted again from {} records ({} repeats left out): {} windows, {} of them empty now; generation {generation}",
+        done.records, done.repeats, done.rows, done.emptied
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_said_in_one_of_two_ways() {
+        assert_eq!(moment("1780000000000"), Ok(1_780_000_000_000));
+        assert_eq!(moment("2026-05-28T20:26:40Z"), Ok(1_780_000_000_000));
+        assert!(moment("yesterday").expect_err("refused").contains("RFC 3339"));
+        assert!(moment("-1").is_err());
+    }
+}
