@@ -6,12 +6,14 @@
 mod archive;
 mod bus;
 mod city;
+mod conservation;
 mod console;
 mod dispatch;
 mod gateway;
 mod grafana;
 mod la;
 mod mapping;
+mod objects;
 mod stream;
 mod support;
 mod up;

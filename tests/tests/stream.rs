@@ -1,12 +1,15 @@
 //! What `stream` promises, on a real broker and a real engine.
 
 mod away;
+mod bucket;
 mod checkpoint;
 mod oracle;
 mod past;
 mod recompute;
 mod restart;
 mod rules;
+
+pub(crate) use bucket::bucket_keeps_a_stream;
 
 use crate::support::{City, count};
 use gridwarden_bus::topics::{ALERTS, OBSERVATIONS, RULES, ensure};
@@ -23,8 +26,13 @@ const SOON: Duration = Duration::from_secs(60);
 /// How long the end of a service may take.
 const END: Duration = Duration::from_secs(10);
 
+/// A stream for tests of other services.
+pub(crate) async fn running(parts: &Parts, city: &City) -> Stream {
+    Stream::start(parts, city).await
+}
+
 /// The stream, running in this process.
-struct Stream {
+pub(crate) struct Stream {
     shutdown: Shutdown,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
     base: String,
@@ -53,7 +61,7 @@ impl Stream {
         config.kafka = parts.kafka.clone();
         config.clickhouse = parts.clickhouse.clone();
         config.city.folder = city.folder.clone();
-        config.checkpoints.folder = city.folder.with_file_name("checkpoints");
+        config.checkpoints.folder = city.folder.with_file_name("checkpoints").display().to_string();
         config.stream.write_ms = 200;
         change(&mut config);
         let free =
@@ -96,7 +104,7 @@ impl Stream {
     }
 
     /// Ends it; it must end well and in time.
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let begun = Instant::now();
         self.shutdown.trigger("test");
         let ended = tokio::time::timeout(END, self.task).await.expect("it ends within 10 s");

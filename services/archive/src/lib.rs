@@ -45,10 +45,14 @@ use blocks::Limits;
 use collect::Collector;
 use gridwarden_bus::topics::Identities;
 use gridwarden_bus::{Producer, ProducerOptions};
+use gridwarden_runtime::clock::now_ms;
+use gridwarden_runtime::conservation::{Conservation, process_name};
 use gridwarden_runtime::health::Health;
+use gridwarden_runtime::prometheus::Registry;
 use gridwarden_runtime::shutdown::{Shutdown, Tasks};
 use gridwarden_runtime::{http, telemetry};
-use gridwarden_store::{BlockWriter, StoreMetrics, WriterOptions};
+use gridwarden_store::rows::ArchiveCounts;
+use gridwarden_store::{BlockWriter, CountsWriter, StoreMetrics, WriterOptions};
 use insert::{Inserter, NOTHING_WAITS};
 use metrics::Metrics;
 use pipeline::{Partition, Pipeline};
@@ -73,7 +77,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
     let ending = shutdown.clone();
     tasks.spawn("http", async move { Ok(http::serve(listener, router, ending).await?) });
     let started = match prepare::until_ready(&config, &store, &health, &shutdown).await {
-        Ok(Some(prepared)) => start(&config, prepared, (store, metrics, health), (&mut tasks, &shutdown)),
+        Ok(Some(prepared)) => start(&config, prepared, (&registry, store, metrics, health), (&mut tasks, &shutdown)),
         // The end began before everything was there.
         Ok(None) => Ok(()),
         Err(error) => Err(error),
@@ -89,9 +93,19 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
 fn start(
     config: &Config,
     prepared: Prepared,
-    (store, metrics, health): (StoreMetrics, Metrics, Health),
+    (registry, store, metrics, health): (&Registry, StoreMetrics, Metrics, Health),
     (tasks, shutdown): (&mut Tasks, &Shutdown),
 ) -> Result<()> {
+    let told = CountsWriter::<ArchiveCounts>::new(&config.clickhouse, store.clone(), &process_name());
+    let (counted, ending) = (metrics.clone(), shutdown.clone());
+    let conservation = Conservation::new("archive", registry, &health).context("metrics")?;
+    tasks.spawn("conservation", async move {
+        let counts = || counted.counts();
+        while let Some(seen) = conservation.next(&counts, &ending).await {
+            told.write(now_ms(), seen.row()).await;
+        }
+        Ok(())
+    });
     let (sender, receiver) = tokio::sync::mpsc::channel(HANDED_OVER);
     let sources = Arc::new(prepared.sources);
     let identities = Arc::new(Identities::open(&config.kafka)?);

@@ -2,6 +2,7 @@
 //!
 //! Conservation: read = accepted + late + rejected + duplicate + marker + in flight.
 
+use gridwarden_runtime::conservation::{Counts, total};
 use gridwarden_runtime::prometheus::{self, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// The archive's figures.
@@ -36,6 +37,19 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// What became of the records read (`CON-1`).
+    pub fn counts(&self) -> Counts {
+        Counts {
+            read: total(&self.read),
+            accepted: total(&self.accepted),
+            duplicate: self.duplicate.get(),
+            late: total(&self.late),
+            rejected: total(&self.rejected),
+            marker: self.marker.get(),
+            in_flight: self.in_flight.get().unsigned_abs(),
+        }
+    }
+
     /// Makes and registers them.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let by = |name: &str, help: &str, label: &str| {

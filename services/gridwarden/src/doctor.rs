@@ -10,6 +10,7 @@ use crate::up::ports::Ports;
 use anyhow::{Result, bail};
 use gridwarden_bus::{KafkaConfig, topics};
 use gridwarden_store::ClickHouseConfig;
+use gridwarden_store::read::{Accounted, Reader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -161,5 +162,27 @@ async fn store(clickhouse: &ClickHouseConfig) -> Vec<Finding> {
         ),
         Err(error) => fail("migrations".to_owned(), format!("database {}: {error}", clickhouse.database)),
     };
-    vec![Finding::new(State::Ok, what, "it answers"), tables]
+    let mut findings = vec![Finding::new(State::Ok, what, "it answers")];
+    if tables.state == State::Ok {
+        findings.extend(conservation(clickhouse).await);
+    }
+    findings.push(tables);
+    findings
+}
+
+/// Whether everything that was read in the last hour is something.
+async fn conservation(clickhouse: &ClickHouseConfig) -> Vec<Finding> {
+    let said = match Reader::new(clickhouse).accounted().await {
+        Ok(said) => said,
+        Err(error) => return vec![Finding::new(State::Fail, "conservation", error.to_string())],
+    };
+    let finding = |said: Accounted| {
+        let what = format!("conservation of {} {}", said.stage, said.process);
+        let Accounted { read, unaccounted, .. } = said;
+        match unaccounted {
+            0 => Finding::new(State::Ok, what, format!("{read} records read, all of them accounted for")),
+            _ => Finding::new(State::Fail, what, format!("{unaccounted} of {read} records read are not accounted for")),
+        }
+    };
+    said.into_iter().map(finding).collect()
 }

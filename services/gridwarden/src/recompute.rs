@@ -67,7 +67,7 @@ fn config(args: &RecomputeArgs) -> Result<Config> {
     let ports = ports(data)?;
     config.kafka.bootstrap = ports.address("kafka").to_string();
     config.clickhouse.url = ports.url("clickhouse");
-    config.checkpoints.folder = data.join("checkpoints");
+    config.checkpoints.folder = data.join("checkpoints").display().to_string();
     config.city.folder = args.city.clone().unwrap_or_else(|| data.join("city"));
     if !config.city.folder.join("city.toml").is_file() {
         bail!("{} holds no city.toml; --city names the folder `up` was given", config.city.folder.display());

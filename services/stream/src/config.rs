@@ -38,8 +38,8 @@ pub struct CitySection {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckpointSection {
-    /// Folder they lie in.
-    pub folder: PathBuf,
+    /// Folder they lie in, or `s3://bucket/prefix`.
+    pub folder: String,
     /// How often one is taken, in ms.
     pub every_ms: u64,
 }

@@ -1,6 +1,7 @@
 //! What the stream counts. One place for the names. `read = accepted + duplicate + late + rejected + markers` holds whenever
 //! no record is in a worker's hands; what the log holds beyond `read` is `behind + held`.
 
+use gridwarden_runtime::conservation::{Counts, total};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// The stream's figures.
@@ -72,6 +73,20 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
+    /// What became of the records read (`CON-1`). Those read from Kafka and held until their control records are known are
+    /// not read yet.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            read: self.read.get(),
+            accepted: self.accepted.get(),
+            duplicate: self.duplicate.get(),
+            late: self.late.get(),
+            rejected: total(&self.rejected),
+            marker: self.markers.get(),
+            in_flight: 0,
+        }
+    }
+
     /// Makes and registers them.
     pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let made = Maker(registry);

@@ -47,7 +47,7 @@ pub(crate) async fn until_ready(config: &Config, health: &Health, shutdown: &Shu
     let folder = config.city.folder.clone();
     let city = tokio::task::spawn_blocking(move || City::load(&folder)).await?;
     let city = Arc::new(city.context("the city cannot be read")?);
-    let objects = Objects::in_folder(&config.checkpoints.folder).context("checkpoints")?;
+    let objects = Objects::at(&config.checkpoints.folder).context("checkpoints")?;
     while !shutdown.is_triggered() {
         let (config, city, objects, ending) = (config.clone(), Arc::clone(&city), objects.clone(), shutdown.clone());
         let attempt = tokio::select! {

@@ -21,12 +21,13 @@ use anyhow::{Context, Result};
 use gridwarden_bus::{Producer, ProducerOptions, control::ControlReader};
 use gridwarden_runtime::{
     clock::now_ms,
+    conservation::{Conservation, process_name},
     health::Health,
     http,
     shutdown::{Shutdown, Tasks},
     telemetry,
 };
-use gridwarden_store::{BlockWriter, Rollup, StoreMetrics, WriterOptions};
+use gridwarden_store::{BlockWriter, CountsWriter, Rollup, StoreMetrics, WriterOptions, rows::StreamCounts};
 use prometheus::Registry;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -88,7 +89,7 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     tasks.spawn("alerts", announcer.run(alerts.clone(), alerts_out));
 
     let store = StoreMetrics::new(registry).context("metrics")?;
-    let writer = BlockWriter::new(&config.clickhouse, WriterOptions::default(), store);
+    let writer = BlockWriter::new(&config.clickhouse, WriterOptions::default(), store.clone());
     let (tell, tables) = tokio::sync::watch::channel(false);
     tasks.spawn("tables", make_tables(config.clickhouse.clone(), tell, shutdown.clone()));
     let rollup = Rollup::new(&config.clickhouse, &shared.world.timezone);
@@ -101,6 +102,18 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         shutdown: shutdown.clone(),
         name: run_name(&name),
     };
+    let told = CountsWriter::<StreamCounts>::new(&config.clickhouse, store, &process_name());
+    let (counted, ending, there) = (shared.metrics.clone(), shutdown.clone(), tables.clone());
+    let conservation = Conservation::new("stream", registry, health).context("metrics")?;
+    tasks.spawn("conservation", async move {
+        let counts = || counted.counts();
+        while let Some(seen) = conservation.next(&counts, &ending).await {
+            if *there.borrow() {
+                told.write(now_ms(), seen.row()).await;
+            }
+        }
+        Ok(())
+    });
     let mut rows = Vec::new();
     for worker in 0..workers {
         let (sink, out) = Sink::new();

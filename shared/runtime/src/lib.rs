@@ -4,6 +4,7 @@
 //! what its parts mean is `domain`'s.
 //!
 //! Invariants:
+//! * `CON-1` Whatever a stage reads is something afterwards ([`conservation`]).
 //! * `RUN-1` Nothing but [`clock`] asks the machine for the time of day.
 //! * `RUN-2` Every task has a name; one that fails ends the process ([`shutdown::Tasks`]).
 //! * `RUN-3` A wrong configuration is one sentence: the key, what is wrong, where it came from ([`config`]).
@@ -12,6 +13,7 @@
 pub mod city;
 pub mod clock;
 pub mod config;
+pub mod conservation;
 pub mod health;
 pub mod http;
 pub mod objects;

@@ -1,4 +1,5 @@
-//! Immutable objects: written once, whole or not at all, and never changed. In a folder of this machine.
+//! Immutable objects: written once, whole or not at all, and never changed. In a folder of this machine, or in a bucket of
+//! S3 or whatever speaks its language and knows conditional writes (`If-None-Match: *`).
 //!
 //! It refuses to know what is in them. Names are paths of plain words, `a/b/c`.
 //!
@@ -7,10 +8,20 @@
 
 use bytes::Bytes;
 use object_store::{
-    GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, local::LocalFileSystem, path::Path as Name,
+    BackoffConfig, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+    aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut},
+    local::LocalFileSystem,
+    path::Path as Name,
+    prefix::PrefixStore,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How a bucket is told from a folder.
+const S3: &str = "s3://";
+/// How long an answer of the bucket may be tried for; whoever writes tries again anyway.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why an object cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +33,14 @@ pub enum ObjectError {
         folder: PathBuf,
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The bucket cannot be used as it is configured.
+    #[error("{place}: {source}")]
+    Bucket {
+        /// As it was given.
+        place: String,
+        /// Why not.
+        source: object_store::Error,
     },
     /// An object cannot be read, written or removed.
     #[error("object {name}: {source}")]
@@ -47,6 +66,34 @@ pub enum Created {
 pub struct Objects(Arc<dyn ObjectStore>);
 
 impl Objects {
+    /// In `s3://bucket/prefix` or a folder. Where S3 is and who we are is told as to every S3 client: `AWS_REGION`,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT`, ... in the environment, or by the machine's role.
+    pub fn at(place: &str) -> Result<Self, ObjectError> {
+        let said =
+            std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+        match place.strip_prefix(S3) {
+            Some(_) => Self::in_bucket(place, said),
+            None => Self::in_folder(Path::new(place)),
+        }
+    }
+
+    /// In `s3://bucket/prefix`, with settings named like the environment's `AWS_…`.
+    pub fn in_bucket(place: &str, settings: impl Iterator<Item = (String, String)>) -> Result<Self, ObjectError> {
+        let (bucket, prefix) = place.strip_prefix(S3).and_then(|rest| rest.split_once('/')).unwrap_or((place, ""));
+        let mut builder = AmazonS3Builder::new();
+        for (key, value) in settings {
+            let key = key.to_ascii_lowercase();
+            if let Some(Ok(known)) = key.starts_with("aws_").then(|| key.parse::<AmazonS3ConfigKey>()) {
+                builder = builder.with_config(known, value);
+            }
+        }
+        let retry = RetryConfig { backoff: BackoffConfig::default(), max_retries: 3, retry_timeout: PATIENCE };
+        let store =
+            builder.with_bucket_name(bucket).with_conditional_put(S3ConditionalPut::ETagMatch).with_retry(retry);
+        let store = store.build().map_err(|source| ObjectError::Bucket { place: place.to_owned(), source })?;
+        Ok(Self(Arc::new(PrefixStore::new(store, prefix))))
+    }
+
     /// In a folder, made when missing.
     pub fn in_folder(folder: &Path) -> Result<Self, ObjectError> {
         let refused = |source| ObjectError::Folder { folder: folder.to_owned(), source };

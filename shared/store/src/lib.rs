@@ -19,6 +19,7 @@
 
 mod block;
 mod config;
+mod counts;
 mod encode;
 mod error;
 mod metrics;
@@ -30,6 +31,7 @@ mod writer;
 
 pub use block::{Block, MAX_BLOCK_ROWS};
 pub use config::{ClickHouseConfig, ping, wait_ready};
+pub use counts::CountsWriter;
 pub use error::{Retry, StoreError};
 pub use metrics::StoreMetrics;
 pub use migrate::{Applied, migrate, pending};

@@ -227,7 +227,12 @@ impl Keeper {
     /// an attempt whose answer was lost.
     async fn create(&self, name: &str, bytes: Vec<u8>) -> bool {
         loop {
-            match self.objects.create(name, bytes.clone()).await {
+            // What is broken off is there whole or not at all.
+            let created = tokio::select! {
+                created = self.objects.create(name, bytes.clone()) => created,
+                () = self.shutdown.wait() => return false,
+            };
+            match created {
                 Ok(Created::New | Created::Taken) => {
                     self.health.set_part("checkpoints", true, "");
                     return true;

@@ -238,7 +238,7 @@ impl Mind {
                 return;
             }
             Err(reason) => {
-                self.tally.reject(&way.shared.metrics, reason);
+                self.tally.reject(reason);
                 return;
             }
         };
@@ -246,7 +246,7 @@ impl Mind {
             Ok(Fate::Accepted) => self.tally.accepted += 1,
             Ok(Fate::Late) => self.tally.late += 1,
             Ok(Fate::Repeat) => self.tally.duplicate += 1,
-            Err(reason) => self.tally.reject(&way.shared.metrics, &reason),
+            Err(reason) => self.tally.reject(&reason),
         }
     }
 

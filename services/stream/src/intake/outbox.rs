@@ -48,6 +48,8 @@ pub(crate) struct Tally {
     pub(crate) duplicate: u64,
     pub(crate) late: u64,
     pub(crate) markers: u64,
+    /// By reason.
+    pub(crate) rejected: SmallVec<[(&'static str, u64); 4]>,
     pub(crate) observations_nowhere: u64,
     pub(crate) reports_nowhere: u64,
     pub(crate) misrouted: u64,
@@ -59,10 +61,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts a reject; those are rare enough to be counted at once.
+    /// Counts a reject.
     #[cold]
-    pub(crate) fn reject(&self, metrics: &Metrics, reason: &Reason) {
-        metrics.rejected.with_label_values(&[reason.code.as_str()]).inc();
+    pub(crate) fn reject(&mut self, reason: &Reason) {
+        let code = reason.code.as_str();
+        match self.rejected.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, count)) => *count += 1,
+            None => self.rejected.push((code, 1)),
+        }
     }
 
     /// Adds everything to the process's counts and begins at zero.
@@ -73,6 +79,9 @@ impl Tally {
         metrics.duplicate.inc_by(tally.duplicate);
         metrics.late.inc_by(tally.late);
         metrics.markers.inc_by(tally.markers);
+        for (code, count) in &tally.rejected {
+            metrics.rejected.with_label_values(&[*code]).inc_by(*count);
+        }
         metrics.misrouted.inc_by(tally.misrouted);
         metrics.too_late_for_windows.inc_by(tally.too_late_for_windows);
         metrics.too_late_for_rules.inc_by(tally.too_late_for_rules);

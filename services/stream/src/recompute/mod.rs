@@ -122,7 +122,7 @@ pub async fn recompute(config: Config, wanted: Wanted, patience: Duration) -> Re
 
 /// A generation nobody else has.
 async fn claim(config: &Config, known: u32) -> Result<u32> {
-    let objects = Objects::in_folder(&config.checkpoints.folder).context("checkpoints")?;
+    let objects = Objects::at(&config.checkpoints.folder).context("checkpoints")?;
     let claimed = objects.list(CLAIMS).await?;
     let highest = claimed.iter().filter_map(|name| name.rsplit('/').next()?.parse().ok()).max().unwrap_or(0);
     let mut generation = known.max(highest) + 1;

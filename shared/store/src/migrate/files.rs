@@ -24,4 +24,5 @@ pub(super) const FILES: &[Migration] = &[
     migration!(9, "archive_gaps", "0009_archive_gaps.sql"),
     migration!(10, "archived_records", "0010_archived_records.sql"),
     migration!(11, "rollups", "0011_rollups.sql"),
+    migration!(12, "conservation", "0012_conservation.sql"),
 ];

@@ -2,6 +2,7 @@
 //!
 //! One file per reader's subject; each adds methods to [`Reader`].
 
+mod conservation;
 mod console_alerts;
 mod console_entities;
 mod console_figures;
@@ -10,6 +11,7 @@ mod console_reports;
 mod offsets;
 mod recount;
 
+pub use conservation::Accounted;
 pub use console_alerts::{AlertFilter, AlertState, OpenAlerts};
 pub use console_entities::{EntityPlace, EntityState};
 pub use console_figures::{FigureBounds, Figures, Newest, RejectCount, RejectFound};

@@ -5,6 +5,7 @@
 #![allow(private_interfaces, reason = "`Table` is sealed: its encoder cannot be named outside")]
 
 mod alert;
+mod counts;
 mod gap;
 mod metric;
 mod observation;
@@ -12,6 +13,7 @@ mod recompute;
 mod report;
 
 pub use alert::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState};
+pub use counts::{ArchiveCounts, CountsRow, StreamCounts};
 pub use gap::{GapKind, GapRow, Gaps};
 pub use metric::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, entity_version, metric_version};
 pub use observation::{MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, Said};
