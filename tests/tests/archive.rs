@@ -71,7 +71,7 @@ fn figure(metrics: &str, name: &str) -> i64 {
 }
 
 /// Conservation: what was read is somewhere.
-fn assert_conserved(metrics: &str) {
+pub(crate) fn assert_conserved(metrics: &str) {
     let of = |name: &str| figure(metrics, &format!("gridwarden_archive_{name}"));
     let kept =
         of("accepted_total") + of("late_total") + of("rejected_total") + of("duplicate_total") + of("marker_total");

@@ -45,7 +45,7 @@ pub struct Filled<T: Table> {
     pub day: i64,
     /// Where the rows stand.
     pub spans: Vec<Span>,
-    /// How many of them are late.
+    /// How many of them are late; of messages sent again, how many are repeats.
     pub late: u64,
     /// Append time of the oldest row.
     pub oldest_ms: i64,
@@ -118,6 +118,11 @@ impl<T: Table> Shelf<T> {
         filled.oldest_ms = filled.oldest_ms.min(appended_ms);
     }
 
+    /// Whether there is a block that is due.
+    pub fn is_due(&self, now_ms: i64) -> bool {
+        self.open.len() > MAX_OPEN_DAYS || self.open.values().any(|filled| filled.is_due(&self.limits, now_ms))
+    }
+
     /// A block that is due: full, old enough, or one day too many.
     pub fn take_due(&mut self, now_ms: i64) -> Option<Filled<T>> {
         let due = self.open.iter().find(|(_, filled)| filled.is_due(&self.limits, now_ms)).map(|(day, _)| *day);
@@ -143,7 +148,17 @@ mod tests {
     fn push(shelf: &mut Shelf<Rejects>, partition: i32, offset: i64, appended_ms: i64, now_ms: i64) {
         let record = RecordId { topic_id: TopicId(7), partition, offset };
         let reason = Reason { code: Code::Malformed, field: String::new(), detail: "d".to_owned() };
-        let row = RejectRow { record, topic: "t", reason: &reason, appended_ms, first_seen_ms: 5, payload: b"x" };
+        let row = RejectRow {
+            record,
+            topic: "t",
+            reason: &reason,
+            appended_ms,
+            first_seen_ms: 5,
+            payload: b"x",
+            origin: record,
+            key: None,
+            headers: &[],
+        };
         shelf.push((record, appended_ms), false, &row, now_ms);
     }
 

@@ -4,6 +4,7 @@ use crate::blocks::{DAY_MS, Limits, Shelf};
 use crate::insert::Work;
 use crate::judge::{Envelope, Feeds, Verdict, judge};
 use crate::metrics::Metrics;
+use crate::replays::{Taken, Turn};
 use crate::rows::{place_observation, place_report};
 use crate::sources::Source;
 use base64::Engine;
@@ -13,12 +14,13 @@ use gridwarden_domain::control::Timeline;
 use gridwarden_domain::identity::RecordId;
 use gridwarden_domain::locate::Places;
 use gridwarden_domain::observation::ObservationRef;
+use gridwarden_domain::origin::Origin;
 use gridwarden_domain::reject::{Reason, Reject};
 use gridwarden_domain::report::Report;
 use gridwarden_store::read::OffsetRange;
 use gridwarden_store::rows::{
-    GapKind, GapRow, Gaps, MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, ReportRow, Reports,
-    Said,
+    GapKind, GapRow, Gaps, MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, ReplayRow, Replays,
+    ReportRow, Reports, Said,
 };
 use std::collections::BTreeMap;
 
@@ -45,6 +47,9 @@ pub(crate) struct Collector {
     rejects: Shelf<Rejects>,
     markers: Shelf<Markers>,
     gaps: Shelf<Gaps>,
+    /// Messages sent again that can be taken; handed over before everything else (`ARC-9`).
+    replays: Shelf<Replays>,
+    taken: Taken,
     /// The rejects of each day's block, for the topic.
     for_topic: BTreeMap<i64, Vec<ForTopic>>,
     feeds: Feeds,
@@ -54,13 +59,23 @@ pub(crate) struct Collector {
 
 /// A row's place in the log and in time.
 #[derive(Clone, Copy)]
-struct Origin {
+struct Place {
     record: RecordId,
     appended_ms: i64,
 }
 
+/// What is kept of a message that is rejected.
+#[derive(Clone, Copy)]
+struct Kept<'a> {
+    payload: &'a [u8],
+    key: Option<&'a [u8]>,
+    headers: &'a [(&'a str, &'a [u8])],
+    /// Where it stood first, when it was sent again.
+    origin: Option<Origin>,
+}
+
 impl Collector {
-    pub(crate) fn new(limits: Limits, feeds: Feeds, metrics: Metrics) -> Self {
+    pub(crate) fn new(limits: Limits, feeds: Feeds, taken: Taken, metrics: Metrics) -> Self {
         // Rejects are kept twice until they are acknowledged, and each is a message of its own.
         let of_rejects = Limits { rows: limits.rows.min(10_000), bytes: limits.bytes.min(8 << 20), ..limits };
         Self {
@@ -69,6 +84,8 @@ impl Collector {
             rejects: Shelf::new(of_rejects),
             markers: Shelf::new(limits),
             gaps: Shelf::new(limits),
+            replays: Shelf::new(limits),
+            taken,
             for_topic: BTreeMap::new(),
             feeds,
             metrics,
@@ -84,22 +101,38 @@ impl Collector {
             feed: said.get(headers::FEED),
             content_type: said.get(headers::CONTENT_TYPE),
             end: said.get(headers::END),
+            origin: said.get(headers::ORIGIN),
             appended_ms: record.appended_ms,
         };
         let id = RecordId { topic_id: source.meta.id, partition: record.partition, offset: record.offset };
-        let origin = Origin { record: id, appended_ms: record.appended_ms };
+        let place = Place { record: id, appended_ms: record.appended_ms };
+        let origin = envelope.origin.and_then(|header| Origin::parse(header).ok());
+        self.metrics.in_flight.inc();
         match judge(&source.decoder, &self.feeds, &envelope) {
             Verdict::Marker { feed } => {
-                let row = MarkerRow { record: origin.record, appended_ms: origin.appended_ms, feed };
-                self.markers.push((origin.record, origin.appended_ms), false, &row, moment.now_ms);
+                let row = MarkerRow { record: place.record, appended_ms: place.appended_ms, feed };
+                self.markers.push((place.record, place.appended_ms), false, &row, moment.now_ms);
             }
-            Verdict::Observation { feed, said, late } => self.observation(origin, (feed, late), &said, moment),
-            Verdict::Report { feed, said, late } => self.report(origin, (feed, late), &said, moment),
             Verdict::Reject(reason) => {
-                self.reject(origin, &source.topic, (reason, record.payload.unwrap_or_default()), moment);
+                let headers = rejects::KEPT_HEADERS.map(|name| (name, said.get(name)));
+                let headers: Vec<(&str, &[u8])> =
+                    headers.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+                let (payload, key) = (record.payload.unwrap_or_default(), record.key);
+                self.reject(place, &source.topic, (reason, Kept { payload, key, headers: &headers, origin }), moment);
             }
+            _ if origin.is_some_and(|origin| self.again(place, &origin, moment) == Turn::Repeat) => {}
+            Verdict::Observation { feed, said, late } => self.observation(place, (feed, late), &said, moment),
+            Verdict::Report { feed, said, late } => self.report(place, (feed, late), &said, moment),
         }
-        self.metrics.in_flight.inc();
+    }
+
+    /// A message that was sent again and can be taken.
+    fn again(&mut self, at: Place, origin: &Origin, moment: Moment<'_>) -> Turn {
+        let turn = self.taken.turn(origin, at.record);
+        let repeat = turn == Turn::Repeat;
+        let row = ReplayRow { record: at.record, appended_ms: at.appended_ms, origin: origin.record, repeat };
+        self.replays.push((at.record, at.appended_ms), repeat, &row, moment.now_ms);
+        turn
     }
 
     /// Notes offsets at which the log holds no record, seen at the record that follows them.
@@ -112,7 +145,7 @@ impl Collector {
         self.metrics.gaps.inc_by((gap.end - gap.first).max(0).unsigned_abs());
     }
 
-    fn observation(&mut self, at: Origin, (feed, late): (&str, bool), said: &ObservationRef<'_>, moment: Moment<'_>) {
+    fn observation(&mut self, at: Place, (feed, late): (&str, bool), said: &ObservationRef<'_>, moment: Moment<'_>) {
         let (position, areas) = place_observation(moment.timeline, said, at.appended_ms, &mut self.places);
         if areas.is_empty() {
             self.metrics.nowhere.with_label_values(&["observations"]).inc();
@@ -129,7 +162,7 @@ impl Collector {
         self.observations.push((at.record, at.appended_ms), late, &row, moment.now_ms);
     }
 
-    fn report(&mut self, at: Origin, (feed, late): (&str, bool), said: &Report, moment: Moment<'_>) {
+    fn report(&mut self, at: Place, (feed, late): (&str, bool), said: &Report, moment: Moment<'_>) {
         let areas = place_report(moment.timeline, said, at.appended_ms, &mut self.places);
         if areas.is_empty() {
             self.metrics.nowhere.with_label_values(&["reports"]).inc();
@@ -138,24 +171,34 @@ impl Collector {
         self.reports.push((at.record, at.appended_ms), late, &row, moment.now_ms);
     }
 
-    fn reject(&mut self, at: Origin, topic: &str, (reason, payload): (Reason, &[u8]), moment: Moment<'_>) {
+    fn reject(&mut self, at: Place, topic: &str, (reason, kept): (Reason, Kept<'_>), moment: Moment<'_>) {
+        let payload = kept.payload;
+        let origin = kept.origin.map_or(at.record, |origin| origin.record);
+        let first_seen = kept.origin.map_or(moment.now_ms, |origin| origin.first_seen);
         let row = RejectRow {
             record: at.record,
             topic,
             reason: &reason,
             appended_ms: at.appended_ms,
-            first_seen_ms: moment.now_ms,
+            first_seen_ms: first_seen,
             payload,
+            origin,
+            key: kept.key,
+            headers: kept.headers,
         };
         self.rejects.push((at.record, at.appended_ms), false, &row, moment.now_ms);
-        let kept = payload.get(..rejects::MAX_KEPT).unwrap_or(payload);
+        let short = |bytes: &&[u8]| bytes.len() <= rejects::MAX_KEPT_BESIDE;
+        let headers = kept.headers.iter().filter(|(_, value)| short(value));
         let reject = Reject {
-            origin: at.record,
+            origin,
+            again: kept.origin.map(|_| at.record),
             topic: topic.to_owned(),
             reason,
             appended_at: at.appended_ms,
-            first_seen: moment.now_ms,
-            payload_base64: STANDARD.encode(kept),
+            first_seen,
+            key_base64: kept.key.filter(short).map(|key| STANDARD.encode(key)),
+            headers_base64: headers.map(|(name, value)| ((*name).to_owned(), STANDARD.encode(value))).collect(),
+            payload_base64: STANDARD.encode(payload.get(..rejects::MAX_KEPT).unwrap_or(payload)),
         };
         let for_topic =
             ForTopic { reject: rejects::cut(reject, rejects::MAX_KEPT, payload.len()), length: payload.len() };
@@ -164,6 +207,12 @@ impl Collector {
 
     /// A block that is due.
     pub(crate) fn take_due(&mut self, now_ms: i64) -> Option<Work> {
+        let rows_due = self.observations.is_due(now_ms) || self.reports.is_due(now_ms);
+        if (rows_due || self.replays.is_due(now_ms))
+            && let Some(filled) = self.replays.take_any()
+        {
+            return Some(Work::Replays(filled));
+        }
         if let Some(filled) = self.observations.take_due(now_ms) {
             return Some(Work::Observations(filled));
         }
@@ -183,6 +232,9 @@ impl Collector {
 
     /// Any block, for the end.
     pub(crate) fn take_any(&mut self) -> Option<Work> {
+        if let Some(filled) = self.replays.take_any() {
+            return Some(Work::Replays(filled));
+        }
         if let Some(filled) = self.observations.take_any() {
             return Some(Work::Observations(filled));
         }

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use gridwarden_bus::topics::Identities;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::Shutdown;
-use gridwarden_store::rows::{Gaps, Markers, Observations, Rejects, Reports, Table};
+use gridwarden_store::rows::{Gaps, Markers, Observations, Rejects, Replays, Reports, Table};
 use gridwarden_store::{BlockWriter, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -35,6 +35,7 @@ pub(crate) enum Work {
     Rejects(Filled<Rejects>, Vec<ForTopic>),
     Markers(Filled<Markers>),
     Gaps(Filled<Gaps>),
+    Replays(Filled<Replays>),
 }
 
 impl Work {
@@ -46,6 +47,7 @@ impl Work {
             Self::Rejects(filled, _) => filled.oldest_ms,
             Self::Markers(filled) => filled.oldest_ms,
             Self::Gaps(filled) => filled.oldest_ms,
+            Self::Replays(filled) => filled.oldest_ms,
         }
     }
 }
@@ -114,6 +116,13 @@ impl Inserter {
             Work::Observations(filled) => self.rows("observations", "observations_rows", &filled).await,
             Work::Reports(filled) => self.rows("reports", "reports_rows", &filled).await,
             Work::Gaps(filled) => self.insert("gaps_rows", &filled).await,
+            Work::Replays(filled) => {
+                self.insert("replays_rows", &filled).await?;
+                // Those that count are settled with their own rows.
+                self.metrics.duplicate.inc_by(filled.late);
+                self.settled(filled.late as usize);
+                Ok(())
+            }
             Work::Markers(filled) => {
                 self.insert("markers_rows", &filled).await?;
                 self.metrics.marker.inc_by(filled.block.rows() as u64);

@@ -7,6 +7,7 @@ use gridwarden_domain::crs::Crs;
 use gridwarden_domain::decode::{Admission, Decoder, admit, content_type};
 use gridwarden_domain::mapping::Target;
 use gridwarden_domain::observation::ObservationRef;
+use gridwarden_domain::origin::Origin;
 use gridwarden_domain::reject::{Code, Reason};
 use gridwarden_domain::report::Report;
 
@@ -21,6 +22,8 @@ pub struct Envelope<'a> {
     pub content_type: Option<&'a [u8]>,
     /// Header `end`.
     pub end: Option<&'a [u8]>,
+    /// Header `origin`.
+    pub origin: Option<&'a [u8]>,
     /// Append time, epoch milliseconds.
     pub appended_ms: i64,
 }
@@ -100,6 +103,7 @@ fn read<'a>(decoder: &Decoder, feeds: &Feeds, envelope: &Envelope<'a>) -> Result
     content_type(envelope.content_type)?;
     let feed = std::str::from_utf8(envelope.feed.unwrap_or_default())
         .map_err(|_| Reason::new(Code::NotUtf8, "header feed", "the header is not UTF-8"))?;
+    envelope.origin.map(Origin::parse).transpose()?;
     let measure = feeds.measure(feed);
     match decoder.target() {
         Target::Observations => {
@@ -188,5 +192,7 @@ mod tests {
             "unsupported_encoding"
         );
         assert_eq!(verdict(&of(b"{")), "malformed");
+        assert_eq!(verdict(&Envelope { origin: Some(b"somewhere"), ..of(&fresh) }), "invalid_value");
+        assert_eq!(verdict(&Envelope { origin: Some(b"00112233445566778899aabbccddeeff/0/1/2"), ..of(&fresh) }), "ok");
     }
 }

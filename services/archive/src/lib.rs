@@ -19,6 +19,7 @@
 //! * `ARC-6` a reject is acknowledged by Kafka before its row is written ([`insert`]).
 //! * `ARC-7` nothing is archived under the id of a topic that was made anew meanwhile ([`insert`]).
 //! * `ARC-8` offsets at which the log holds no record are noted, so that they are no holes ([`cursor`]).
+//! * `ARC-9` of the records that name one origin, and can be taken, one is archived ([`replays`]).
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]
 
 pub mod blocks;
@@ -33,6 +34,7 @@ mod pipeline;
 pub mod plan;
 mod prepare;
 mod read_back;
+pub mod replays;
 pub mod rows;
 pub mod sources;
 mod to_topic;
@@ -143,7 +145,7 @@ fn start(
         partitions: prepared.partitions,
         reader: prepared.reader,
         control: prepared.control,
-        collector: Collector::new(limits, prepared.feeds, metrics.clone()),
+        collector: Collector::new(limits, prepared.feeds, prepared.taken, metrics.clone()),
         metrics,
         health: health.clone(),
         shutdown: shutdown.clone(),

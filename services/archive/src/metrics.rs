@@ -16,7 +16,7 @@ pub struct Metrics {
     pub late: IntCounterVec,
     /// Rejects, by code, once they are in the topic and in ClickHouse.
     pub rejected: IntCounterVec,
-    /// Records ClickHouse had already.
+    /// Records ClickHouse had already, and messages sent again that were taken before.
     pub duplicate: IntCounter,
     /// Ends of feeds.
     pub marker: IntCounter,
@@ -77,7 +77,10 @@ impl Metrics {
             accepted: by("accepted_total", "Rows archived, not late", "table")?,
             late: by("late_total", "Rows archived although older than max_age", "table")?,
             rejected: by("rejected_total", "Records rejected, by reason", "code")?,
-            duplicate: one("duplicate_total", "Records read that ClickHouse had already")?,
+            duplicate: one(
+                "duplicate_total",
+                "Records read that ClickHouse had already, or that were sent again and taken before",
+            )?,
             marker: one("marker_total", "Ends of feeds, once ClickHouse has them")?,
             gaps: one("gap_offsets_total", "Offsets passed at which the log holds no record")?,
             nowhere: by("nowhere_total", "Rows in no area of any layer", "table")?,

@@ -5,7 +5,8 @@ use crate::city::City;
 use crate::config::Config;
 use crate::judge::Feeds;
 use crate::pipeline::Partition;
-use crate::read_back::starts;
+use crate::read_back::{starts, taken};
+use crate::replays::Taken;
 use crate::sources::{self, Source, SourceError};
 use anyhow::{Context, Result, anyhow};
 use gridwarden_bus::control::ControlReader;
@@ -22,6 +23,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Prepared {
     pub(crate) sources: Vec<Source>,
     pub(crate) feeds: Feeds,
+    /// Messages sent again that were taken.
+    pub(crate) taken: Taken,
     pub(crate) partitions: Vec<Partition>,
     pub(crate) reader: Reader,
     pub(crate) control: ControlReader,
@@ -119,10 +122,11 @@ async fn prepare(
     let (kafka, mappings) = (config.kafka.clone(), city.mappings.clone());
     let sources = blocking(move || sources::find(&kafka, &mappings)).await.map_err(other_trouble)??;
     let (partitions, lost) = starts(config, &sources, store).await?;
+    let taken = taken(config).await?;
     let (kafka, assignments) = (config.kafka.clone(), assignments(&sources, &partitions));
     let (reader, control) = blocking(move || open(&kafka, &assignments)).await.map_err(other_trouble)??;
     let feeds = Feeds::new(city.file.feeds.clone(), city.file.limits.max_age_days);
-    Ok(Prepared { sources, feeds, partitions, reader, control, lost })
+    Ok(Prepared { sources, feeds, taken, partitions, reader, control, lost })
 }
 
 fn assignments(sources: &[Source], partitions: &[Partition]) -> Vec<Assignment> {

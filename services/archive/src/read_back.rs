@@ -5,6 +5,7 @@ use crate::cursor::Cursor;
 use crate::pipeline::Partition;
 use crate::plan::{self, Log, Start};
 use crate::prepare::{Trouble, blocking, other_trouble};
+use crate::replays::Taken;
 use crate::sources::Source;
 use anyhow::Context;
 use gridwarden_bus::{BusError, Offsets};
@@ -45,6 +46,11 @@ pub(crate) async fn starts(
         BlockWriter::new(&config.clickhouse, options, store.clone()).insert(&notes, &token).await?;
     }
     Ok((partitions, lost))
+}
+
+/// Which messages sent again were taken (`ARC-9`).
+pub(crate) async fn taken(config: &Config) -> Result<Taken, Trouble> {
+    Ok(Taken::new(Reader::new(&config.clickhouse).replays_taken().await?))
 }
 
 /// What lies below the log's start is settled: archived, or noted as lost. The number of offsets that are lost.

@@ -5,6 +5,7 @@ use crate::city_command::CityCommand;
 use crate::doctor::{self, DoctorArgs};
 use crate::receive::{self, ReceiveArgs};
 use crate::recompute::{self, RecomputeArgs};
+use crate::rejects::RejectsCommand;
 use crate::replay::{self, ReplayArgs};
 use crate::role::{self, Role, RoleArgs};
 use crate::simulate::{self, SimulateArgs};
@@ -48,6 +49,11 @@ enum Command {
     Replay(ReplayArgs),
     /// Count windows again from the archive: what came too late, after a redraw, after rejects were sent again
     Recompute(RecomputeArgs),
+    /// List, show and send again what could not be taken
+    Rejects {
+        #[command(subcommand)]
+        command: RejectsCommand,
+    },
     /// Receive webhooks: verify, print, fail on request
     Receive(ReceiveArgs),
     /// Check or publish a city folder
@@ -93,6 +99,7 @@ impl Command {
             Self::Simulate(args) => role::until_signal("simulate", |shutdown| simulate::run(args, shutdown)).await,
             Self::Replay(args) => role::until_signal("replay", |shutdown| replay::run(args, shutdown)).await,
             Self::Recompute(args) => recompute::run(args).await,
+            Self::Rejects { command } => command.run().await,
             Self::Receive(args) => role::until_signal("receive", |shutdown| receive::run(args, shutdown)).await,
             Self::City { command } => command.run().await,
             Self::Bench { command } => command.run().await,

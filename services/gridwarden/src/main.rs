@@ -14,6 +14,7 @@ mod output;
 mod publish;
 mod receive;
 mod recompute;
+mod rejects;
 mod replay;
 mod role;
 mod simulate;

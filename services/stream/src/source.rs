@@ -377,5 +377,6 @@ fn read<'a>(record: &BusRecord<'a>, part: u16) -> Record<'a> {
         end: if record.payload.is_none() { said.get(headers::END) } else { None },
         content_type: said.get(headers::CONTENT_TYPE),
         simulated: said.get(headers::SIMULATED).is_some(),
+        origin: said.get(headers::ORIGIN),
     }
 }

@@ -8,5 +8,7 @@ pub const END: &str = "end";
 pub const FENCE: &str = "fence";
 /// How the value is encoded; missing = JSON.
 pub const CONTENT_TYPE: &str = "content-type";
+/// On a message sent again after it was rejected: its first origin (`domain::origin`).
+pub const ORIGIN: &str = "origin";
 /// Present when the record was made up by `simulate`.
 pub const SIMULATED: &str = "simulated";

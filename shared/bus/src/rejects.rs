@@ -1,17 +1,20 @@
 //! Writing `rejects.v1`: original bytes, origin and reason. Used by `archive` alone.
 
-use crate::{BusError, Delivery, Message, Producer, topics};
+use crate::{BusError, Delivery, Message, Producer, headers, topics};
 use gridwarden_domain::reject::{Reason, Reject};
 
 /// Most bytes of a message that are kept in its reject: what `rejects.v1` takes, less what base64 and JSON add.
 pub const MAX_KEPT: usize = 12_000_000;
+/// Most bytes of a message's key, and of each of its headers, that are kept in its reject in the topic.
+pub const MAX_KEPT_BESIDE: usize = 4096;
+/// The headers that say how a message is read; they are kept, and sent along when it is sent again.
+pub const KEPT_HEADERS: [&str; 3] = [headers::FEED, headers::CONTENT_TYPE, headers::SIMULATED];
 /// Longest sentence of a reason.
 const MAX_DETAIL: usize = 300;
 
 /// Key of a reject: its origin as `topic id/partition/offset`, so that a repeat lands beside the first.
 pub fn key(reject: &Reject) -> String {
-    let origin = &reject.origin;
-    format!("{}/{}/{}", origin.topic_id, origin.partition, origin.offset)
+    reject.origin.to_string()
 }
 
 /// Queues a reject, waiting while the queue is full; the acknowledgement is awaited on its own.
@@ -57,10 +60,15 @@ mod tests {
     fn reject(detail: &str, digits: usize) -> Reject {
         Reject {
             origin: RecordId { topic_id: TopicId(u128::MAX), partition: i32::MAX, offset: i64::MAX },
+            again: Some(RecordId { topic_id: TopicId(u128::MAX), partition: i32::MAX, offset: i64::MAX }),
             topic: "t".repeat(249),
             reason: Reason::new(Code::UnsupportedEncoding, "f".repeat(200), detail),
             appended_at: i64::MIN,
             first_seen: i64::MIN,
+            key_base64: Some("A".repeat(MAX_KEPT_BESIDE.div_ceil(3) * 4)),
+            headers_base64: KEPT_HEADERS
+                .map(|name| (name.to_owned(), "A".repeat(MAX_KEPT_BESIDE.div_ceil(3) * 4)))
+                .into(),
             payload_base64: "A".repeat(digits),
         }
     }

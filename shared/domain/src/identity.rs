@@ -39,3 +39,10 @@ pub struct RecordId {
     /// Offset in the partition.
     pub offset: i64,
 }
+
+/// `topic id/partition/offset`.
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.topic_id, self.partition, self.offset)
+    }
+}

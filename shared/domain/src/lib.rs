@@ -23,6 +23,7 @@ pub mod layer;
 pub mod locate;
 pub mod mapping;
 pub mod observation;
+pub mod origin;
 pub mod reject;
 pub mod report;
 pub mod rule;

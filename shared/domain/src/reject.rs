@@ -2,6 +2,7 @@
 
 use crate::identity::RecordId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A reason's code: bounded, so that it can be a metric's label. The wording for people is in [`Reason::detail`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -29,13 +30,15 @@ pub enum Code {
     FutureTime,
     /// A reference system that is unknown or not converted yet.
     UnsupportedCrs,
-    /// A content type that is not read yet.
+    /// A content type that is not read here.
     UnsupportedEncoding,
+    /// It made a process panic twice.
+    Poison,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::EmptyPayload,
         Self::TooLarge,
         Self::NotUtf8,
@@ -48,6 +51,7 @@ impl Code {
         Self::FutureTime,
         Self::UnsupportedCrs,
         Self::UnsupportedEncoding,
+        Self::Poison,
     ];
 
     /// The code as it stands in topics, tables and metric labels.
@@ -65,6 +69,7 @@ impl Code {
             Self::FutureTime => "future_time",
             Self::UnsupportedCrs => "unsupported_crs",
             Self::UnsupportedEncoding => "unsupported_encoding",
+            Self::Poison => "poison",
         }
     }
 }
@@ -102,11 +107,15 @@ fn printable(text: &str, longest: usize) -> String {
     safe
 }
 
-/// A message that was not taken. Topic `rejects.v1`, key = origin; written by `archive` alone.
+/// A message that was not taken. Topic `rejects.v1`, key = origin; written by `archive` alone. One that was sent again and
+/// rejected again keeps its first origin and the moment it was first seen.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Reject {
-    /// Where the message stands.
+    /// Where the message stands; of one that was sent again, where it stood first.
     pub origin: RecordId,
+    /// Where it stands now, when it was sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<RecordId>,
     /// Name of the topic it stands in.
     pub topic: String,
     /// Why.
@@ -115,6 +124,12 @@ pub struct Reject {
     pub appended_at: i64,
     /// When it was first rejected, epoch milliseconds.
     pub first_seen: i64,
+    /// The message's key, base64; absent when it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_base64: Option<String>,
+    /// Those of its headers that say how it is read, base64.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers_base64: BTreeMap<String, String>,
     /// The original bytes, base64 (standard alphabet, padded).
     pub payload_base64: String,
 }

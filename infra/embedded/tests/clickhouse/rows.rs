@@ -11,6 +11,7 @@ use gridwarden_domain::{
     text::Text,
     value::Fixed,
 };
+use gridwarden_store::read::{Reader, RejectFilter};
 use gridwarden_store::{Block, rows::*};
 use serde_json::{Value, json};
 
@@ -217,13 +218,37 @@ async fn alerts_deliveries_and_rejects_are_read_as_written() {
         appended_ms,
         first_seen_ms,
         payload: b"\xff;\0",
+        origin: record(4),
+        key: Some(b"\xfe"),
+        headers: &[("feed", b"\xfd")],
     });
     writer.insert(&block, "t").await.unwrap();
-    let found = rows(&config, "SELECT topic, code, field, hex(payload) AS payload FROM rejects").await;
+    let sql = "SELECT topic, code, field, hex(payload) AS payload, offset, origin_offset, hex(key) AS key, \
+               hex(headers['feed']) AS feed FROM rejects";
+    let expected = json!({
+        "topic": "observations.v1", "code": "invalid_time", "field": "time", "payload": "FF3B00",
+        "offset": 5, "origin_offset": 4, "key": "FE", "feed": "FD",
+    });
+    assert_eq!(rows(&config, sql).await, [expected]);
+    let original = Reader::new(&config).rejected_original(record(4)).await.unwrap().unwrap();
+    assert_eq!(original.key.as_deref(), Some(&b"\xfe"[..]));
     assert_eq!(
-        found,
-        [json!({"topic": "observations.v1", "code": "invalid_time", "field": "time", "payload": "FF3B00"})]
+        (original.headers, original.payload),
+        (vec![("feed".to_owned(), b"\xfd".to_vec())], b"\xff;\0".to_vec())
     );
+
+    let mut block = Block::<Replays>::new();
+    block.push(&ReplayRow { record: record(6), appended_ms: NOW_MS, origin: record(4), repeat: false });
+    block.push(&ReplayRow { record: record(7), appended_ms: NOW_MS, origin: record(4), repeat: true });
+    writer.insert(&block, "t").await.unwrap();
+    assert_eq!(Reader::new(&config).replays_taken().await.unwrap(), [(record(4), record(6))]);
+    let [rejected] = &Reader::new(&config).rejected(&RejectFilter::default(), 9).await.unwrap()[..] else {
+        panic!("one message was rejected")
+    };
+    assert_eq!((rejected.origin(), rejected.attempts), (Some(record(4)), 1));
+    assert_eq!((rejected.last_offset, rejected.taken, rejected.taken_offset), (5, 1, 6));
+    let none = RejectFilter { key: "other".to_owned(), ..RejectFilter::default() };
+    assert_eq!(Reader::new(&config).rejected(&none, 9).await.unwrap(), []);
 }
 
 /// Compares floats and integers by value.

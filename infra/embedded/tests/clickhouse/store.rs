@@ -237,6 +237,9 @@ async fn the_archives_cursor_is_what_is_there() {
         appended_ms: NOW_MS,
         first_seen_ms: NOW_MS,
         payload: b"",
+        origin: record(70_000),
+        key: None,
+        headers: &[],
     });
     writer.insert(&rejects, "c").await.unwrap();
     assert_eq!(held(&reader).await, [(0, 70_010), (131_071, 131_073)]);

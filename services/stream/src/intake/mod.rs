@@ -57,6 +57,8 @@ pub(crate) struct Record<'a> {
     pub(crate) content_type: Option<&'a [u8]>,
     /// Whether the header `simulated` is there.
     pub(crate) simulated: bool,
+    /// Header `origin`.
+    pub(crate) origin: Option<&'a [u8]>,
 }
 
 impl Record<'_> {
@@ -92,6 +94,23 @@ struct Way<'a> {
     part: &'a mut PartState,
     stamp: Stamp,
     out: &'a mut Outbox,
+}
+
+impl Way<'_> {
+    /// Whether a record of the same origin was taken before, within the age ids are known for (`RPL-1`).
+    #[inline]
+    fn was_taken_before(&self, origin: Option<u64>) -> bool {
+        origin.is_some_and(|origin| self.part.ids.knows(origin, self.record.appended, self.shared.world.max_age_ms))
+    }
+
+    /// What is rejected is so before it is a repeat: whoever archives it sees it in that order too.
+    #[cold]
+    fn repeat(&self, time: i64) -> Result<Fate, Reason> {
+        match admit(time, self.record.appended, None) {
+            Admission::Reject(reason) => Err(reason),
+            Admission::Accept | Admission::Late => Ok(Fate::Repeat),
+        }
+    }
 }
 
 /// A worker's partitions and what it knows.
@@ -230,6 +249,8 @@ impl Mind {
         let clock = way.part.clock.rules();
         self.fire(&mut way, LIVE, clock);
         let fate = match &reading.said {
+            Ok(Said::Observation) if way.was_taken_before(reading.origin) => way.repeat(reading.observation.time_ms),
+            Ok(Said::Report(report)) if way.was_taken_before(reading.origin) => way.repeat(report.time),
             Ok(Said::Observation) => self.observe(&mut way, reading),
             Ok(Said::Report(report)) => self.report(&mut way, (reading.topic, reading.feed), report),
             Ok(Said::End(feed)) => {
@@ -242,6 +263,9 @@ impl Mind {
                 return;
             }
         };
+        if let (Some(origin), Ok(_)) = (reading.origin, &fate) {
+            way.part.ids.remember(origin, way.record.appended, way.shared.world.ids.reports);
+        }
         match fate {
             Ok(Fate::Accepted) => self.tally.accepted += 1,
             Ok(Fate::Late) => self.tally.late += 1,

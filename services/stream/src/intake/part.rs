@@ -1,6 +1,6 @@
 //! A partition on its way through its log: its clock, what is in force at its append times.
 
-use super::repeats::ReportIds;
+use super::repeats::PartIds;
 use crate::{
     intern::{Entities, View},
     rules::{PartRules, SavedRules},
@@ -34,8 +34,8 @@ pub(crate) struct PartState {
     pub(crate) entities: Entities,
     /// Those whose latest state is still to be written.
     pub(crate) dirty: Vec<u32>,
-    /// Ids of reports seen lately.
-    pub(crate) reports: ReportIds,
+    /// Ids of reports, and origins of messages sent again, seen lately.
+    pub(crate) ids: PartIds,
     /// The marks last sent, by domain.
     pub(crate) marked: SmallVec<[(u8, i64); 2]>,
 }
@@ -54,7 +54,7 @@ impl PartState {
             domains: SmallVec::new(),
             entities: Entities::default(),
             dirty: Vec::new(),
-            reports: ReportIds::default(),
+            ids: PartIds::default(),
             marked: SmallVec::new(),
         }
     }

@@ -1,12 +1,13 @@
 //! Reading: what a record says, taken out of its bytes. A function of the record and of what is fixed for the life of the
 //! process, so that records can be read before their turn.
 
-use super::Record;
+use super::{Record, repeats};
 use crate::shared::World;
 use gridwarden_domain::{
     decode::content_type,
     mapping::Target,
     observation::ObservationRef,
+    origin::Origin,
     reject::{Code, Reason},
     report::Report,
 };
@@ -34,19 +35,21 @@ pub(super) struct Reading<'a> {
     pub(super) kind: Option<u16>,
     /// The number its entity most likely has.
     pub(super) guess: Option<u32>,
+    /// Of a message sent again: the fingerprint of its origin.
+    pub(super) origin: Option<u64>,
 }
 
 impl<'a> Reading<'a> {
     /// A place to read records into.
     pub(super) fn blank(record: Record<'a>) -> Self {
         let (observation, said) = (ObservationRef::empty(), Ok(Said::Observation));
-        Self { record, topic: 0, feed: 0, said, observation, kind: None, guess: None }
+        Self { record, topic: 0, feed: 0, said, observation, kind: None, guess: None, origin: None }
     }
 
     /// Reads a record over another that has had its turn.
     #[inline]
     pub(super) fn renew(&mut self, world: &World, record: Record<'a>) {
-        (self.record, self.feed, self.kind, self.guess) = (record, 0, None, None);
+        (self.record, self.feed, self.kind, self.guess, self.origin) = (record, 0, None, None, None);
         self.topic = world.parts.get(usize::from(record.part)).map_or(0, |part| part.topic);
         self.said = self.read(world);
     }
@@ -60,6 +63,9 @@ impl<'a> Reading<'a> {
         };
         content_type(record.content_type)?;
         self.feed = world.feeds.find(record.feed)?;
+        if let Some(header) = record.origin {
+            self.origin = Some(repeats::fingerprint_of_origin(&Origin::parse(header)?));
+        }
         let crs = world.feeds.get(self.feed).map(|feed| feed.crs).unwrap_or_default();
         let Some(topic) = world.topics.get(usize::from(self.topic)) else {
             return Err(Reason::new(Code::WrongType, "", "the topic is not read here"));
@@ -68,7 +74,9 @@ impl<'a> Reading<'a> {
             Target::Observations => {
                 topic.decoder.observation_over(payload, crs, &mut self.observation).map(|()| Said::Observation)
             }
-            Target::Reports => topic.decoder.report_in(payload, crs).map(|report| Said::Report(Box::new(report))),
+            Target::Reports => {
+                topic.decoder.report_in(payload, crs).map(|report| Said::Report(Box::new(report)))
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Ids seen lately: an id that comes again within `max_age` marks a repeat of a record that was taken already.
 //!
 //! `INT-3` what is a repeat is a function of the records before it in its own partition. What is remembered is bounded: the
-//! last ids of each source, the last ids of reports of each partition. An id older than that is new again.
+//! last ids of each source, the last ids of reports (and origins of messages sent again) of each partition. An id older than that
+//! is new again.
 
+use gridwarden_domain::origin::Origin;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -11,6 +13,12 @@ use std::hash::BuildHasher;
 #[inline]
 pub(crate) fn fingerprint(id: &str) -> u64 {
     foldhash::quality::FixedState::with_seed(0x6964).hash_one(id)
+}
+
+/// The same for where a message sent again stood first; another seed keeps it apart from ids that look like it.
+#[cold]
+pub(crate) fn fingerprint_of_origin(origin: &Origin) -> u64 {
+    foldhash::quality::FixedState::with_seed(0x6f72).hash_one(origin.record)
 }
 
 /// The last ids of one source: few, looked through one by one, and mostly not even that.
@@ -87,15 +95,15 @@ fn with([high, low]: [u128; 2], id: u64) -> [u128; 2] {
     [high | 1 << (id >> 57), low | 1 << (id & 127)]
 }
 
-/// The last ids of reports in one partition.
+/// The last ids of reports, and origins of messages sent again, in one partition.
 #[derive(Default)]
-pub(crate) struct ReportIds {
+pub(crate) struct PartIds {
     /// Append time by fingerprint.
     seen: HashMap<u64, i64, foldhash::fast::FixedState>,
     order: VecDeque<u64>,
 }
 
-impl ReportIds {
+impl PartIds {
     /// For saving: oldest first.
     pub(crate) fn saved(&self) -> Vec<(u64, i64)> {
         self.order.iter().filter_map(|id| Some((*id, *self.seen.get(id)?))).collect()
@@ -115,14 +123,26 @@ impl ReportIds {
             }
             return repeats;
         }
-        self.seen.insert(id, appended);
+        self.remember(id, appended, most);
+        false
+    }
+
+    /// Whether an id was there within `max_age`.
+    pub(crate) fn knows(&self, id: u64, appended: i64, max_age: i64) -> bool {
+        self.seen.get(&id).is_some_and(|at| appended.saturating_sub(*at) <= max_age)
+    }
+
+    /// Remembers an id as one of `most`.
+    pub(crate) fn remember(&mut self, id: u64, appended: i64, most: usize) {
+        if self.seen.insert(id, appended).is_some() {
+            return;
+        }
         self.order.push_back(id);
         if self.order.len() > most
             && let Some(oldest) = self.order.pop_front()
         {
             self.seen.remove(&oldest);
         }
-        false
     }
 }
 
@@ -155,7 +175,7 @@ mod tests {
             most in 1usize..20,
             max_age in 0i64..400,
         ) {
-            let (mut few, mut many) = (SourceIds::default(), ReportIds::default());
+            let (mut few, mut many) = (SourceIds::default(), PartIds::default());
             let (mut naive, mut clock) = (Naive::default(), 0);
             for (id, step) in records {
                 clock += step;

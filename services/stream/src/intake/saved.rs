@@ -1,6 +1,6 @@
 //! A worker's partitions as they are saved: all of one moment, entities page by page while others change (`CKP-5`).
 
-use super::{Intake, PartState, repeats::ReportIds};
+use super::{Intake, PartState, repeats::PartIds};
 use crate::{
     checkpoint::{PartForm, Renumber, Section, write},
     intern::Entity,
@@ -69,7 +69,7 @@ impl Intake {
         let feeds = feeds.into_iter().map(|(domain, highest, ended)| (renumber.domain(domain), highest, ended));
         part.clock = PartClock::restored(shared.world.lateness_ms, appended, feeds);
         part.next = next;
-        part.reports = ReportIds::restored(&reports);
+        part.ids = PartIds::restored(&reports);
         part.saved = reloads.map(|reloads| SavedRules {
             newest: appended,
             reloads,
@@ -100,7 +100,7 @@ fn form(part: &PartState) -> PartForm {
         next: part.next,
         appended,
         feeds,
-        reports: part.reports.saved(),
+        reports: part.ids.saved(),
         reloads,
         since,
         timers,

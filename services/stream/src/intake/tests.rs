@@ -128,7 +128,17 @@ fn report(id: &str, place: &str) -> String {
 }
 
 fn plain(part: u16, offset: i64, appended: i64, payload: Option<&[u8]>) -> Record<'_> {
-    Record { part, offset, appended, payload, feed: None, end: None, content_type: None, simulated: false }
+    Record {
+        part,
+        offset,
+        appended,
+        payload,
+        feed: None,
+        end: None,
+        content_type: None,
+        simulated: false,
+        origin: None,
+    }
 }
 
 struct Desk {

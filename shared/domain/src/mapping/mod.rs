@@ -220,7 +220,7 @@ impl Mapping {
     }
 
     /// Maps a message of a mapped topic; the limits are the decoder's to check.
-    pub(crate) fn map_message(&self, text: &str) -> Result<Mapped, Reason> {
+    pub fn map_message(&self, text: &str) -> Result<Mapped, Reason> {
         match self.format {
             Format::Json => self.map_text(text),
             Format::Csv => {

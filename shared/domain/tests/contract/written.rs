@@ -220,7 +220,17 @@ fn messages() {
 fn reject(code: Code, field: &str, detail: &str, payload_base64: &str) -> Reject {
     let reason = Reason::new(code, field, detail);
     let topic = "observations.v1".to_owned();
-    Reject { origin: cause(), topic, reason, appended_at: 0, first_seen: 1, payload_base64: payload_base64.to_owned() }
+    Reject {
+        origin: cause(),
+        again: Some(cause()),
+        topic,
+        reason,
+        appended_at: 0,
+        first_seen: 1,
+        key_base64: Some(String::new()),
+        headers_base64: [("feed".to_owned(), "YQ==".to_owned())].into(),
+        payload_base64: payload_base64.to_owned(),
+    }
 }
 
 #[test]

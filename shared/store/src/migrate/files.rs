@@ -25,4 +25,5 @@ pub(super) const FILES: &[Migration] = &[
     migration!(10, "archived_records", "0010_archived_records.sql"),
     migration!(11, "rollups", "0011_rollups.sql"),
     migration!(12, "conservation", "0012_conservation.sql"),
+    migration!(13, "replays", "0013_replays.sql"),
 ];

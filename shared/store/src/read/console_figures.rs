@@ -90,7 +90,7 @@ const FIGURES: &str = "SELECT \
         AND appended_at >= fromUnixTimestamp64Milli({today:Int64} - 120000))) AS reports_today, \
     assumeNotNull((SELECT uniqExact(topic_id, partition, offset) FROM archived_records \
         WHERE nowhere AND appended_at >= fromUnixTimestamp64Milli({recent:Int64}))) AS nowhere_recent, \
-    assumeNotNull((SELECT count() FROM rejects WHERE appended_at >= fromUnixTimestamp64Milli({today:Int64}))) AS rejects_today";
+    assumeNotNull((SELECT uniqExact(origin_topic_id, origin_partition, origin_offset) FROM rejects WHERE appended_at >= fromUnixTimestamp64Milli({today:Int64}))) AS rejects_today";
 
 const NEWEST: &str = "SELECT \
     assumeNotNull((SELECT toUnixTimestamp64Milli(max(appended_at)) FROM archived_records \
@@ -100,12 +100,13 @@ const NEWEST: &str = "SELECT \
         WHERE layer = {layer:String} AND level = {level:String} AND window_s = 10 \
         AND window_start >= toDateTime(intDiv({since:Int64}, 1000), 'UTC'))) AS windows";
 
-const REJECTS: &str = "SELECT topic, partition, offset, code, field, detail, \
+/// A message that was sent again and rejected again is one reject, with the last reason.
+const REJECTS: &str = "SELECT topic, origin_partition AS partition, origin_offset AS offset, code, field, detail, \
     toUnixTimestamp64Milli(appended_at) AS appended_ms, toValidUTF8(substring(payload, 1, 400)) AS excerpt FROM rejects \
     WHERE appended_at >= fromUnixTimestamp64Milli({since:Int64}) ORDER BY appended_at DESC, partition, offset DESC \
-    LIMIT {limit:UInt32}";
+    LIMIT 1 BY origin_topic_id, origin_partition, origin_offset LIMIT {limit:UInt32}";
 
-const REJECT_COUNTS: &str = "SELECT topic, code, count() AS rejects FROM rejects \
+const REJECT_COUNTS: &str = "SELECT topic, code, uniqExact(origin_topic_id, origin_partition, origin_offset) AS rejects FROM rejects \
     WHERE appended_at >= fromUnixTimestamp64Milli({since:Int64}) GROUP BY topic, code ORDER BY rejects DESC, topic, code";
 
 impl Reader {

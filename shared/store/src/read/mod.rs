@@ -10,6 +10,7 @@ mod console_metrics;
 mod console_reports;
 mod offsets;
 mod recount;
+mod replays;
 
 pub use conservation::Accounted;
 pub use console_alerts::{AlertFilter, AlertState, OpenAlerts};
@@ -19,6 +20,7 @@ pub use console_metrics::{AreaFold, MetricSeen, WindowPoint, WindowsOf};
 pub use console_reports::{ReportFilter, ReportFound, ReportGroup};
 pub use offsets::OffsetRange;
 pub use recount::{Archived, Counted, LateMinute, Recomputed, Rows, SameId, WindowKey};
+pub use replays::{Original, RejectFilter, Rejected};
 
 use crate::config::ClickHouseConfig;
 use crate::error::StoreError;

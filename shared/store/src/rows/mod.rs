@@ -10,6 +10,7 @@ mod gap;
 mod metric;
 mod observation;
 mod recompute;
+mod replay;
 mod report;
 
 pub use alert::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState};
@@ -18,6 +19,7 @@ pub use gap::{GapKind, GapRow, Gaps};
 pub use metric::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, entity_version, metric_version};
 pub use observation::{MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, Said};
 pub use recompute::{RecomputeRow, Recomputes};
+pub use replay::{ReplayRow, Replays};
 pub use report::{ReportRow, Reports};
 
 use crate::encode::Encoder;

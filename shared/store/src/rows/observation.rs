@@ -138,6 +138,12 @@ pub struct RejectRow<'a> {
     pub first_seen_ms: i64,
     /// The original bytes.
     pub payload: &'a [u8],
+    /// Where the message stood first; where it stands unless it was sent again.
+    pub origin: RecordId,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// Those of its headers that say how it is read.
+    pub headers: &'a [(&'a str, &'a [u8])],
 }
 
 /// Table `rejects_rows`.
@@ -146,8 +152,8 @@ pub struct Rejects;
 impl sealed::Table for Rejects {
     type Row<'a> = RejectRow<'a>;
     const NAME: &'static str = "rejects_rows";
-    const COLUMNS: &'static str =
-        "topic_id, partition, offset, topic, code, field, detail, appended_at, first_seen, payload";
+    const COLUMNS: &'static str = "topic_id, partition, offset, topic, code, field, detail, appended_at, first_seen, \
+        payload, origin_topic_id, origin_partition, origin_offset, key, headers";
 
     fn partition(row: &RejectRow<'_>) -> i64 {
         day(row.appended_ms)
@@ -162,5 +168,11 @@ impl sealed::Table for Rejects {
         out.i64(row.appended_ms);
         out.i64(row.first_seen_ms);
         out.bytes(row.payload);
+        out.record(row.origin);
+        out.nullable(row.key, |e, key| e.bytes(key));
+        out.array(row.headers.iter(), |e, (name, value)| {
+            e.str(name);
+            e.bytes(value);
+        });
     }
 }

@@ -22,6 +22,7 @@ fn a_rule_that_ends_clears_what_it_held_wherever_the_entity_was_first_seen() {
                 end: None,
                 content_type: None,
                 simulated: false,
+                origin: None,
             };
             let mut out = Outbox::default();
             let worker = layout.iter().position(|parts| parts.contains(&part)).expect("a worker");

@@ -74,6 +74,7 @@ fn what_is_in_force_is_not_known_yet_so_records_wait_and_the_ends_behind_them() 
         end: None,
         content_type: None,
         simulated: false,
+        origin: None,
     };
     let take = |desk: &mut Desk, from: usize, known_until: i64| {
         let ends = [(0, 1), (1, 1)].into_iter();
@@ -163,6 +164,7 @@ fn a_feed_nobody_can_read_is_a_reason() {
             end: None,
             content_type: None,
             simulated: false,
+            origin: None,
         };
         desk.intake.take_known(&desk.shared, std::iter::once(record), i64::MAX, std::iter::empty(), &mut desk.out);
     }
