@@ -1,6 +1,7 @@
 //! What `bus` promises, on a real broker.
 
 mod produce;
+mod secure;
 
 use gridwarden_bus::control::ControlReader;
 use gridwarden_bus::topics::{self, Identities, ensure, inspect};

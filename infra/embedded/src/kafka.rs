@@ -56,6 +56,19 @@ impl KafkaPorts {
     }
 }
 
+/// A door with TLS and passwords beside the plain one, as brokers of others have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecureDoor {
+    /// Its port on the loopback address.
+    pub port: u16,
+    /// File in the data folder that holds the private key (PKCS 8) and the certificates, PEM.
+    pub keystore: String,
+    /// The one who may come in, by SCRAM-SHA-512. Known from the first start on.
+    pub user: String,
+    /// Their password, without `]`.
+    pub password: String,
+}
+
 /// How to run the broker.
 #[derive(Debug, Clone)]
 pub struct KafkaOptions {
@@ -65,6 +78,8 @@ pub struct KafkaOptions {
     pub cache: PathBuf,
     /// Its ports; keep them with the data.
     pub ports: KafkaPorts,
+    /// A second door for clients.
+    pub secure: Option<SecureDoor>,
     /// Heap in MiB.
     pub heap_mib: u32,
     /// File for its log.
@@ -80,6 +95,7 @@ impl KafkaOptions {
             data: folder.join("kafka"),
             cache: cache.to_owned(),
             ports,
+            secure: None,
             heap_mib: 512,
             log: folder.join("kafka.log"),
             pid_file: None,
@@ -269,7 +285,8 @@ pub fn explain(options: &KafkaOptions, status: ExitStatus, words: &str) -> Kafka
 /// process themselves; others use [`KafkaProcess::start`]. Blocks.
 pub fn prepare(options: &KafkaOptions) -> Result<ProcessOptions, KafkaError> {
     check(&options.cache)?;
-    for port in [options.ports.client, options.ports.controller] {
+    let secure = options.secure.as_ref().map(|door| door.port);
+    for port in [options.ports.client, options.ports.controller].into_iter().chain(secure) {
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
             return Err(KafkaError::UsedPort(port));
         }
@@ -282,7 +299,7 @@ pub fn prepare(options: &KafkaOptions) -> Result<ProcessOptions, KafkaError> {
         format(options, &log)?;
     }
     cluster::check(&options.data, &log)?;
-    write(&properties, &settings::server_properties(options.ports, LOG))?;
+    write(&properties, &settings::server_properties(options.ports, options.secure.as_ref(), LOG))?;
     let mut args = settings::java_options(options.heap_mib);
     args.extend(dumped_classes(&options.cache)?);
     args.extend(["-cp".into(), class_path(&options.cache)?, "kafka.Kafka".into(), "server.properties".into()]);
@@ -332,12 +349,16 @@ fn format(options: &KafkaOptions, log: &Path) -> Result<(), KafkaError> {
         }
     }
     let properties = options.data.join("format.properties");
-    write(&properties, &settings::server_properties(options.ports, NEW_LOG))?;
+    write(&properties, &settings::server_properties(options.ports, options.secure.as_ref(), NEW_LOG))?;
     let mut args = vec!["-Xmx128m".to_owned(), "-XX:TieredStopAtLevel=1".to_owned(), "-Xshare:auto".to_owned()];
     args.extend(dumped_classes(&options.cache)?);
     args.extend(["-cp".into(), class_path(&options.cache)?, "kafka.tools.StorageTool".into(), "format".into()]);
     let id = settings::cluster_id();
     args.extend(["-t".into(), id.clone(), "-c".into(), "format.properties".into()]);
+    if let Some(door) = &options.secure {
+        let SecureDoor { user, password, .. } = door;
+        args.extend(["--add-scram".into(), format!("SCRAM-SHA-512=[name={user},password={password}]")]);
+    }
     let mut tool = Process::start(&java_process(options, args, None)?).map_err(without_java)?;
     let until = Instant::now() + START_LIMIT;
     let status = loop {

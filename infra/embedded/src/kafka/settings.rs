@@ -1,6 +1,6 @@
 //! The broker's settings. What a topic keeps and for how long is set per topic by `bus`; here stand only the defaults.
 
-use super::KafkaPorts;
+use super::{KafkaPorts, SecureDoor};
 
 /// After a kill the controller takes the broker before for alive until its session is over, and lets no new one in: this much
 /// longer takes the start then. (A broker that ends cleanly says so, which needs `controlled.shutdown.enable`, on by default.)
@@ -10,16 +10,18 @@ const SESSION_MS: u32 = 3000;
 ///
 /// `log` is a name inside of the data folder, where the broker is started: `log.dirs` is a list with commas, in a file that
 /// knows no UTF-8, and a path of somebody's choice may hold anything.
-pub(super) fn server_properties(ports: KafkaPorts, log: &str) -> String {
+pub(super) fn server_properties(ports: KafkaPorts, secure: Option<&SecureDoor>, log: &str) -> String {
     let KafkaPorts { client, controller } = ports;
+    let door = secure.map(|door| format!(",SASL_SSL://127.0.0.1:{}", door.port)).unwrap_or_default();
+    let settings_of_door = secure.map(of_door).unwrap_or_default();
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{client}
+listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}{door}
+advertised.listeners=PLAINTEXT://127.0.0.1:{client}{door}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 log.dirs={log}
 auto.create.topics.enable=false
@@ -47,7 +49,19 @@ share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=0
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms={SESSION_MS}
-"
+{settings_of_door}"
+    )
+}
+
+/// Whose certificate a client sees there, and how it says who it is.
+fn of_door(door: &SecureDoor) -> String {
+    format!(
+        "sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={}
+",
+        door.keystore
     )
 }
 
@@ -111,8 +125,13 @@ mod tests {
 
     #[test]
     fn only_loopback_is_named() {
-        let text = server_properties(KafkaPorts { client: 1, controller: 2 }, "log");
+        let text = server_properties(KafkaPorts { client: 1, controller: 2 }, None, "log");
         assert!(text.contains("listeners=PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2\n"));
         assert!(!text.contains("0.0.0.0") && text.contains("log.dirs=log\n"));
+        let (keystore, user, password) = ("door.pem".to_owned(), "u".to_owned(), "hunter2".to_owned());
+        let door = SecureDoor { port: 3, keystore, user, password };
+        let text = server_properties(KafkaPorts { client: 1, controller: 2 }, Some(&door), "log");
+        assert!(text.contains("advertised.listeners=PLAINTEXT://127.0.0.1:1,SASL_SSL://127.0.0.1:3\n"));
+        assert!(text.contains("ssl.keystore.location=door.pem\n") && !text.contains("hunter2"));
     }
 }
