@@ -6,6 +6,7 @@ mod checkpoint;
 mod oracle;
 mod past;
 mod recompute;
+mod protobuf;
 mod replays;
 mod restart;
 mod rules;

@@ -100,25 +100,19 @@ fn read<'a>(decoder: &Decoder, feeds: &Feeds, envelope: &Envelope<'a>) -> Result
     let Some(payload) = envelope.payload else {
         return Err(Reason::new(Code::EmptyPayload, "", "the record has no value"));
     };
-    content_type(envelope.content_type)?;
+    let encoding = content_type(envelope.content_type)?;
     let feed = std::str::from_utf8(envelope.feed.unwrap_or_default())
         .map_err(|_| Reason::new(Code::NotUtf8, "header feed", "the header is not UTF-8"))?;
     envelope.origin.map(Origin::parse).transpose()?;
     let measure = feeds.measure(feed);
     match decoder.target() {
         Target::Observations => {
-            let said = match measure.crs {
-                Some(crs) => decoder.observation_in(payload, crs)?,
-                None => decoder.observation(payload)?,
-            };
+            let said = decoder.observation_as(encoding, payload, measure.crs.unwrap_or(decoder.default_crs()))?;
             let late = is_late(said.time_ms, envelope.appended_ms, measure)?;
             Ok(Verdict::Observation { feed, said, late })
         }
         Target::Reports => {
-            let said = match measure.crs {
-                Some(crs) => decoder.report_in(payload, crs)?,
-                None => decoder.report(payload)?,
-            };
+            let said = decoder.report_as(encoding, payload, measure.crs.unwrap_or(decoder.default_crs()))?;
             let late = is_late(said.time, envelope.appended_ms, measure)?;
             Ok(Verdict::Report { feed, said: Box::new(said), late })
         }
@@ -188,9 +182,10 @@ mod tests {
         let fresh = observation(NOW);
         assert_eq!(verdict(&Envelope { feed: Some(b"\xff"), ..of(&fresh) }), "not_utf8");
         assert_eq!(
-            verdict(&Envelope { content_type: Some(b"application/x-protobuf"), ..of(&fresh) }),
+            verdict(&Envelope { content_type: Some(b"application/avro"), ..of(&fresh) }),
             "unsupported_encoding"
         );
+        assert_eq!(verdict(&Envelope { content_type: Some(b"application/x-protobuf"), ..of(&fresh) }), "malformed");
         assert_eq!(verdict(&of(b"{")), "malformed");
         assert_eq!(verdict(&Envelope { origin: Some(b"somewhere"), ..of(&fresh) }), "invalid_value");
         assert_eq!(verdict(&Envelope { origin: Some(b"00112233445566778899aabbccddeeff/0/1/2"), ..of(&fresh) }), "ok");

@@ -3,7 +3,8 @@
 //! Messages are 250 to 280 bytes; one in ten has its fields in another order, one in twenty an unknown field.
 #![allow(clippy::print_stdout, reason = "prints its result")]
 
-use gridwarden_domain::decode::Decoder;
+use gridwarden_domain::crs::Crs;
+use gridwarden_domain::decode::{Decoder, Encoding, protobuf_of};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -40,26 +41,40 @@ fn message(at: usize) -> String {
 
 fn main() {
     let messages: Vec<String> = (0..MESSAGES).map(message).collect();
-    let bytes: usize = messages.iter().map(String::len).sum();
+    let binaries: Vec<Vec<u8>> = messages
+        .iter()
+        .filter_map(|message| serde_json::from_str(message).ok())
+        .map(|read| protobuf_of(&read))
+        .collect();
+    let json = measure("JSON", Encoding::Json, &messages);
+    let protobuf = measure("Protobuf", Encoding::Protobuf, &binaries);
+    println!("protobuf_over_json: {:.2}", json / protobuf);
+}
+
+/// The median of some rounds, in nanoseconds per observation. Every message must be read, and say the same time in both forms.
+fn measure(name: &str, encoding: Encoding, messages: &[impl AsRef<[u8]>]) -> f64 {
+    let bytes: usize = messages.iter().map(|message| message.as_ref().len()).sum();
     let decoder = Decoder::observations();
     let mut nanos: Vec<f64> = (0..ROUNDS)
         .map(|_| {
             let start = Instant::now();
             let mut sum = 0i64;
-            for message in &messages {
-                let read = decoder.observation(black_box(message.as_bytes()));
-                sum += black_box(&read).as_ref().map_or(0, |read| read.time_ms & 1);
+            for message in messages {
+                let read = decoder.observation_as(encoding, black_box(message.as_ref()), Crs::Wgs84);
+                sum += black_box(&read).as_ref().map_or(0, |read| read.time_ms);
             }
-            black_box(sum);
-            start.elapsed().as_nanos() as f64 / MESSAGES as f64
+            let took = start.elapsed();
+            assert_eq!(sum, (0..MESSAGES as i64).map(|at| 1_760_000_000_000 + at * 10).sum::<i64>(), "{name}");
+            took.as_nanos() as f64 / MESSAGES as f64
         })
         .collect();
     nanos.sort_by(f64::total_cmp);
     let at = |rank: usize| nanos.get(rank).copied().unwrap_or_default();
     println!(
-        "decode: {:.1} ns per observation, best {:.1}, {} bytes each (median of {ROUNDS})",
+        "{name}: {:.1} ns per observation, best {:.1}, {} bytes each (median of {ROUNDS})",
         at(ROUNDS / 2),
         at(0),
         bytes / MESSAGES
     );
+    at(ROUNDS / 2)
 }

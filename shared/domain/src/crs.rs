@@ -32,6 +32,16 @@ impl Crs {
         }
     }
 
+    /// The name used in contracts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wgs84 => "WGS-84",
+            Self::Cgcs2000 => "CGCS2000",
+            Self::Gcj02 => "GCJ-02",
+            Self::Bd09 => "BD-09",
+        }
+    }
+
     /// Whether positions in it can be used as they are.
     pub fn is_wgs84_compatible(self) -> bool {
         matches!(self, Self::Wgs84 | Self::Cgcs2000)

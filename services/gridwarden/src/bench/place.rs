@@ -44,6 +44,11 @@ impl Place {
         KafkaConfig::plain(&self.kafka.bootstrap())
     }
 
+    /// The same with topics of another prefix.
+    pub(super) fn kafka_with(&self, topic_prefix: &str) -> KafkaConfig {
+        KafkaConfig { topic_prefix: topic_prefix.to_owned(), ..self.kafka() }
+    }
+
     /// How ClickHouse is reached, with a database of this name.
     pub(super) fn clickhouse(&self, database: &str) -> ClickHouseConfig {
         ClickHouseConfig {

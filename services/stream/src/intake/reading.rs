@@ -61,7 +61,7 @@ impl<'a> Reading<'a> {
             let none = || Reason::new(Code::EmptyPayload, "", "the record has no value");
             return record.end.map(Said::End).ok_or_else(none);
         };
-        content_type(record.content_type)?;
+        let encoding = content_type(record.content_type)?;
         self.feed = world.feeds.find(record.feed)?;
         if let Some(header) = record.origin {
             self.origin = Some(repeats::fingerprint_of_origin(&Origin::parse(header)?));
@@ -71,11 +71,12 @@ impl<'a> Reading<'a> {
             return Err(Reason::new(Code::WrongType, "", "the topic is not read here"));
         };
         match topic.decoder.target() {
-            Target::Observations => {
-                topic.decoder.observation_over(payload, crs, &mut self.observation).map(|()| Said::Observation)
-            }
+            Target::Observations => topic
+                .decoder
+                .observation_over((encoding, crs), payload, &mut self.observation)
+                .map(|()| Said::Observation),
             Target::Reports => {
-                topic.decoder.report_in(payload, crs).map(|report| Said::Report(Box::new(report)))
+                topic.decoder.report_as(encoding, payload, crs).map(|report| Said::Report(Box::new(report)))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! From a message's bytes to an observation or a report, or to one reason why not.
 //!
-//! Knows the contract's JSON and, for mapped topics, an integrator's own shape (see [`crate::mapping`]). Knows nothing of
-//! Kafka but the name of a content type.
+//! Knows the contract's JSON and Protobuf and, for mapped topics, an integrator's own shape (see [`crate::mapping`]). Knows
+//! nothing of Kafka but the name of a content type.
 //!
 //! * `DEC-1` the fast path and the slow path give the same answer: the fast one either reads a message exactly as the slow
 //!   one would, or leaves it to the slow one. Every reason comes from the slow one.
@@ -16,6 +16,7 @@ pub(crate) mod check;
 mod content_type;
 mod fast;
 mod owned;
+mod protobuf;
 mod report;
 mod scan;
 pub(crate) mod tree;
@@ -24,6 +25,7 @@ pub use admit::{Admission, FUTURE_MS, admit};
 pub use check::{MAX_ATTRIBUTE, MAX_DESCRIPTION, MAX_ENTRIES, MAX_ID, MAX_MEDIA, MAX_NAME};
 pub use content_type::{Encoding, content_type};
 pub use owned::observation_of;
+pub use protobuf::protobuf_of;
 pub use report::report_of;
 pub(crate) use report::{channel_of, class_kind_of};
 
@@ -70,6 +72,11 @@ impl Decoder {
         self
     }
 
+    /// The reference system of positions whose message names none, where the feed has none of its own.
+    pub fn default_crs(&self) -> Crs {
+        self.default_crs
+    }
+
     /// Whether messages become observations or reports.
     pub fn target(&self) -> Target {
         self.target
@@ -83,19 +90,38 @@ impl Decoder {
     /// Like [`Self::observation`], with the feed's own default reference system. A mapping's own system goes before both.
     #[inline]
     pub fn observation_in<'a>(&self, payload: &'a [u8], default_crs: Crs) -> Result<ObservationRef<'a>, Reason> {
-        let mut observation = ObservationRef::empty();
-        self.observation_over(payload, default_crs, &mut observation).map(|()| observation)
+        self.observation_as(Encoding::Json, payload, default_crs)
     }
 
-    /// Like [`Self::observation_in`], over an observation that is no longer needed: it is large, and moving it costs as much
+    /// Like [`Self::observation_in`], for a message written in any way.
+    #[inline]
+    pub fn observation_as<'a>(
+        &self,
+        encoding: Encoding,
+        payload: &'a [u8],
+        default_crs: Crs,
+    ) -> Result<ObservationRef<'a>, Reason> {
+        let mut observation = ObservationRef::empty();
+        self.observation_over((encoding, default_crs), payload, &mut observation).map(|()| observation)
+    }
+
+    /// Like [`Self::observation_as`], over an observation that is no longer needed: it is large, and moving it costs as much
     /// as reading it. After an error it means nothing.
     #[inline]
     pub fn observation_over<'a>(
         &self,
+        (encoding, default_crs): (Encoding, Crs),
         payload: &'a [u8],
-        default_crs: Crs,
         out: &mut ObservationRef<'a>,
     ) -> Result<(), Reason> {
+        if encoding == Encoding::Protobuf {
+            self.takes_protobuf()?;
+            let bytes = sized(payload)?;
+            if protobuf::fill(bytes, default_crs, out).is_none() {
+                *out = protobuf::observation(bytes, default_crs)?;
+            }
+            return Ok(());
+        }
         let text = text_of(payload)?;
         if self.mapping.is_some() || self.target == Target::Reports {
             *out = self.mapped_observation(text, default_crs)?;
@@ -103,6 +129,14 @@ impl Decoder {
             *out = tree::observation(text, default_crs)?;
         }
         Ok(())
+    }
+
+    #[inline]
+    fn takes_protobuf(&self) -> Result<(), Reason> {
+        if self.mapping.is_none() && self.target == Target::Observations {
+            return Ok(());
+        }
+        Err(Reason::new(Code::UnsupportedEncoding, "", "Protobuf is read in observations of the contract only"))
     }
 
     #[cold]
@@ -123,6 +157,14 @@ impl Decoder {
 
     /// Like [`Self::report`], with the feed's own default reference system.
     pub fn report_in(&self, payload: &[u8], default_crs: Crs) -> Result<Report, Reason> {
+        self.report_as(Encoding::Json, payload, default_crs)
+    }
+
+    /// Like [`Self::report_in`], for a message written in any way; reports come in JSON only.
+    pub fn report_as(&self, encoding: Encoding, payload: &[u8], default_crs: Crs) -> Result<Report, Reason> {
+        if encoding == Encoding::Protobuf {
+            self.takes_protobuf()?;
+        }
         let text = text_of(payload)?;
         if let Some(mapping) = &self.mapping {
             return match mapping.map_message(text)? {
@@ -141,9 +183,9 @@ fn not_here(detail: &str) -> Reason {
     Reason::new(Code::WrongType, "", format!("this topic holds {detail}"))
 }
 
-/// The payload as text, once and for all.
+/// The payload, when there is one and it is not too long.
 #[inline]
-pub(crate) fn text_of(payload: &[u8]) -> Result<&str, Reason> {
+fn sized(payload: &[u8]) -> Result<&[u8], Reason> {
     if payload.len() > MAX_MESSAGE {
         let detail = format!("the message is {} bytes long; at most {MAX_MESSAGE} are allowed", payload.len());
         return Err(Reason::new(Code::TooLarge, "", detail));
@@ -151,6 +193,12 @@ pub(crate) fn text_of(payload: &[u8]) -> Result<&str, Reason> {
     if payload.is_empty() {
         return Err(Reason::new(Code::EmptyPayload, "", "the record has no value"));
     }
-    std::str::from_utf8(payload)
+    Ok(payload)
+}
+
+/// The payload as text, once and for all.
+#[inline]
+pub(crate) fn text_of(payload: &[u8]) -> Result<&str, Reason> {
+    std::str::from_utf8(sized(payload)?)
         .map_err(|error| Reason::new(Code::NotUtf8, "", format!("not UTF-8 at byte {}", error.valid_up_to())))
 }

@@ -1,6 +1,7 @@
 //! Every kind of malformed message, each with the reason it must be given.
 
 use gridwarden_domain::{
+    crs::Crs,
     decode::{self, Decoder, MAX_MESSAGE},
     reject::{Code, Reason},
 };
@@ -35,10 +36,10 @@ impl Case {
     }
 
     pub(crate) fn read(&self) -> Result<(), Reason> {
-        decode::content_type(self.content_type.as_deref().map(str::as_bytes))?;
+        let encoding = decode::content_type(self.content_type.as_deref().map(str::as_bytes))?;
         match self.target.as_str() {
-            "observation" => Decoder::observations().observation(&self.bytes()).map(|_| ()),
-            "report" => Decoder::reports().report(&self.bytes()).map(|_| ()),
+            "observation" => Decoder::observations().observation_as(encoding, &self.bytes(), Crs::Wgs84).map(|_| ()),
+            "report" => Decoder::reports().report_as(encoding, &self.bytes(), Crs::Wgs84).map(|_| ()),
             other => panic!("unknown target {other}"),
         }
     }

@@ -12,6 +12,8 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 pub(super) struct Run<'p> {
     pub(super) place: &'p Place,
+    /// Put before every topic name.
+    pub(super) topics: &'p str,
     pub(super) database: &'p str,
     pub(super) workers: usize,
     pub(super) events: u64,
@@ -48,6 +50,7 @@ impl Run<'_> {
         let mut env = vec![
             ("GRIDWARDEN_HTTP__LISTEN", format!("127.0.0.1:{port}")),
             ("GRIDWARDEN_KAFKA__BOOTSTRAP", self.place.kafka().bootstrap),
+            ("GRIDWARDEN_KAFKA__TOPIC_PREFIX", self.topics.to_owned()),
             ("GRIDWARDEN_CLICKHOUSE__URL", clickhouse.url),
             ("GRIDWARDEN_CLICKHOUSE__DATABASE", clickhouse.database),
             ("GRIDWARDEN_CITY__FOLDER", self.place.path("city").display().to_string()),

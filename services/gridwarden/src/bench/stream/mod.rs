@@ -20,6 +20,7 @@ mod verify;
 use super::{common, median, place::Place, tell};
 use crate::output::progress;
 use anyhow::{Context, Result};
+use gridwarden_domain::decode::Encoding;
 use measure::Taken;
 pub(super) use recovery::{RecoveryArgs, run as recovery};
 use serde_json::{Value, json};
@@ -55,36 +56,66 @@ pub(crate) async fn run(args: StreamArgs) -> Result<()> {
 async fn measured(args: &StreamArgs, place: &Place) -> Result<Value> {
     progress(&format!("making a city of {} cells", args.cells));
     let town = input::Town::make(args.cells, &place.path("city")).await?;
-    produce::prepare(&town, &place.kafka()).await?;
-    progress(&format!("sending {} events at the pace of the city, 100,000 a second", args.events));
-    let truth = produce::send(&town, args.events, place.kafka()).await?;
-    progress(&format!("expecting {} transitions of alerts", truth.transitions()));
+    let truth = filled(args, place, &town, ("", Encoding::Json)).await?;
+    let in_protobuf = filled(args, place, &town, (PROTOBUF, Encoding::Protobuf)).await?;
 
     let mut raw = Vec::new();
-    let mut taken: Vec<Taken> = Vec::new();
+    let (mut taken, mut of_protobuf): (Vec<Taken>, Vec<Taken>) = (Vec::new(), Vec::new());
     for round in 0..args.repeat.max(1) {
         raw.push(measure::raw(place.kafka(), args.events).await?);
         let database = format!("bench_{round}");
-        let run = child::Run { place, database: &database, workers: args.workers, events: args.events };
+        let run = child::Run { place, topics: "", database: &database, workers: args.workers, events: args.events };
         let one = measure::stream(&run).await?;
         verify::all(&place.clickhouse(&database), &place.kafka(), &truth).await.context("the results are wrong")?;
+        let database = format!("bench_protobuf_{round}");
+        let run = child::Run { topics: PROTOBUF, database: &database, ..run };
+        let other = measure::stream(&run).await?;
+        verify::all(&place.clickhouse(&database), &place.kafka_with(PROTOBUF), &in_protobuf)
+            .await
+            .context("the results of Protobuf are wrong")?;
         progress(&format!(
-            "round {}: raw {:.0}/s, stream {:.0}/s (all rows in ClickHouse after {:.1} s)",
+            "round {}: raw {:.0}/s, stream {:.0}/s (all rows in ClickHouse after {:.1} s), of Protobuf {:.0}/s",
             round + 1,
             raw.last().copied().unwrap_or_default(),
             one.per_s,
             one.complete_s,
+            other.per_s,
         ));
         taken.push(one);
+        of_protobuf.push(other);
     }
     let insert = insert::rows_per_s(&place.clickhouse("bench_insert")).await?;
     let stages = stages::measure(&town)?;
-    report(args, &raw, &taken, (insert, stages))
+    report(args, &raw, (&taken, &of_protobuf), (insert, stages))
 }
 
-fn report(args: &StreamArgs, raw: &[f64], taken: &[Taken], rest: (f64, Value)) -> Result<Value> {
+/// Before the names of topics whose events are in Protobuf.
+const PROTOBUF: &str = "protobuf.";
+
+/// Topics filled with the events; what must come of them.
+async fn filled(
+    args: &StreamArgs,
+    place: &Place,
+    town: &input::Town,
+    (prefix, encoding): (&str, Encoding),
+) -> Result<oracle::Truth> {
+    let kafka = place.kafka_with(prefix);
+    produce::prepare(town, &kafka).await?;
+    progress(&format!("sending {} events ({encoding:?}) at the pace of the city, 100,000 a second", args.events));
+    let truth = produce::send(town, args.events, kafka, encoding).await?;
+    progress(&format!("expecting {} transitions of alerts", truth.transitions()));
+    Ok(truth)
+}
+
+fn report(
+    args: &StreamArgs,
+    raw: &[f64],
+    (taken, of_protobuf): (&[Taken], &[Taken]),
+    rest: (f64, Value),
+) -> Result<Value> {
     let of = |figure: fn(&Taken) -> f64| median(taken.iter().map(figure).collect()).context("nothing was measured");
     let ratios = raw.iter().zip(taken).map(|(raw, taken)| taken.per_s / raw).collect();
+    let protobuf_over_json = of_protobuf.iter().zip(taken).map(|(other, one)| other.per_s / one.per_s).collect();
     let (insert, stages) = rest;
     let config = json!({"events": args.events, "workers": args.workers, "cells": args.cells, "repeat": args.repeat});
     let mut result = common(&config);
@@ -97,7 +128,7 @@ fn report(args: &StreamArgs, raw: &[f64], taken: &[Taken], rest: (f64, Value)) -
         "ratio": median(ratios),
         "ratio_archive": null,
         "preencoded_insert_rows_per_s": insert.round(),
-        "protobuf_over_json": null,
+        "protobuf_over_json": median(protobuf_over_json),
         "cpu_ns_per_event": of(|taken| taken.cpu_ns_per_event)?.round(),
         "stages_ns": stages,
         "rss_mib": of(|taken| taken.rss_mib)?.round(),

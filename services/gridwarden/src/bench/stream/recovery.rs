@@ -69,7 +69,7 @@ async fn measured(args: &RecoveryArgs, place: &Place) -> Result<Value> {
     progress(&format!("sending one event of each of {} entities", args.entities));
     send(&town, place.kafka(), args.entities, args.entities)?;
     migrate(&place.clickhouse("bench")).await?;
-    let run = Run { place, database: "bench", workers: args.workers, events: u64::from(args.entities) };
+    let run = Run { topics: "", place, database: "bench", workers: args.workers, events: u64::from(args.entities) };
     let mut child = start(&run)?;
     until(&mut child, "all events to be read", |now| now.sum(READ) >= f64::from(args.entities)).await?;
     let snapshot = snapshot(&mut child).await?;

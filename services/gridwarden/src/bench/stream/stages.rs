@@ -2,8 +2,10 @@
 
 use super::entity::write;
 use super::input::Town;
-use anyhow::{Context, Result};
-use gridwarden_domain::decode::Decoder;
+use super::produce::protobuf;
+use anyhow::{Context, Result, ensure};
+use gridwarden_domain::crs::Crs;
+use gridwarden_domain::decode::{Decoder, Encoding};
 use gridwarden_domain::layer::version_of;
 use gridwarden_domain::locate::{Layer, LayerSet, Places};
 use serde_json::{Value, json};
@@ -31,6 +33,24 @@ pub(super) fn measure(town: &Town) -> Result<Value> {
             black_box(decoder.observation(black_box(text.as_bytes())).is_ok());
         }
     });
+    let mut binaries = Vec::new();
+    for text in &texts {
+        binaries.extend(protobuf(Encoding::Protobuf, text)?);
+    }
+    let read = |bytes| decoder.observation_as(Encoding::Protobuf, bytes, Crs::Wgs84);
+    for (text, binary) in texts.iter().zip(&binaries) {
+        let (mut one, mut other) = (decoder.observation(text.as_bytes())?, read(binary)?);
+        for said in [&mut one, &mut other] {
+            said.values.sort_by(|a, b| a.0.cmp(&b.0));
+            said.attributes.sort();
+        }
+        ensure!(one == other, "JSON and Protobuf differ: {text}");
+    }
+    let decode_protobuf = per_event(|| {
+        for binary in &binaries {
+            black_box(read(black_box(binary)).is_ok());
+        }
+    });
     let (head, areas) = town.city.layers.first().context("no layer")?;
     let layer = Layer::build(head.clone(), version_of(head, areas).0, areas.clone())?;
     let set = LayerSet::new(vec![Arc::new(layer)]);
@@ -42,7 +62,9 @@ pub(super) fn measure(town: &Town) -> Result<Value> {
             black_box(places.len());
         }
     });
-    Ok(json!({"decode": decode, "locate": locate, "rules": null, "windows": null, "encode": null}))
+    Ok(
+        json!({"decode": decode, "decode_protobuf": decode_protobuf, "locate": locate, "rules": null, "windows": null, "encode": null}),
+    )
 }
 
 /// The fastest of some rounds: what the code costs when nothing else runs.
