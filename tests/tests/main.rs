@@ -14,6 +14,7 @@ mod grafana;
 mod la;
 mod mapping;
 mod objects;
+mod poison;
 mod stream;
 mod support;
 mod up;

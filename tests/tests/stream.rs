@@ -64,6 +64,7 @@ impl Stream {
         config.clickhouse = parts.clickhouse.clone();
         config.city.folder = city.folder.clone();
         config.checkpoints.folder = city.folder.with_file_name("checkpoints").display().to_string();
+        config.crashes.folder = city.folder.with_file_name("crashes");
         config.stream.write_ms = 200;
         change(&mut config);
         let free =

@@ -97,6 +97,7 @@ impl Archive {
         config.kafka = parts.kafka.clone();
         config.clickhouse = parts.clickhouse.clone();
         config.city.folder = city.folder.clone();
+        config.crashes.folder = city.folder.with_file_name("crashes");
         config.archive.block_rows = 700;
         config.archive.block_ms = 200;
         change(&mut config.archive);

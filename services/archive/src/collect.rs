@@ -17,6 +17,7 @@ use gridwarden_domain::observation::ObservationRef;
 use gridwarden_domain::origin::Origin;
 use gridwarden_domain::reject::{Reason, Reject};
 use gridwarden_domain::report::Report;
+use gridwarden_runtime::crashes::{self, Quarantine};
 use gridwarden_store::read::OffsetRange;
 use gridwarden_store::rows::{
     GapKind, GapRow, Gaps, MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, ReplayRow, Replays,
@@ -50,6 +51,8 @@ pub(crate) struct Collector {
     /// Messages sent again that can be taken; handed over before everything else (`ARC-9`).
     replays: Shelf<Replays>,
     taken: Taken,
+    /// Records that made processes panic.
+    quarantine: Quarantine,
     /// The rejects of each day's block, for the topic.
     for_topic: BTreeMap<i64, Vec<ForTopic>>,
     feeds: Feeds,
@@ -75,7 +78,8 @@ struct Kept<'a> {
 }
 
 impl Collector {
-    pub(crate) fn new(limits: Limits, feeds: Feeds, taken: Taken, metrics: Metrics) -> Self {
+    pub(crate) fn new(limits: Limits, feeds: Feeds, known: (Taken, Quarantine), metrics: Metrics) -> Self {
+        let (taken, quarantine) = known;
         // Rejects are kept twice until they are acknowledged, and each is a message of its own.
         let of_rejects = Limits { rows: limits.rows.min(10_000), bytes: limits.bytes.min(8 << 20), ..limits };
         Self {
@@ -86,6 +90,7 @@ impl Collector {
             gaps: Shelf::new(limits),
             replays: Shelf::new(limits),
             taken,
+            quarantine,
             for_topic: BTreeMap::new(),
             feeds,
             metrics,
@@ -102,13 +107,16 @@ impl Collector {
             content_type: said.get(headers::CONTENT_TYPE),
             end: said.get(headers::END),
             origin: said.get(headers::ORIGIN),
+            #[cfg(debug_assertions)]
+            fault: said.get(headers::FAULT),
             appended_ms: record.appended_ms,
         };
         let id = RecordId { topic_id: source.meta.id, partition: record.partition, offset: record.offset };
         let place = Place { record: id, appended_ms: record.appended_ms };
         let origin = envelope.origin.and_then(|header| Origin::parse(header).ok());
         self.metrics.in_flight.inc();
-        match judge(&source.decoder, &self.feeds, &envelope) {
+        crashes::in_hand(id);
+        match self.judge(source, &envelope, id) {
             Verdict::Marker { feed } => {
                 let row = MarkerRow { record: place.record, appended_ms: place.appended_ms, feed };
                 self.markers.push((place.record, place.appended_ms), false, &row, moment.now_ms);
@@ -124,6 +132,16 @@ impl Collector {
             Verdict::Observation { feed, said, late } => self.observation(place, (feed, late), &said, moment),
             Verdict::Report { feed, said, late } => self.report(place, (feed, late), &said, moment),
         }
+    }
+
+    /// What becomes of a record; one that made processes panic is not even looked at (`PSN-2`).
+    fn judge<'a>(&self, source: &Source, envelope: &Envelope<'a>, record: RecordId) -> Verdict<'a> {
+        if !self.quarantine.is_empty() && self.quarantine.holds(record) {
+            return Verdict::Reject(Quarantine::reason());
+        }
+        #[cfg(debug_assertions)]
+        crashes::fault_point(envelope.fault, "archive");
+        judge(&source.decoder, &self.feeds, envelope)
     }
 
     /// A message that was sent again and can be taken.

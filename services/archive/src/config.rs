@@ -2,6 +2,7 @@
 
 use gridwarden_bus::KafkaConfig;
 use gridwarden_runtime::config::{ConfigError, HttpConfig, Wrong, load_checked};
+use gridwarden_runtime::crashes::CrashConfig;
 use gridwarden_store::ClickHouseConfig;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ pub struct Config {
     pub clickhouse: ClickHouseConfig,
     /// The city.
     pub city: CitySection,
+    /// Where it is noted at which record a process panicked.
+    pub crashes: CrashConfig,
     /// Its own section.
     pub archive: ArchiveSection,
 }

@@ -24,6 +24,9 @@ pub struct Envelope<'a> {
     pub end: Option<&'a [u8]>,
     /// Header `origin`.
     pub origin: Option<&'a [u8]>,
+    /// Header by which a test asks for a panic.
+    #[cfg(debug_assertions)]
+    pub fault: Option<&'a [u8]>,
     /// Append time, epoch milliseconds.
     pub appended_ms: i64,
 }

@@ -1,7 +1,7 @@
 //! The archive: every observation and report of the topics as a row in ClickHouse, exactly once; what cannot be taken in
 //! `rejects.v1` and in ClickHouse.
 //!
-//! It has no state of its own: its cursor is what ClickHouse holds ([`plan`]). It refuses to know rules, windows and alerts;
+//! It has no state of its own: its cursor is what ClickHouse holds ([`plan`]); a note of crashes only says what not to touch. It refuses to know rules, windows and alerts;
 //! ClickHouse may be away without anybody but the archive noticing.
 //!
 //! ```text
@@ -49,6 +49,7 @@ use gridwarden_bus::topics::Identities;
 use gridwarden_bus::{Producer, ProducerOptions};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::conservation::{Conservation, process_name};
+use gridwarden_runtime::crashes::{Crashes, Quarantine};
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::prometheus::Registry;
 use gridwarden_runtime::shutdown::{Shutdown, Tasks};
@@ -73,13 +74,19 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
     let registry = telemetry::registry("archive");
     let metrics = Metrics::new(&registry).context("metrics")?;
     let store = StoreMetrics::new(&registry).context("metrics")?;
+    let crashes = Crashes::open(&config.crashes)?;
+    crashes.watch();
+    let quarantine = crashes.quarantine()?;
     let listener = http::bind(config.http.listen).await?;
     let router = http::status_router(health.clone(), registry.clone());
     let mut tasks = Tasks::new(&shutdown);
     let ending = shutdown.clone();
     tasks.spawn("http", async move { Ok(http::serve(listener, router, ending).await?) });
     let started = match prepare::until_ready(&config, &store, &health, &shutdown).await {
-        Ok(Some(prepared)) => start(&config, prepared, (&registry, store, metrics, health), (&mut tasks, &shutdown)),
+        Ok(Some(prepared)) => {
+            let outside = (&registry, store, metrics, health);
+            start(&config, (prepared, quarantine), outside, (&mut tasks, &shutdown))
+        }
         // The end began before everything was there.
         Ok(None) => Ok(()),
         Err(error) => Err(error),
@@ -94,7 +101,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
 
 fn start(
     config: &Config,
-    prepared: Prepared,
+    (prepared, quarantine): (Prepared, Quarantine),
     (registry, store, metrics, health): (&Registry, StoreMetrics, Metrics, Health),
     (tasks, shutdown): (&mut Tasks, &Shutdown),
 ) -> Result<()> {
@@ -145,7 +152,7 @@ fn start(
         partitions: prepared.partitions,
         reader: prepared.reader,
         control: prepared.control,
-        collector: Collector::new(limits, prepared.feeds, prepared.taken, metrics.clone()),
+        collector: Collector::new(limits, prepared.feeds, (prepared.taken, quarantine), metrics.clone()),
         metrics,
         health: health.clone(),
         shutdown: shutdown.clone(),

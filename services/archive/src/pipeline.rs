@@ -11,6 +11,7 @@ use gridwarden_bus::control::ControlReader;
 use gridwarden_bus::topics::Identities;
 use gridwarden_bus::{Batch, BusError, Reader, Record};
 use gridwarden_runtime::clock::now_ms;
+use gridwarden_runtime::crashes;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::Shutdown;
 use std::sync::Arc;
@@ -165,6 +166,7 @@ impl Pipeline {
                 }
             }
         }
+        crashes::put_down();
         leaps.dedup();
         for (at, until) in leaps {
             self.leap(at, until);

@@ -2,6 +2,7 @@
 
 use gridwarden_bus::KafkaConfig;
 use gridwarden_runtime::config::{ConfigError, HttpConfig, Wrong, load_checked};
+use gridwarden_runtime::crashes::CrashConfig;
 use gridwarden_store::ClickHouseConfig;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub struct Config {
     pub city: CitySection,
     /// Checkpoints.
     pub checkpoints: CheckpointSection,
+    /// Where it is noted at which record a process panicked.
+    pub crashes: CrashConfig,
     /// Its own section.
     pub stream: StreamSection,
 }

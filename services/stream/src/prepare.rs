@@ -16,7 +16,13 @@ use gridwarden_domain::{
     decode::Decoder,
     mapping::Mapping,
 };
-use gridwarden_runtime::{city::City, health::Health, objects::Objects, shutdown::Shutdown};
+use gridwarden_runtime::{
+    city::City,
+    crashes::{Crashes, Quarantine},
+    health::Health,
+    objects::Objects,
+    shutdown::Shutdown,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +108,7 @@ fn prepare(config: &Config, city: &City, objects: Objects, shutdown: &Shutdown) 
     let reader = Arc::new(ControlReader::start(kafka)?);
     let ids = IdLimits { of_source: config.stream.ids_per_source, reports: config.stream.report_ids_per_partition };
     let mut world = world(&city.file, (topics, parts), &metas, ids);
+    world.quarantine = Crashes::open(&config.crashes)?.quarantine()?;
     let Beginning { last, names, restored, alerts, control } =
         Beginning::claim(kafka, &objects, &world, shutdown).context("checkpoints")?;
     world.generation = last.generation;
@@ -179,6 +186,7 @@ fn world(city: &CityFile, read: (Vec<Topic>, Vec<Part>), metas: &[TopicMeta], id
         max_age_ms: i64::from(city.limits.max_age_days) * DAY_MS,
         ids,
         timezone: city.timezone.clone(),
+        quarantine: Quarantine::default(),
         simulated: city.simulated,
         generation: 0,
     }

@@ -10,6 +10,7 @@ use gridwarden_domain::{
     decode::Decoder,
     identity::{RecordId, TopicId},
 };
+use gridwarden_runtime::crashes::Quarantine;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -50,6 +51,8 @@ pub(crate) struct World {
     pub(crate) ids: IdLimits,
     /// The city's time zone, an IANA name.
     pub(crate) timezone: String,
+    /// Records that made processes panic.
+    pub(crate) quarantine: Quarantine,
     /// Whether the city is made up.
     pub(crate) simulated: bool,
     /// The generation this process has claimed.
@@ -82,6 +85,12 @@ impl World {
         let topic = self.topic(topic)?;
         let found = self.parts.iter().position(|part| part.topic == topic && part.partition == partition);
         found.and_then(|number| u16::try_from(number).ok())
+    }
+
+    /// Whether a record is left out (`PSN-2`).
+    #[inline]
+    pub(crate) fn is_poison(&self, part: u16, offset: i64) -> bool {
+        !self.quarantine.is_empty() && self.quarantine.holds(self.identity(part, offset))
     }
 
     /// The identity of a record in a partition.

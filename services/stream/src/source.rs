@@ -378,5 +378,7 @@ fn read<'a>(record: &BusRecord<'a>, part: u16) -> Record<'a> {
         content_type: said.get(headers::CONTENT_TYPE),
         simulated: said.get(headers::SIMULATED).is_some(),
         origin: said.get(headers::ORIGIN),
+        #[cfg(debug_assertions)]
+        fault: said.get(headers::FAULT),
     }
 }

@@ -22,6 +22,7 @@ use gridwarden_bus::{Producer, ProducerOptions, control::ControlReader};
 use gridwarden_runtime::{
     clock::now_ms,
     conservation::{Conservation, process_name},
+    crashes::Crashes,
     health::Health,
     http,
     shutdown::{Shutdown, Tasks},
@@ -37,6 +38,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
     let health = Health::new("stream");
     let registry = telemetry::registry("stream");
     let metrics = Metrics::new(&registry).context("metrics")?;
+    Crashes::open(&config.crashes)?.watch();
     let listener = http::bind(config.http.listen).await?;
     let router = http::status_router(health.clone(), registry.clone());
     let mut tasks = Tasks::new(&shutdown);

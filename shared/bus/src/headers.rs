@@ -10,5 +10,8 @@ pub const FENCE: &str = "fence";
 pub const CONTENT_TYPE: &str = "content-type";
 /// On a message sent again after it was rejected: its first origin (`domain::origin`).
 pub const ORIGIN: &str = "origin";
+/// On a record that makes the service named in it panic: debug builds only, for tests.
+#[cfg(debug_assertions)]
+pub const FAULT: &str = "test-fault";
 /// Present when the record was made up by `simulate`.
 pub const SIMULATED: &str = "simulated";

@@ -14,6 +14,7 @@ pub mod city;
 pub mod clock;
 pub mod config;
 pub mod conservation;
+pub mod crashes;
 pub mod health;
 pub mod http;
 pub mod objects;

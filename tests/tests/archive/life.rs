@@ -23,12 +23,13 @@ impl Process {
         let (kafka, clickhouse) = (&parts.kafka, &parts.clickhouse);
         let text = format!(
             "[kafka]\nbootstrap = \"{}\"\ntopic_prefix = \"{}\"\n[clickhouse]\nurl = \"{}\"\ndatabase = \"{}\"\n\
-             [city]\nfolder = \"{}\"\n[archive]\nblock_rows = 500\nblock_ms = 100\n",
+             [city]\nfolder = \"{}\"\n[crashes]\nfolder = \"{}\"\n[archive]\nblock_rows = 500\nblock_ms = 100\n",
             kafka.bootstrap,
             kafka.topic_prefix,
             clickhouse.url,
             clickhouse.database,
-            city.folder.display()
+            city.folder.display(),
+            city.folder.with_file_name("crashes").display()
         );
         std::fs::write(&file, text).expect("configuration");
         let log =

@@ -315,13 +315,14 @@ impl Process {
         let text = format!(
             "[kafka]\nbootstrap = \"{}\"\ntopic_prefix = \"{}\"\n[clickhouse]\nurl = \"{}\"\ndatabase = \"{}\"\n\
              [city]\nfolder = \"{}\"\n[checkpoints]\nfolder = \"{}\"\nevery_ms = 100\n\
-             [stream]\nworkers = {workers}\nwrite_ms = 100\n",
+             [crashes]\nfolder = \"{}\"\n[stream]\nworkers = {workers}\nwrite_ms = 100\n",
             kafka.bootstrap,
             kafka.topic_prefix,
             clickhouse.url,
             clickhouse.database,
             city.folder.display(),
             city.folder.with_file_name("checkpoints").display(),
+            city.folder.with_file_name("crashes").display(),
         );
         std::fs::write(&file, text).expect("configuration");
         let log =

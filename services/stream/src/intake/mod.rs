@@ -32,6 +32,7 @@ use gridwarden_domain::{
     locate::Places,
     reject::Reason,
 };
+use gridwarden_runtime::crashes;
 use outbox::Tally;
 use part::PartState;
 use reading::{Reading, Said};
@@ -59,6 +60,9 @@ pub(crate) struct Record<'a> {
     pub(crate) simulated: bool,
     /// Header `origin`.
     pub(crate) origin: Option<&'a [u8]>,
+    /// Header by which a test asks for a panic.
+    #[cfg(debug_assertions)]
+    pub(crate) fault: Option<&'a [u8]>,
 }
 
 impl Record<'_> {
@@ -200,10 +204,13 @@ impl Intake {
                 read += 1;
             }
             let readings = readings.get_mut(..read).unwrap_or_default();
+            // What goes wrong while looking ahead is no single record's.
+            crashes::put_down();
             self.mind.look_ahead(&self.parts, readings);
             for reading in readings {
                 self.take(shared, reading, out);
             }
+            crashes::put_down();
             taken += read;
             if read < AHEAD {
                 break;
@@ -221,6 +228,7 @@ impl Intake {
     #[inline]
     fn take(&mut self, shared: &Shared, reading: &Reading<'_>, out: &mut Outbox) {
         let record = &reading.record;
+        crashes::in_hand(shared.world.identity(record.part, record.offset));
         let Some(Some(part)) = self.parts.get_mut(usize::from(record.part)) else { return };
         let stamp = part.clock.appended(record.appended);
         part.next = Some(record.offset + 1);

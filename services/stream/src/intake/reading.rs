@@ -11,6 +11,7 @@ use gridwarden_domain::{
     reject::{Code, Reason},
     report::Report,
 };
+use gridwarden_runtime::crashes::{self, Quarantine};
 
 /// What a record says.
 pub(super) enum Said<'a> {
@@ -57,6 +58,12 @@ impl<'a> Reading<'a> {
     #[inline]
     fn read(&mut self, world: &World) -> Result<Said<'a>, Reason> {
         let record = &self.record;
+        crashes::in_hand(world.identity(record.part, record.offset));
+        if world.is_poison(record.part, record.offset) {
+            return Err(Quarantine::reason());
+        }
+        #[cfg(debug_assertions)]
+        crashes::fault_point(record.fault, "stream");
         let Some(payload) = record.payload else {
             let none = || Reason::new(Code::EmptyPayload, "", "the record has no value");
             return record.end.map(Said::End).ok_or_else(none);

@@ -66,6 +66,7 @@ pub(crate) fn shared() -> Shared {
         max_age_ms: 7 * DAY,
         ids: IdLimits { of_source: 3, reports: 3 },
         timezone: "UTC".to_owned(),
+        quarantine: Default::default(),
         simulated: true,
         generation: 7,
     };
@@ -138,6 +139,8 @@ fn plain(part: u16, offset: i64, appended: i64, payload: Option<&[u8]>) -> Recor
         content_type: None,
         simulated: false,
         origin: None,
+        #[cfg(debug_assertions)]
+        fault: None,
     }
 }
 

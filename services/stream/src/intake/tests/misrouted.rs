@@ -23,6 +23,8 @@ fn a_rule_that_ends_clears_what_it_held_wherever_the_entity_was_first_seen() {
                 content_type: None,
                 simulated: false,
                 origin: None,
+                #[cfg(debug_assertions)]
+                fault: None,
             };
             let mut out = Outbox::default();
             let worker = layout.iter().position(|parts| parts.contains(&part)).expect("a worker");

@@ -75,6 +75,8 @@ fn what_is_in_force_is_not_known_yet_so_records_wait_and_the_ends_behind_them() 
         content_type: None,
         simulated: false,
         origin: None,
+        #[cfg(debug_assertions)]
+        fault: None,
     };
     let take = |desk: &mut Desk, from: usize, known_until: i64| {
         let ends = [(0, 1), (1, 1)].into_iter();
@@ -165,6 +167,8 @@ fn a_feed_nobody_can_read_is_a_reason() {
             content_type: None,
             simulated: false,
             origin: None,
+            #[cfg(debug_assertions)]
+            fault: None,
         };
         desk.intake.take_known(&desk.shared, std::iter::once(record), i64::MAX, std::iter::empty(), &mut desk.out);
     }

@@ -1,0 +1,204 @@
+//! A record that makes a process panic: after two crashes it is left out, told, and the rest is counted.
+
+use crate::support::{City, count, query};
+use gridwarden_bus::topics::{OBSERVATIONS, ensure};
+use gridwarden_bus::{Message, Producer, ProducerOptions};
+use gridwarden_runtime::clock::now_ms;
+use gridwarden_tests::parts::{Parts, folder};
+use gridwarden_tests::{binary, up, wait};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(60);
+/// The exit code of a process that found a bug of its own.
+const PANICKED: i32 = 101;
+const GOOD: u64 = 400;
+
+/// A service as a process of its own: a panic ends it.
+struct Process {
+    child: Child,
+    listen: SocketAddr,
+}
+
+struct Town<'t> {
+    test: &'t str,
+    parts: &'t Parts,
+    city: &'t City,
+}
+
+impl Town<'_> {
+    fn start(&self, role: &str, crashes: &Path) -> Process {
+        let listen =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
+        let log = folder(self.test).join(format!("{role}.log"));
+        let log = std::fs::File::options().create(true).append(true).open(log).expect("log");
+        let mut command = binary::gridwarden();
+        command.arg(role).stderr(log);
+        for (name, value) in [
+            ("HTTP__LISTEN", listen.to_string()),
+            ("KAFKA__BOOTSTRAP", self.parts.kafka.bootstrap.clone()),
+            ("KAFKA__TOPIC_PREFIX", self.parts.kafka.topic_prefix.clone()),
+            ("CLICKHOUSE__URL", self.parts.clickhouse.url.clone()),
+            ("CLICKHOUSE__DATABASE", self.parts.clickhouse.database.clone()),
+            ("CITY__FOLDER", self.city.folder.display().to_string()),
+            ("CRASHES__FOLDER", crashes.display().to_string()),
+        ] {
+            command.env(format!("GRIDWARDEN_{name}"), value);
+        }
+        if role == "stream" {
+            let checkpoints = crashes.with_extension("checkpoints");
+            command.env("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints).env("GRIDWARDEN_CHECKPOINTS__EVERY_MS", "200");
+        }
+        Process { child: command.spawn().expect("gridwarden starts"), listen }
+    }
+}
+
+impl Process {
+    /// Waits until it ends by itself: its exit code.
+    fn ended(mut self) -> Option<i32> {
+        let child = &mut self.child;
+        wait::until("its end", SOON, || child.try_wait().expect("wait")).code()
+    }
+
+    /// Waits until its figures hold all of these lines.
+    async fn until(&self, lines: &[String]) {
+        let url = format!("http://{}/metrics", self.listen);
+        wait::until_async("its figures", SOON, || async {
+            let answer = reqwest::get(&url).await.map_err(|error| error.to_string())?;
+            let text = answer.text().await.map_err(|error| error.to_string())?;
+            let missing = lines.iter().find(|line| !text.lines().any(|each| each == line.as_str()));
+            missing.map_or(Ok(()), |line| Err(format!("no {line} in\n{text}")))
+        })
+        .await;
+    }
+
+    /// Ends it as it should end.
+    fn stop(mut self) {
+        up::signal(i32::try_from(self.child.id()).expect("pid"), libc::SIGTERM);
+        let child = &mut self.child;
+        let status = wait::until("its end", Duration::from_secs(10), || child.try_wait().expect("wait"));
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) && self.child.kill().is_ok() {
+            self.child.wait().ok();
+        }
+    }
+}
+
+fn observation(number: u64) -> String {
+    format!(r#"{{"source":"s{}","kind":"air","time":{},"values":{{"t":{number}}}}}"#, number % 40, now_ms())
+}
+
+/// Good records in every partition, and in their midst one that asks for a panic of whoever reads it.
+async fn send(producer: &Producer) -> (i32, i64) {
+    let mut poison = None;
+    for number in 0..=GOOD {
+        let (text, key) = (observation(number), format!("s{}", number % 40));
+        let bad = number == GOOD / 2;
+        let headers: &[(&str, &[u8])] = if bad { &[("test-fault", b"everywhere")] } else { &[] };
+        let message = Message {
+            topic: OBSERVATIONS,
+            key: Some(key.as_bytes()),
+            payload: Some(text.as_bytes()),
+            headers,
+            partition: None,
+        };
+        let place = producer.submit(&message).await.expect("queued").await.expect("acknowledged");
+        poison = if bad { Some(place) } else { poison };
+    }
+    poison.expect("it was sent")
+}
+
+fn crashes(test: &str, role: &str) -> PathBuf {
+    folder(test).join(format!("crashes-{role}"))
+}
+
+/// Starts it twice: it ends in a panic each time, and says so.
+async fn crash_twice(town: &Town<'_>, role: &str) {
+    for round in 1..=2 {
+        let process = town.start(role, &crashes(town.test, role));
+        let code = tokio::task::spawn_blocking(|| process.ended()).await.expect("thread");
+        assert_eq!(code, Some(PANICKED), "{role}, start {round}");
+        let notes = std::fs::read_dir(crashes(town.test, role)).expect("folder").count();
+        assert_eq!(notes, round, "{role}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_makes_processes_panic_is_left_out_and_the_rest_counts() {
+    const TEST: &str = "poison";
+    let parts = Parts::named(TEST);
+    ensure(&parts.kafka, &[]).await.expect("topics");
+    let producer = Producer::new(&parts.kafka, &ProducerOptions::named("test")).expect("producer");
+    let city = City::make(TEST);
+    city.publish(&producer).await;
+    let (partition, offset) = send(&producer).await;
+    let town = Town { test: TEST, parts: &parts, city: &city };
+
+    crash_twice(&town, "archive").await;
+    let archive = town.start("archive", &crashes(TEST, "archive"));
+    archive.until(&["gridwarden_archive_rejected_total{code=\"poison\"} 1".to_owned()]).await;
+    until_rows(&parts, "observations", GOOD).await;
+    let sql = "SELECT code, partition, offset, field, payload = '' FROM rejects";
+    assert_eq!(query(&parts, sql).await.trim(), format!("poison\t{partition}\t{offset}\t\t0"));
+
+    crash_twice(&town, "stream").await;
+    let counted = [
+        format!("gridwarden_stream_records_accepted_total {GOOD}"),
+        "gridwarden_stream_records_rejected_total{code=\"poison\"} 1".to_owned(),
+    ];
+    let stream = town.start("stream", &crashes(TEST, "stream"));
+    stream.until(&counted).await;
+    stream.stop();
+
+    // Named, it is sent again: another record, with nothing in it that asks for a panic.
+    let place = format!("{OBSERVATIONS}/{partition}/{offset}");
+    let mut replay = binary::gridwarden();
+    replay.args(["rejects", "replay", &place, "--kafka", &parts.kafka.bootstrap]);
+    replay.args(["--topic-prefix", &parts.kafka.topic_prefix, "--clickhouse", &parts.clickhouse.url]);
+    replay.args(["--database", &parts.clickhouse.database]);
+    let output = tokio::task::spawn_blocking(move || replay.output()).await.expect("thread").expect("it starts");
+    assert!(output.status.success(), "{}", binary::stderr(&output));
+    until_rows(&parts, "observations", GOOD + 1).await;
+    archive.stop();
+    assert_eq!(count(&parts, "SELECT count() FROM rejects").await, 1);
+}
+
+/// Who shares the folder need not find out by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_service_found_out_the_other_knows() {
+    const TEST: &str = "poison_shared";
+    let parts = Parts::named(TEST);
+    ensure(&parts.kafka, &[]).await.expect("topics");
+    let producer = Producer::new(&parts.kafka, &ProducerOptions::named("test")).expect("producer");
+    let city = City::make(TEST);
+    city.publish(&producer).await;
+    send(&producer).await;
+    let town = Town { test: TEST, parts: &parts, city: &city };
+    let shared = crashes(TEST, "both");
+    for role in ["stream", "archive"] {
+        let process = town.start(role, &shared);
+        assert_eq!(tokio::task::spawn_blocking(|| process.ended()).await.expect("thread"), Some(PANICKED), "{role}");
+    }
+    let stream = town.start("stream", &shared);
+    stream.until(&[format!("gridwarden_stream_records_accepted_total {GOOD}")]).await;
+    let archive = town.start("archive", &shared);
+    until_rows(&parts, "observations", GOOD).await;
+    until_rows(&parts, "rejects", 1).await;
+    stream.stop();
+    archive.stop();
+}
+
+async fn until_rows(parts: &Parts, table: &str, rows: u64) {
+    wait::until_async(&format!("{rows} rows in {table}"), SOON, || async {
+        let found = count(parts, &format!("SELECT count() FROM {table}")).await;
+        if found == rows { Ok(()) } else { Err(format!("{found} rows")) }
+    })
+    .await;
+}
