@@ -5,6 +5,7 @@ use gridwarden_bus::topics::{self, ensure};
 use gridwarden_bus::{Assignment, From, KafkaConfig, Reader, ReaderOptions, headers};
 use gridwarden_domain::city::{Feed, Intake};
 use gridwarden_domain::crs::Crs;
+use gridwarden_domain::decode::protobuf_of;
 use gridwarden_embedded::kafka::KafkaProcess;
 use gridwarden_gateway::config::{Config, DEFAULTS};
 use gridwarden_runtime::health::Health;
@@ -124,6 +125,39 @@ async fn accepted(client: &Client, path: &str, body: &Value, headers: &[(&str, &
     let (status, text) = client.post(path, JSON, body.to_string(), headers).await.expect("answer");
     assert_eq!(status, 202, "{text}");
     serde_json::from_str(&text).expect("json")
+}
+
+/// Protobuf is passed on as it came, and says so to whoever reads it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_observation_in_protobuf_stands_in_the_topic_as_it_was_sent() {
+    let gateway = Served::start("gateway_protobuf").await;
+    let payload = protobuf_of(&serde_json::from_value(observation("air-1")).expect("an observation"));
+    let post = async |kind: &str, body: Vec<u8>| {
+        let request = reqwest::Client::new().post(format!("{}/v1/observations", gateway.base));
+        let answer = request.bearer_auth("air token").header("content-type", kind).body(body).send().await;
+        let answer = answer.expect("answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    };
+    let (status, told) = post("application/x-protobuf", payload.clone()).await;
+    assert_eq!(status, 202, "{told}");
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    let number = |name: &str| told["records"][0][name].as_i64().expect("a number");
+    let (partition, from) = (i32::try_from(number("partition")).expect("a partition"), From::Offset(number("offset")));
+    let place = Assignment { topic: topics::OBSERVATIONS.to_owned(), partition, from };
+    let mut reader = Reader::open(&gateway.kafka, &[place], &ReaderOptions::named("test")).expect("reader");
+    wait::until("the record", SOON, || {
+        let batch = reader.poll(10, Duration::from_millis(200)).expect("poll");
+        let record = batch.records().next()?;
+        assert_eq!(record.payload, Some(&payload[..]));
+        assert_eq!(record.key, Some(&b"air-1"[..]));
+        assert_eq!(record.headers().get(headers::CONTENT_TYPE), Some(&b"application/x-protobuf"[..]));
+        assert_eq!(record.headers().get(headers::FEED), Some(&b"air"[..]));
+        Some(())
+    });
+    let (status, told) = post("application/x-protobuf", payload.split_at(6).0.to_vec()).await;
+    assert!(status == 400 && told.contains("Protobuf"), "{status}: {told}");
+    assert_eq!(post(JSON, payload.clone()).await.0, 400);
+    assert_eq!(post("application/avro", payload).await.0, 415);
 }
 
 #[tokio::test(flavor = "multi_thread")]

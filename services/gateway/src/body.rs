@@ -16,6 +16,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(3);
 
 /// Media types of one record.
 pub const JSON: &[&str] = &["application/json"];
+/// Media types of one observation.
+pub const OBSERVATION: &[&str] = &["application/json", "application/x-protobuf", "application/protobuf"];
 /// Media types of a batch.
 pub const NDJSON: &[&str] =
     &["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"];

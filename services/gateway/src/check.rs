@@ -4,7 +4,7 @@
 //! same limit on future times. Bytes are passed on as they came, but for a report's missing id.
 
 use gridwarden_domain::crs::Crs;
-use gridwarden_domain::decode::{Admission, Decoder, admit};
+use gridwarden_domain::decode::{Admission, Decoder, Encoding, admit};
 use gridwarden_domain::reject::{Code, Reason};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -16,14 +16,15 @@ pub struct Ready<'a> {
     pub key: String,
     /// Value.
     pub payload: Cow<'a, [u8]>,
+    /// How it is written.
+    pub encoding: Encoding,
 }
 
 /// Checks an observation.
-pub fn observation(payload: &[u8], crs: Crs, now_ms: i64) -> Result<Ready<'_>, Reason> {
-    let decoder = Decoder::observations();
-    let observation = decoder.observation_in(payload, crs)?;
+pub fn observation(encoding: Encoding, payload: &[u8], crs: Crs, now_ms: i64) -> Result<Ready<'_>, Reason> {
+    let observation = Decoder::observations().observation_as(encoding, payload, crs)?;
     in_time(observation.time_ms, now_ms)?;
-    Ok(Ready { key: observation.source.into_owned(), payload: Cow::Borrowed(payload) })
+    Ok(Ready { key: observation.source.into_owned(), payload: Cow::Borrowed(payload), encoding })
 }
 
 /// Checks a report; `id` is given to it when it has none.
@@ -38,7 +39,7 @@ pub fn report(payload: &[u8], crs: Crs, now_ms: i64, id: impl FnOnce() -> String
         Err(reason) => return Err(reason),
     };
     in_time(report.time, now_ms)?;
-    Ok(Ready { key: report.id, payload })
+    Ok(Ready { key: report.id, payload, encoding: Encoding::Json })
 }
 
 /// A record without age limit: late ones are taken and counted as late where they are read; future ones are not.
@@ -87,7 +88,7 @@ mod tests {
     const NOW: i64 = 1_800_000_000_000;
 
     fn observed(text: &str) -> Result<Ready<'_>, Reason> {
-        observation(text.as_bytes(), Crs::Wgs84, NOW)
+        observation(Encoding::Json, text.as_bytes(), Crs::Wgs84, NOW)
     }
 
     fn code(result: Result<Ready<'_>, Reason>) -> (Code, String) {
@@ -111,7 +112,16 @@ mod tests {
         let future = format!(r#"{{"source":"a","kind":"air","time":{}}}"#, NOW + 60_001);
         assert_eq!(code(observed(&future)).0, Code::FutureTime);
         let crs = r#"{"source":"a","kind":"air","time":1,"position":{"lon":1,"lat":1}}"#;
-        assert_eq!(code(observation(crs.as_bytes(), Crs::Gcj02, NOW)).0, Code::UnsupportedCrs);
+        assert_eq!(code(observation(Encoding::Json, crs.as_bytes(), Crs::Gcj02, NOW)).0, Code::UnsupportedCrs);
+    }
+
+    #[test]
+    fn an_observation_in_protobuf_is_passed_on_as_it_came() {
+        let payload = [b"\x12\x03a-1\x1a\x03air\x20".as_slice(), b"\x80\xa0\xf1\xc2\xb1\x34"].concat();
+        let ready = observation(Encoding::Protobuf, &payload, Crs::Wgs84, NOW).expect("taken");
+        assert_eq!((ready.key.as_str(), &*ready.payload, ready.encoding), ("a-1", &payload[..], Encoding::Protobuf));
+        assert_eq!(code(observation(Encoding::Json, &payload, Crs::Wgs84, NOW)).0, Code::NotUtf8);
+        assert_eq!(code(observation(Encoding::Protobuf, b"{}", Crs::Wgs84, NOW)).0, Code::Malformed);
     }
 
     #[test]
@@ -146,7 +156,8 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_comes_is_taken_or_refused_with_a_short_reason(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            for result in [observation(&bytes, Crs::Wgs84, NOW), report(&bytes, Crs::Wgs84, NOW, || "gw-1".into())] {
+            let observed = [Encoding::Json, Encoding::Protobuf].map(|encoding| observation(encoding, &bytes, Crs::Wgs84, NOW));
+            for result in observed.into_iter().chain([report(&bytes, Crs::Wgs84, NOW, || "gw-1".into())]) {
                 if let Err(reason) = result {
                     prop_assert!(reason.detail.len() <= 300 && !reason.detail.is_empty());
                 }

@@ -5,12 +5,15 @@ use crate::metrics::Metrics;
 use axum::http::StatusCode;
 use gridwarden_bus::{BusError, KafkaConfig, Message, Producer, ProducerOptions, headers, topics};
 use gridwarden_domain::city::Intake;
+use gridwarden_domain::decode::Encoding;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::http::Problem;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use utoipa::ToSchema;
 
+/// How readers are told that a value is Protobuf.
+const PROTOBUF: &[u8] = b"application/x-protobuf";
 /// When to come back while Kafka is away.
 const RETRY_AFTER_S: u32 = 2;
 
@@ -81,11 +84,16 @@ impl Writer {
             Intake::Observations => topics::OBSERVATIONS,
             Intake::Reports => topics::REPORTS,
         };
-        let feed_header = [(headers::FEED, feed.as_bytes())];
-        let headers: &[(&str, &[u8])] = if feed.is_empty() { &[] } else { &feed_header };
+        let (of_feed, of_type) = ((headers::FEED, feed.as_bytes()), (headers::CONTENT_TYPE, PROTOBUF));
         let mut queued = Vec::with_capacity(records.len());
         for record in records {
             let (key, payload) = (Some(record.key.as_bytes()), Some(&*record.payload));
+            let headers: &[(&str, &[u8])] = match (feed.is_empty(), record.encoding) {
+                (true, Encoding::Json) => &[],
+                (false, Encoding::Json) => &[of_feed],
+                (true, Encoding::Protobuf) => &[of_type],
+                (false, Encoding::Protobuf) => &[of_feed, of_type],
+            };
             let message = Message { topic, key, payload, headers, partition: None };
             let delivery = self.producer.submit(&message).await;
             queued.push(delivery.map_err(|error| (error, records.len()))?);

@@ -13,6 +13,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use gridwarden_domain::city::Intake;
 use gridwarden_domain::crs::Crs;
+use gridwarden_domain::decode::Encoding;
 use gridwarden_domain::reject::{Code, Reason};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::http::Problem;
@@ -98,7 +99,11 @@ impl Checked {
     }
 
     fn ready(&self) -> impl Iterator<Item = Ready<'_>> {
-        self.records.iter().map(|(key, line)| Ready { key: key.clone(), payload: Cow::Borrowed(line) })
+        self.records.iter().map(|(key, line)| Ready {
+            key: key.clone(),
+            payload: Cow::Borrowed(line),
+            encoding: Encoding::Json,
+        })
     }
 }
 
@@ -107,5 +112,5 @@ fn one(line: &[u8], limit: usize, crs: Crs, now_ms: i64) -> Result<Ready<'_>, Re
         let detail = format!("the line is {} bytes long; at most {limit} are allowed", line.len());
         return Err(Reason { code: Code::TooLarge, field: String::new(), detail });
     }
-    check::observation(line, crs, now_ms)
+    check::observation(Encoding::Json, line, crs, now_ms)
 }

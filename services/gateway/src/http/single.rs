@@ -6,9 +6,11 @@ use super::{Gateway, openapi::ProblemDocument};
 use crate::{body, check};
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use gridwarden_domain::city::Intake;
+use gridwarden_domain::decode::{Encoding, content_type};
 use gridwarden_domain::reject::Reason;
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::http::Problem;
@@ -19,7 +21,8 @@ use std::sync::Arc;
     post, path = "/v1/observations", tag = "intake",
     params(("Idempotency-Key" = Option<String>, Header, description = "Same key, same body: same answer, no second record. \
         Remembered in the memory of one gateway process.")),
-    request_body(content = Object, content_type = "application/json", description = "See the schema Observation."),
+    request_body(content = Object, content_type = "application/json", description = "See the schema Observation; as \
+        application/x-protobuf see infra/schema/proto/observation.proto."),
     responses(
         (status = 202, description = "Kafka has it", body = Accepted),
         (status = 400, description = "Not taken; `errors` names the field", body = ProblemDocument),
@@ -28,7 +31,7 @@ use std::sync::Arc;
         (status = 408, description = "The body did not arrive in time", body = ProblemDocument),
         (status = 409, description = "The first request with this key is still under way", body = ProblemDocument),
         (status = 413, description = "Too long", body = ProblemDocument),
-        (status = 415, description = "Not JSON, or packed otherwise than by gzip", body = ProblemDocument),
+        (status = 415, description = "Neither JSON nor Protobuf, or packed otherwise than by gzip", body = ProblemDocument),
         (status = 422, description = "The key was used with another body", body = ProblemDocument),
         (status = 429, description = "The feed has too many requests under way", body = ProblemDocument),
         (status = 503, description = "Kafka does not acknowledge, or too much is under way", body = ProblemDocument),
@@ -41,8 +44,10 @@ pub(super) async fn observation(
     body: Body,
 ) -> Result<Response, Problem> {
     let limit = gateway.limits.single_bytes;
-    let route = Route { path: "/v1/observations", what: Intake::Observations, types: body::JSON, limit };
-    once(admit(&gateway, route, &headers, body).await?, Single(Intake::Observations)).await
+    let route = Route { path: "/v1/observations", what: Intake::Observations, types: body::OBSERVATION, limit };
+    // A type that is not known is refused before this is asked.
+    let encoding = content_type(headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes)).unwrap_or_default();
+    once(admit(&gateway, route, &headers, body).await?, Single(Intake::Observations, encoding)).await
 }
 
 /// Takes one report. Without an `id` it gets one: a function of feed, idempotency key and body, or a random one.
@@ -73,16 +78,16 @@ pub(super) async fn report(
 ) -> Result<Response, Problem> {
     let limit = gateway.limits.single_bytes;
     let route = Route { path: "/v1/reports", what: Intake::Reports, types: body::JSON, limit };
-    once(admit(&gateway, route, &headers, body).await?, Single(Intake::Reports)).await
+    once(admit(&gateway, route, &headers, body).await?, Single(Intake::Reports, Encoding::Json)).await
 }
 
-struct Single(Intake);
+struct Single(Intake, Encoding);
 
 impl AsyncWork for Single {
     async fn run(self, admitted: Admitted) -> Result<Done, Problem> {
         let (body, metrics) = (&admitted.body, &admitted.gateway.metrics);
         let ready = match self.0 {
-            Intake::Observations => check::observation(body, admitted.crs, now_ms()),
+            Intake::Observations => check::observation(self.1, body, admitted.crs, now_ms()),
             Intake::Reports => check::report(body, admitted.crs, now_ms(), || new_id(&admitted)),
         };
         let ready = ready.map_err(|reason: Reason| {
