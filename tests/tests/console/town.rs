@@ -148,7 +148,8 @@ impl Town {
              'hotline', 'v1', 'event', '0102', if(number = 0, 0.5, NULL), if(number = 0, 0.5, NULL), NULL, \
              if(number = 0, ['grid', 'grid'], []), if(number = 0, ['a', 'C'], []), 'rubbish', map('ward', 'a'), '', [], '', \
              'x-1', '', false FROM numbers(2)",
-            "INSERT INTO rejects_rows SELECT generateUUIDv4(), 0, 7, 'observations.v1', 'not_json', 'time', 'is missing', \
+            "INSERT INTO rejects_rows (topic_id, partition, offset, topic, code, field, detail, appended_at, first_seen, payload) \
+             SELECT generateUUIDv4(), 0, 7, 'observations.v1', 'not_json', 'time', 'is missing', \
              now64(3), now64(3), '{'",
             "INSERT INTO reports_rows SETTINGS insert_deduplicate = 0 SELECT * FROM reports_rows",
         ] {
