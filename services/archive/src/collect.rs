@@ -18,6 +18,7 @@ use gridwarden_domain::origin::Origin;
 use gridwarden_domain::reject::{Reason, Reject};
 use gridwarden_domain::report::Report;
 use gridwarden_runtime::crashes::{self, Quarantine};
+use gridwarden_runtime::seeded::seeded;
 use gridwarden_store::read::OffsetRange;
 use gridwarden_store::rows::{
     GapKind, GapRow, Gaps, MarkerRow, Markers, ObservationRow, Observations, RejectRow, Rejects, ReplayRow, Replays,
@@ -164,7 +165,8 @@ impl Collector {
     }
 
     fn observation(&mut self, at: Place, (feed, late): (&str, bool), said: &ObservationRef<'_>, moment: Moment<'_>) {
-        let (position, areas) = place_observation(moment.timeline, said, at.appended_ms, &mut self.places);
+        let in_force_at = if seeded("control-on-arrival-archive") { i64::MAX } else { at.appended_ms };
+        let (position, areas) = place_observation(moment.timeline, said, in_force_at, &mut self.places);
         if areas.is_empty() {
             self.metrics.nowhere.with_label_values(&["observations"]).inc();
         }

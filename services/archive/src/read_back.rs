@@ -10,6 +10,7 @@ use crate::sources::Source;
 use anyhow::Context;
 use gridwarden_bus::{BusError, Offsets};
 use gridwarden_runtime::clock::now_ms;
+use gridwarden_runtime::seeded::seeded;
 use gridwarden_store::rows::{GapKind, GapRow, Gaps};
 use gridwarden_store::{Block, BlockWriter, StoreMetrics, WriterOptions, read::Reader};
 use sha2::{Digest, Sha256};
@@ -36,7 +37,9 @@ pub(crate) async fn starts(
                 .map_err(other_trouble)?;
             tracing::info!(topic = source.topic, partition, from = start.from, end = log.end, "reading begins");
             lost += note(source, partition, log, &start, &mut notes);
-            partitions.push(Partition::new(topic, partition, Cursor::new(start.from, start.present)));
+            let highest = held.last().map_or(start.from, |last| last.end);
+            let from = if seeded("high-water-cursor") { highest } else { start.from };
+            partitions.push(Partition::new(topic, partition, Cursor::new(from, start.present)));
         }
     }
     if !notes.is_empty() {

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use gridwarden_bus::{BusError, Producer, rejects};
 use gridwarden_domain::reject::Reject;
 use gridwarden_runtime::health::Health;
+use gridwarden_runtime::seeded::seeded;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -47,6 +48,10 @@ impl<'r> Waiting<'r> {
 impl ToTopic {
     /// Sends all of them; only what was not acknowledged is sent again.
     pub(crate) async fn send(&self, all: &[ForTopic], health: &Health) -> Result<()> {
+        if seeded("unacknowledged-reject") {
+            self.without_waiting(all);
+            return Ok(());
+        }
         let mut waiting: Vec<Waiting<'_>> = all.iter().map(Waiting::new).collect();
         while !waiting.is_empty() {
             let (left, trouble) = self.attempt(waiting).await?;
@@ -59,6 +64,17 @@ impl ToTopic {
         }
         health.set_part("rejects", true, "");
         Ok(())
+    }
+
+    /// A bug on purpose: handed over, and whether they arrive is nobody's business.
+    fn without_waiting(&self, all: &[ForTopic]) {
+        let (producer, rejects) = (self.producer.clone(), all.iter().map(|of| of.reject.clone()).collect::<Vec<_>>());
+        tokio::spawn(async move {
+            tokio::time::sleep(PAUSE).await;
+            for reject in rejects {
+                rejects::submit(&producer, &reject).await.map(drop).ok();
+            }
+        });
     }
 
     /// What is still to be sent, and what stood in the way.

@@ -21,7 +21,7 @@ use crate::{
 use anyhow::{Context, Result};
 use gridwarden_bus::{Delivery, Message, Producer, headers, topics};
 use gridwarden_domain::alert::Alert;
-use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
+use gridwarden_runtime::{clock::now_ms, seeded::seeded, shutdown::Shutdown};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -149,6 +149,9 @@ impl Announcer {
                 },
                 item = alerts.recv(), if !full => match item {
                     None => return Ok(()),
+                    Some(Item::Cut(worker)) if seeded("checkpoint-before-alerts") => {
+                        self.pieces.say(Speaker::Alerts(worker), Said::Done);
+                    }
                     Some(Item::Cut(worker)) => under_way.push_back(Way::Cut(worker)),
                     Some(Item::Held(worker, open)) => self.retract(worker, &open, under_way).await?,
                     Some(Item::Alert(alert)) => {

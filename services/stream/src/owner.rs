@@ -7,7 +7,7 @@ use crate::{
     sink::RowSink,
     windows::{AHEAD, Delta, LIVE, Mark, Marks, Mode, Partial, Row, Windows},
 };
-use gridwarden_runtime::clock::now_ms;
+use gridwarden_runtime::{clock::now_ms, seeded::seeded};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -177,7 +177,15 @@ impl Owner {
         while self.copy_on(pieces) {}
         self.cuts += 1;
         self.copying = true;
+        if seeded("held-records-saved") {
+            self.take_behind();
+        }
         self.windows.begin_copy(self.sink.taken());
+        self.take_behind();
+    }
+
+    /// What came from behind the cut.
+    fn take_behind(&mut self) {
         let Behind { deltas, partials } = std::mem::take(&mut self.behind);
         deltas.iter().for_each(|deltas| self.apply(deltas));
         partials.iter().for_each(|partials| self.apply_partials(partials));

@@ -19,6 +19,7 @@ pub mod health;
 pub mod http;
 pub mod objects;
 pub mod secrets;
+pub mod seeded;
 pub mod shutdown;
 pub mod telemetry;
 

@@ -11,6 +11,7 @@ use gridwarden_domain::{
     observation::Position,
     rule::Condition,
 };
+use gridwarden_runtime::seeded::seeded;
 use std::sync::Arc;
 
 impl Mind {
@@ -21,8 +22,9 @@ impl Mind {
         let appended = way.record.appended;
         let timeline = Arc::clone(&self.timeline);
         let lore = &way.shared.lore;
-        let view = lore.views.of(timeline.layers_at(appended));
         let newest = way.part.clock.newest();
+        let (now, newest) = if seeded("control-on-arrival") { (i64::MAX, i64::MAX) } else { (appended, newest) };
+        let view = lore.views.of(timeline.layers_at(now));
         let drawn = lore.views.of(timeline.layers_at(newest));
         let book = lore.books.of(timeline.rules_at(newest), &drawn, (&lore.views, &lore.names));
         way.part.epoch = self.epoch;

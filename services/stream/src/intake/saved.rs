@@ -8,6 +8,7 @@ use crate::{
     shared::Shared,
     watermark::PartClock,
 };
+use gridwarden_runtime::seeded::seeded;
 
 /// A piece of what was copied; without a body it is as it was the last time.
 pub(crate) type Copy = (Section, Option<Vec<u8>>);
@@ -96,8 +97,9 @@ fn form(part: &PartState) -> PartForm {
     let rules = part.rules.as_ref().map(|rules| rules.saved(appended)).or_else(|| part.saved.clone());
     let (reloads, since, timers) =
         rules.map_or_else(Default::default, |rules| (Some(rules.reloads), rules.since, rules.timers));
+    let behind = if seeded("offset-behind-the-effect") { 20 } else { 0 };
     PartForm {
-        next: part.next,
+        next: part.next.map(|next| (next - behind).max(0)),
         appended,
         feeds,
         reports: part.ids.saved(),

@@ -8,6 +8,7 @@ use crate::{
     windows::At,
 };
 use gridwarden_domain::{observation::Position, value::Fixed};
+use gridwarden_runtime::seeded::seeded;
 
 /// Writes entities down. `taken`: the chunks known to be in ClickHouse.
 pub(super) fn write(entities: &[Entity], taken: u32) -> Vec<u8> {
@@ -54,8 +55,16 @@ impl Entity {
             position,
             areas: form.areas,
             values: form.values.into_iter().map(|(metric, value)| (metric, Fixed(value))).collect(),
-            ids: SourceIds::restored(form.ids, form.next_id),
-            rules: EntityRules { seen: form.seen, inside: form.inside, held: held.collect() },
+            ids: if seeded("ids-forgotten") {
+                SourceIds::default()
+            } else {
+                SourceIds::restored(form.ids, form.next_id)
+            },
+            rules: if seeded("rule-state-forgotten") {
+                EntityRules::default()
+            } else {
+                EntityRules { seen: form.seen, inside: form.inside, held: held.collect() }
+            },
         }
     }
 }
