@@ -60,5 +60,13 @@ bench: build ## the figures of README's table of guarantees, as JSON
 	target/release/gridwarden bench stream --events 3000000 --json
 	target/release/gridwarden bench recovery --json
 
+.PHONY: chaos chaos-selftest
+chaos: build setup-test ## half an hour and more of kills, cuts and zombies under 20,000 events/s; the last line is JSON
+	$(CARGO) build --locked --workspace --bins --test it
+	target/debug/chaos --program target/release/gridwarden $(CHAOS)
+
+chaos-selftest: setup-test ## bugs built in on purpose, one at a time: the suite must find each
+	infra/chaos-selftest.sh $(CHAOS)
+
 clean-demo: ## forgets the demo's data
 	rm -rf $(DEMO_DATA)

@@ -8,11 +8,17 @@ use std::process::{Command, Output, Stdio};
 /// # Panics
 /// When it is not there: `cargo build -p gridwarden -p gridwarden-embedded --bins` makes it (`make test` does).
 pub fn path(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a running test has a path");
-    let folder = test.parent().and_then(|deps| deps.parent()).expect("target/<profile>/deps/test");
-    let binary = folder.join(name);
+    let binary = folder().join(name);
     assert!(binary.is_file(), "{} is not there: build it with `cargo build -p gridwarden --bins`", binary.display());
     binary
+}
+
+/// `target/<profile>`, from where this program runs: a test stands in `deps` below it.
+pub fn folder() -> PathBuf {
+    let own = std::env::current_exe().expect("a running program has a path");
+    let folder = own.parent().expect("a folder");
+    let above = folder.parent().filter(|_| folder.ends_with("deps"));
+    above.unwrap_or(folder).to_path_buf()
 }
 
 /// `gridwarden`.

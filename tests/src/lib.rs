@@ -15,6 +15,7 @@
 #![allow(clippy::print_stderr, reason = "a test talks to whoever runs it")]
 
 pub mod binary;
+pub mod chaos;
 pub mod http;
 pub mod metrics;
 pub mod packs;

@@ -78,8 +78,7 @@ pub fn clickhouse_options(name: &str) -> ClickHouseOptions {
 pub fn folder(name: &str) -> PathBuf {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     let root = ROOT.get_or_init(|| {
-        let test = std::env::current_exe().expect("a running test has a path");
-        let beside = test.parent().and_then(Path::parent).expect("target/<profile>/deps/test").join("parts");
+        let beside = crate::binary::folder().join("parts");
         remove_old(&beside);
         beside.join(std::process::id().to_string())
     });

@@ -5,6 +5,7 @@
 
 mod archive;
 mod bus;
+mod chaos;
 mod city;
 mod conservation;
 mod console;
