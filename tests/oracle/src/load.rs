@@ -27,6 +27,8 @@ struct Source {
     partition: i32,
     position: [f64; 2],
     number: u64,
+    /// Whether it falls silent now and then, and until when it is.
+    falls_silent: bool,
     silent_until: i64,
     recent: VecDeque<Vec<u8>>,
 }
@@ -49,6 +51,7 @@ impl Noise {
             partition: (number as i32) % partitions,
             position: place(&mut dice),
             number: 0,
+            falls_silent: number.is_multiple_of(5),
             silent_until: 0,
             recent: VecDeque::new(),
         };
@@ -102,7 +105,7 @@ impl Source {
         let t = if extremity < extreme {
             100.0 + dice.roll(2_000) as f64 / 100.0
         } else if extremity < 2 * extreme {
-            if dice.roll(2) == 0 {
+            if self.falls_silent && dice.roll(2) == 0 {
                 self.silent_until = time + 25_000;
             }
             -100.0 - dice.roll(2_000) as f64 / 100.0
