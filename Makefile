@@ -37,7 +37,7 @@ test: setup-test web ## installs what is missing and runs every test, on real pa
 check: ## format, lint, unit tests: minutes, before each commit
 	$(CARGO) fmt --check
 	$(MAKE) --no-print-directory lint-rust
-	$(CARGO) test --locked -q --workspace --exclude gridwarden-tests --lib --bins
+	$(CARGO) test --locked -q --workspace --lib --bins
 
 lint: lint-rust lint-web deny ## clippy, TypeScript, licences and sources
 

@@ -12,7 +12,7 @@ step "build"
 $CARGO build --locked --workspace --bins --tests
 
 step "unit and property tests"
-$CARGO test --locked --workspace --exclude gridwarden-tests
+$CARGO test --locked --workspace --lib --bins --test contract --test clickhouse
 
 step "tests of the pages"
 (cd dashboards/web && ../../infra/with-node.sh npm run --silent test)

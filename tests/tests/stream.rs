@@ -13,7 +13,7 @@ mod rules;
 
 pub(crate) use bucket::bucket_keeps_a_stream;
 
-use crate::support::{City, count};
+use crate::support::{City, count, told};
 use gridwarden_bus::topics::{ALERTS, OBSERVATIONS, RULES, ensure};
 use gridwarden_bus::{
     Assignment, From, KafkaConfig, Message, Producer, ProducerOptions, Reader, ReaderOptions, Record, topic_meta,
@@ -71,7 +71,7 @@ impl Stream {
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
         config.http.listen = free;
         let shutdown = Shutdown::new();
-        let task = tokio::spawn(gridwarden_stream::run(config, shutdown.clone()));
+        let task = tokio::spawn(told("stream", gridwarden_stream::run(config, shutdown.clone())));
         Self { shutdown, task, base: format!("http://{free}") }
     }
 

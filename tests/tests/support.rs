@@ -74,6 +74,15 @@ async fn layer(producer: &Producer, key: &str, record: &LayerRecord) {
     producer.send(LAYERS, Some(key.as_bytes()), Some(&payload), &[]).await.expect("layer");
 }
 
+/// A service in this process; why it ended is said, for whoever waits for it in vain.
+pub(crate) async fn told(name: &str, service: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let ended = service.await;
+    if let Err(why) = &ended {
+        eprintln!("{name} ended: {why:#}");
+    }
+    ended
+}
+
 /// The archive, running in this process.
 pub(crate) struct Archive {
     shutdown: Shutdown,
@@ -105,7 +114,7 @@ impl Archive {
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
         config.http.listen = free;
         let shutdown = Shutdown::new();
-        let task = tokio::spawn(gridwarden_archive::run(config, shutdown.clone()));
+        let task = tokio::spawn(told("archive", gridwarden_archive::run(config, shutdown.clone())));
         Self { shutdown, task, base: format!("http://{free}") }
     }
 

@@ -17,7 +17,11 @@ ORDER BY what;
 CREATE VIEW IF NOT EXISTS rollup_marks AS SELECT * FROM rollup_marks_rows FINAL;
 
 -- A window that a recompute found empty stands there with no events, above what was there before. Nobody sees it.
-CREATE OR REPLACE VIEW area_metrics AS SELECT * FROM area_metrics_rows FINAL WHERE count > 0;
+CREATE OR REPLACE VIEW area_metrics AS SELECT * EXCEPT (written_at) FROM area_metrics_rows FINAL WHERE count > 0;
+
+-- For summing: every window, the empty ones too; and when something was written, without FINAL, which would cost more than it tells.
+CREATE VIEW IF NOT EXISTS area_windows AS SELECT * FROM area_metrics_rows FINAL;
+CREATE VIEW IF NOT EXISTS area_writes AS SELECT window_s, window_start, written_at FROM area_metrics_rows;
 
 -- Windows counted again from the archive. Written by `recompute` alone, once all of its rows are there.
 CREATE TABLE IF NOT EXISTS recomputes_rows

@@ -16,6 +16,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Crashes at a record after which it is left out.
 const QUARANTINED_AFTER: usize = 2;
@@ -67,7 +68,9 @@ impl Crashes {
         let refused = |source| CrashError { folder: folder.clone(), source };
         fs::create_dir_all(folder).map_err(refused)?;
         let folder = folder.canonicalize().map_err(refused)?;
-        let probe = folder.join(format!("probe-{}", std::process::id()));
+        // Services may share the folder, and a process.
+        static PROBES: AtomicU32 = AtomicU32::new(0);
+        let probe = folder.join(format!("probe-{}-{}", std::process::id(), PROBES.fetch_add(1, Ordering::Relaxed)));
         File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(refused)?;
         Ok(Self { folder })
     }

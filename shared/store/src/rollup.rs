@@ -29,7 +29,7 @@ const SET_MARK: &str =
     "INSERT INTO rollup_marks_rows (what, until) SELECT 'hours and days', toDateTime({until:UInt32}, 'UTC')";
 
 const HOURS: &str = "SELECT DISTINCT toUnixTimestamp(toStartOfHour(toTimeZone(window_start, {zone:String}))) AS start, \
-    toUInt32(start + 3600) AS end FROM area_metrics_rows \
+    toUInt32(start + 3600) AS end FROM area_writes \
     WHERE window_s = 60 AND written_at >= toDateTime({since:UInt32}, 'UTC') ORDER BY start";
 
 const DAYS: &str = "SELECT DISTINCT \
@@ -43,7 +43,7 @@ const SUM: &str = "INSERT INTO area_metrics_rows \
     bitShiftLeft(max(bitShiftRight(version, 40)), 40) + least(sum(count), 1099511627775), \
     sum(count), sum(sum), minIf(min, count > 0), maxIf(max, count > 0), argMaxIf(last, last_time, count > 0), \
     maxIf(last_time, count > 0), min(closed) AND {end:UInt32} <= {passed:UInt32} \
-    FROM area_metrics_rows FINAL \
+    FROM area_windows \
     WHERE window_s = {of:UInt32} \
     AND window_start >= toDateTime({start:UInt32}, 'UTC') AND window_start < toDateTime({end:UInt32}, 'UTC') \
     GROUP BY layer, level, code, metric";

@@ -136,11 +136,12 @@ fn recipe(ground: &Ground, plan: &Plan, role: &'static str, folder: &Path) -> Re
         _ => format!("[archive]\nblock_ms = {}\n", plan.block_ms),
     };
     let text = format!(
-        "[kafka]\nbootstrap = {:?}\ntopic_prefix = \"{}.\"\n[clickhouse]\nurl = {:?}\ndatabase = {:?}\n[city]\nfolder = {city:?}\n{own}",
+        "[kafka]\nbootstrap = {:?}\ntopic_prefix = \"{}.\"\n[clickhouse]\nurl = {:?}\ndatabase = {:?}\n[city]\nfolder = {city:?}\n[crashes]\nfolder = {:?}\n{own}",
         ground.kafka("").bootstrap,
         plan.name,
         ground.door.url(),
         plan.name,
+        folder.join("crashes"),
     );
     let config = folder.join(format!("{role}.toml"));
     std::fs::write(&config, text)?;

@@ -114,7 +114,11 @@ impl Town {
                 )
             };
             let rows = [row("cell", "a", 1, a, a), row("cell", "b", 1, b, b), row("city", "C", 2, a + b, b)];
-            query(&self.parts, &format!("INSERT INTO area_metrics_rows {}", rows.join(" UNION ALL "))).await;
+            query(
+                &self.parts,
+                &format!("INSERT INTO area_metrics_rows (* EXCEPT written_at) {}", rows.join(" UNION ALL ")),
+            )
+            .await;
         }
     }
 

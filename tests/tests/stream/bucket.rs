@@ -50,12 +50,13 @@ pub(crate) async fn bucket_keeps_a_stream(test: &str, place: &str, environment: 
     let (kafka, clickhouse) = (&parts.kafka, &parts.clickhouse);
     let text = format!(
         "[http]\nlisten = \"{free}\"\n[kafka]\nbootstrap = \"{}\"\ntopic_prefix = \"{}\"\n[clickhouse]\nurl = \"{}\"\n\
-         database = \"{}\"\n[city]\nfolder = \"{}\"\n[checkpoints]\nfolder = \"{place}\"\nevery_ms = 200\n",
+         database = \"{}\"\n[city]\nfolder = \"{}\"\n[checkpoints]\nfolder = \"{place}\"\nevery_ms = 200\n[crashes]\nfolder = \"{}\"\n",
         kafka.bootstrap,
         kafka.topic_prefix,
         clickhouse.url,
         clickhouse.database,
         city.folder.display(),
+        city.folder.with_file_name("crashes").display(),
     );
     let file = folder(test).join("stream.toml");
     std::fs::write(&file, text).expect("configuration");

@@ -161,7 +161,8 @@ mod tests {
         for file in FILES {
             for statement in statements(file.sql) {
                 let words = statement.to_ascii_uppercase();
-                let harmless = ["IF NOT EXISTS", "IF EXISTS", "OR REPLACE"];
+                // Written out again a column holds what it held.
+                let harmless = ["IF NOT EXISTS", "IF EXISTS", "OR REPLACE", "MATERIALIZE COLUMN"];
                 assert!(harmless.iter().any(|h| words.contains(h)), "{}: {statement}", file.name);
             }
         }
