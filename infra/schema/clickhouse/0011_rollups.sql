@@ -4,7 +4,7 @@ ALTER TABLE area_metrics_rows ADD COLUMN IF NOT EXISTS written_at DateTime('UTC'
 ALTER TABLE area_metrics_rows MATERIALIZE COLUMN written_at;
 ALTER TABLE area_metrics_rows ADD INDEX IF NOT EXISTS written written_at TYPE minmax GRANULARITY 4;
 
--- Hours (window_s = 3600) and days (86400, also where clocks change) in the city's time are summed from minutes. Minutes written
+-- Hours (window_s = 3600) and days (86400, also where clocks change) in the city's time are summed from minutes; their version is the moment their summing began, in ms. Minutes written
 -- until then are in them. Written by `stream` alone.
 CREATE TABLE IF NOT EXISTS rollup_marks_rows
 (

@@ -1,7 +1,8 @@
 //! Minutes of windows summed to hours, hours to days, inside ClickHouse: by counting again whatever was written since.
 //!
-//! * `ROL-1` an hour is a function of the minutes there are, a day of the hours: summed twice it is the same row, and its
-//!   version (highest recompute generation, then all events) rises only with truth.
+//! * `ROL-1` an hour is a function of the minutes there are, a day of the hours: summed twice it is the same row. Its version is
+//!   the moment its summing began: a later one has seen all that an earlier one saw. (Not a count of events, as a minute's is: while a
+//!   recompute writes, an hour may be summed of old and new minutes, with more events than it has in the end.)
 //! * `ROL-2` the mark moves on when all is summed that was written before it. A minute that takes long to be inserted is
 //!   stamped when its insert begins, so what was written shortly before the mark is looked at again.
 
@@ -36,11 +37,11 @@ const DAYS: &str = "SELECT DISTINCT \
     toUnixTimestamp(toStartOfDay(toDateTime(arrayJoin({hours:Array(UInt32)}), {zone:String})) AS day) AS start, \
     toUnixTimestamp(toStartOfDay(addDays(day, 1))) AS end ORDER BY start";
 
-/// Rows without events count for the version only: what they say of values means nothing.
+/// Rows without events stand for windows that are empty now: what they say of values means nothing.
 const SUM: &str = "INSERT INTO area_metrics_rows \
     (layer, level, code, metric, window_s, window_start, version, count, sum, min, max, last, last_time, closed) \
     SELECT layer, level, code, metric, {length:UInt32}, toDateTime({start:UInt32}, 'UTC'), \
-    bitShiftLeft(max(bitShiftRight(version, 40)), 40) + least(sum(count), 1099511627775), \
+    toUInt64(toUnixTimestamp64Milli(now64(3))), \
     sum(count), sum(sum), minIf(min, count > 0), maxIf(max, count > 0), argMaxIf(last, last_time, count > 0), \
     maxIf(last_time, count > 0), min(closed) AND {end:UInt32} <= {passed:UInt32} \
     FROM area_windows \

@@ -241,19 +241,16 @@ impl Bench {
 
     async fn note(&self, span: &Span, generation: u32, rows: u64) -> Result<()> {
         let mut block = Block::<Recomputes>::new();
-        let mut note = |layer: &str, layers_of_ms: i64| {
-            block.push(&RecomputeRow {
-                generation,
-                first_s: span.from_s,
-                end_s: span.until_s,
-                layer,
-                layers_of_ms,
-                archived_ms: self.asked_ms,
-                rows,
-                done_ms: now_ms(),
-            });
-        };
-        note(span.layer(), span.layers_of(span.layer()));
+        block.push(&RecomputeRow {
+            generation,
+            first_s: span.from_s,
+            end_s: span.until_s,
+            layer: span.layer(),
+            layers_of_ms: span.layers_of(span.layer()),
+            archived_ms: self.asked_ms,
+            rows,
+            done_ms: now_ms(),
+        });
         self.writer.insert(&block, &format!("recompute/{generation}/{}/done", span.from_s)).await?;
         Ok(())
     }
