@@ -1,22 +1,23 @@
 //! `gridwarden recompute`: windows counted again from the archive. Arguments in, sentences out; the stream's crate counts.
 
+use crate::moment;
 use crate::output::{answer, progress};
 use crate::up::ports::Ports;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use gridwarden_domain::time;
 use gridwarden_stream::{Config, Done, Wanted};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Arguments of `gridwarden recompute`.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct RecomputeArgs {
     /// First moment: RFC 3339 or epoch ms; whole minutes are counted, with the boundaries of today
-    #[arg(long, value_parser = moment, required_unless_present = "dirty", requires = "to")]
+    #[arg(long, value_parser = in_range, required_unless_present = "dirty", requires = "to")]
     from: Option<i64>,
     /// The moment after the last
-    #[arg(long, value_parser = moment, requires = "from")]
+    #[arg(long, value_parser = in_range, requires = "from")]
     to: Option<i64>,
     /// Only this layer
     #[arg(long, requires = "from")]
@@ -41,9 +42,9 @@ pub(crate) struct RecomputeArgs {
     json: bool,
 }
 
-fn moment(text: &str) -> Result<i64, String> {
-    let read = text.parse::<i64>().ok().or_else(|| time::rfc3339(text)).filter(|ms| time::in_range(*ms));
-    read.ok_or_else(|| format!("`{text}` is neither RFC 3339 (2026-05-01T08:00:00Z) nor epoch milliseconds"))
+fn in_range(text: &str) -> Result<i64, String> {
+    let ms = moment::read(text)?;
+    if time::in_range(ms) { Ok(ms) } else { Err("lies outside 1970 to 2105".to_owned()) }
 }
 
 /// Counts again, and says what.
@@ -64,7 +65,7 @@ pub(crate) async fn run(args: RecomputeArgs) -> Result<()> {
 fn config(args: &RecomputeArgs) -> Result<Config> {
     let mut config = gridwarden_stream::config(args.config.as_deref())?;
     let Some(data) = &args.data else { return Ok(config) };
-    let ports = ports(data)?;
+    let ports = Ports::kept(data)?;
     config.kafka.bootstrap = ports.address("kafka").to_string();
     config.clickhouse.url = ports.url("clickhouse");
     config.checkpoints.folder = data.join("checkpoints").display().to_string();
@@ -73,12 +74,6 @@ fn config(args: &RecomputeArgs) -> Result<Config> {
         bail!("{} holds no city.toml; --city names the folder `up` was given", config.city.folder.display());
     }
     Ok(config)
-}
-
-fn ports(data: &Path) -> Result<Ports> {
-    let path = data.join("ports.json");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("{}: does `up` run there?", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))
 }
 
 fn say(done: &Done, as_json: bool) {
@@ -108,9 +103,9 @@ mod tests {
 
     #[test]
     fn a_moment_is_said_in_one_of_two_ways() {
-        assert_eq!(moment("1780000000000"), Ok(1_780_000_000_000));
-        assert_eq!(moment("2026-05-28T20:26:40Z"), Ok(1_780_000_000_000));
-        assert!(moment("yesterday").expect_err("refused").contains("RFC 3339"));
-        assert!(moment("-1").is_err());
+        assert_eq!(in_range("1780000000000"), Ok(1_780_000_000_000));
+        assert_eq!(in_range("2026-05-28T20:26:40Z"), Ok(1_780_000_000_000));
+        assert!(in_range("yesterday").expect_err("refused").contains("RFC 3339"));
+        assert!(in_range("-1").is_err());
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::{intake::EntityRow, intern::with_above, shared::Shared, windows::Row};
 use anyhow::{Context, Result};
-use gridwarden_runtime::{clock::now_ms, seeded::seeded, shutdown::Shutdown};
+use gridwarden_runtime::{conservation::process_name, seeded::seeded, shutdown::Shutdown};
 use gridwarden_store::{
     Block, BlockWriter, ClickHouseConfig, migrate,
     rows::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, Table, entity_version, metric_version},
@@ -319,7 +319,7 @@ pub(crate) async fn make_tables(
 
 /// A name for this process's blocks.
 pub(crate) fn run_name(what: &str) -> String {
-    format!("{what}/{}-{}", now_ms(), std::process::id())
+    format!("{what}/{}", process_name())
 }
 
 const DAY_MS: i64 = 86_400_000;

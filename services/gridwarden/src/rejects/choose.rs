@@ -1,7 +1,8 @@
 //! Which rejects are meant: filters, or places in the log.
 
+use crate::moment;
 use gridwarden_domain::identity::TopicId;
-use gridwarden_domain::{reject::Code, time::rfc3339};
+use gridwarden_domain::reject::Code;
 use gridwarden_store::read::RejectFilter;
 
 /// Filters; all of them must fit.
@@ -17,10 +18,10 @@ pub(super) struct Which {
     #[arg(long)]
     pub(super) source: Option<String>,
     /// First appended at this moment or later (RFC 3339, or epoch milliseconds)
-    #[arg(long, value_parser = moment)]
+    #[arg(long, value_parser = moment::read)]
     pub(super) from: Option<i64>,
     /// First appended before this moment
-    #[arg(long, value_parser = moment)]
+    #[arg(long, value_parser = moment::read)]
     pub(super) to: Option<i64>,
     /// At most so many, the newest first
     #[arg(long, default_value_t = 1000)]
@@ -51,11 +52,6 @@ fn reason(text: &str) -> Result<String, String> {
         true => Ok(text.to_owned()),
         false => Err(format!("is none of {}", codes.join(", "))),
     }
-}
-
-fn moment(text: &str) -> Result<i64, String> {
-    let ms = text.parse().ok().or_else(|| rfc3339(text));
-    ms.ok_or_else(|| "is neither an RFC 3339 time nor epoch milliseconds".to_owned())
 }
 
 /// Where a message stands: `topic/partition/offset`, the topic by its name or its id.
@@ -109,9 +105,9 @@ mod tests {
 
     #[test]
     fn moments_and_reasons_are_checked_where_they_are_given() {
-        assert_eq!(moment("1970-01-01T00:00:01Z"), Ok(1000));
-        assert_eq!(moment("17"), Ok(17));
-        assert!(moment("yesterday").is_err());
+        assert_eq!(moment::read("1970-01-01T00:00:01Z"), Ok(1000));
+        assert_eq!(moment::read("17"), Ok(17));
+        assert!(moment::read("yesterday").is_err());
         assert!(reason("malformed").is_ok());
         assert!(reason("bad").unwrap_err().contains("missing_field"));
     }

@@ -1,7 +1,7 @@
 //! Where Kafka and ClickHouse are: as the archive is configured, on the ports of an `up`, or as told.
 
 use crate::up::ports::Ports;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use gridwarden_bus::KafkaConfig;
 use gridwarden_store::read::Reader;
 use std::path::PathBuf;
@@ -40,10 +40,7 @@ impl Reach {
         let config = gridwarden_archive::config(self.config.as_deref())?;
         let (mut kafka, mut clickhouse) = (config.kafka, config.clickhouse);
         if let Some(data) = &self.data {
-            let path = data.join("ports.json");
-            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            let ports: Ports =
-                serde_json::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))?;
+            let ports = Ports::kept(data)?;
             kafka.bootstrap = ports.address("kafka").to_string();
             clickhouse.url = ports.url("clickhouse");
         }

@@ -3,6 +3,7 @@
 use super::choose::Place;
 use super::reach::Reach;
 use super::words;
+use crate::moment;
 use crate::output;
 use anyhow::{Context, Result, bail};
 use base64::Engine;
@@ -67,8 +68,8 @@ fn text(rejected: &Rejected, original: &Original) -> Vec<String> {
         format!("topic id    {}", rejected.topic_id),
         format!("reason      {}", rejected.code),
         format!("            {}", words::why(rejected)),
-        format!("appended    {}", words::moment(rejected.appended_ms)),
-        format!("first seen  {}", words::moment(rejected.first_seen_ms)),
+        format!("appended    {}", moment::said(rejected.appended_ms)),
+        format!("first seen  {}", moment::said(rejected.first_seen_ms)),
     ];
     lines.extend(words::fate(rejected).map(|fate| format!("sent again  {fate}")));
     lines.extend(original.key.as_deref().map(|key| format!("key         {}", words::bytes(key))));

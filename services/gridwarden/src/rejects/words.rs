@@ -1,16 +1,11 @@
 //! Rejects in words, for people and for programs.
 
+use crate::moment;
 use gridwarden_store::read::Rejected;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Bytes of a line of a hex dump.
 const DUMPED: usize = 16;
-
-/// A moment as people read it.
-pub(super) fn moment(ms: i64) -> String {
-    Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |moment| moment.to_string())
-}
 
 /// Where it stood first.
 pub(super) fn place(rejected: &Rejected) -> String {
@@ -37,7 +32,7 @@ pub(super) fn fate(rejected: &Rejected) -> Option<String> {
 /// One line.
 pub(super) fn line(rejected: &Rejected) -> String {
     let fate = fate(rejected).map(|fate| format!("  [{fate}]")).unwrap_or_default();
-    let (place, moment) = (place(rejected), moment(rejected.appended_ms));
+    let (place, moment) = (place(rejected), moment::said(rejected.appended_ms));
     format!("{moment}  {place:<28}  {:<20}  {}{fate}", rejected.code, why(rejected))
 }
 

@@ -1,7 +1,7 @@
 //! What replay says to people: what was read, what cannot be read, how far it is.
 
 use super::pack::Pack;
-use jiff::Timestamp;
+use crate::moment;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,7 +11,9 @@ const SAID: usize = 20;
 /// What was read of a file.
 pub(super) fn read(file: &str, pack: &Pack) -> String {
     let span = match (pack.events.first(), pack.events.last()) {
-        (Some(first), Some(last)) => format!("; events of {} to {}", moment(first.time_ms), moment(last.time_ms)),
+        (Some(first), Some(last)) => {
+            format!("; events of {} to {}", moment::said(first.time_ms), moment::said(last.time_ms))
+        }
         _ => String::new(),
     };
     format!("{file}: {} rows read, {} of them cannot be played{span}", pack.rows, pack.bad.len())
@@ -49,11 +51,7 @@ pub(super) fn late(pack: &Pack, now_ms: i64, max_age_days: u32) -> Option<String
 pub(super) fn progress(sent: usize, of: usize, event_ms: i64, left: Option<Duration>) -> String {
     let left = left.map(|left| format!(", about {} left", span(left))).unwrap_or_default();
     let percent = (sent * 100).checked_div(of).unwrap_or(100);
-    format!("{sent} of {of} sent ({percent} %), at {}{left}", moment(event_ms))
-}
-
-fn moment(ms: i64) -> String {
-    Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |moment| moment.to_string())
+    format!("{sent} of {of} sent ({percent} %), at {}{left}", moment::said(event_ms))
 }
 
 fn span(time: Duration) -> String {

@@ -32,6 +32,13 @@ const RANGE: std::ops::Range<u16> = 20_000..32_000;
 pub(crate) struct Ports(BTreeMap<String, u16>);
 
 impl Ports {
+    /// Those of the `up` that runs on a data folder, for a tool beside it.
+    pub(crate) fn kept(data: &Path) -> Result<Self> {
+        let path = data.join("ports.json");
+        let text = fs::read_to_string(&path).with_context(|| format!("{}: does `up` run there?", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))
+    }
+
     /// The fixed ones.
     pub(crate) fn fixed() -> Self {
         Self(FIXED.iter().map(|(name, port)| ((*name).to_owned(), *port)).collect())
