@@ -6,7 +6,6 @@
 use gridwarden_domain::identity::{RecordId, TopicId};
 use gridwarden_runtime::seeded::seeded;
 use gridwarden_store::{Block, rows::Table};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Milliseconds of a day.
@@ -77,7 +76,7 @@ impl<T: Table> Filled<T> {
 
     fn is_due(&self, limits: &Limits, now_ms: i64) -> bool {
         self.block.rows() >= limits.rows
-            || self.block.bytes().len() >= limits.bytes
+            || self.block.size() >= limits.bytes
             || now_ms - self.opened_ms >= limits.age_ms
     }
 
@@ -86,7 +85,7 @@ impl<T: Table> Filled<T> {
         if seeded("token-without-range") {
             return format!("{table}/{}", self.day);
         }
-        let digest = hex::encode(Sha256::digest(self.block.bytes()));
+        let digest = self.block.digest();
         let rows = self.block.rows();
         let mut token = format!("{table}/{}/{rows}", self.day);
         if let Some(span) = self.spans.first() {

@@ -13,7 +13,6 @@ use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::seeded::seeded;
 use gridwarden_store::rows::{GapKind, GapRow, Gaps};
 use gridwarden_store::{Block, BlockWriter, StoreMetrics, WriterOptions, read::Reader};
-use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Decides per partition where reading begins. Also the number of offsets that are lost.
@@ -45,7 +44,7 @@ pub(crate) async fn starts(
     if !notes.is_empty() {
         // One attempt: whoever prepares tries again.
         let options = WriterOptions { patience: Some(Duration::ZERO), ..WriterOptions::default() };
-        let token = format!("gaps_rows/start/{}", hex::encode(Sha256::digest(notes.bytes())));
+        let token = format!("gaps_rows/start/{}", notes.digest());
         BlockWriter::new(&config.clickhouse, options, store.clone()).insert(&notes, &token).await?;
     }
     Ok((partitions, lost))

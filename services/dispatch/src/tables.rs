@@ -14,7 +14,6 @@ use gridwarden_runtime::prometheus::Registry;
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_store::rows::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState, Table};
 use gridwarden_store::{Block, BlockWriter};
-use sha2::{Digest, Sha256};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -59,7 +58,7 @@ impl Tables {
 
     /// Inserts a block, however long it takes.
     async fn insert<T: Table>(&self, block: &Block<T>, table: &str) {
-        let token = hex::encode(Sha256::digest(block.bytes()));
+        let token = block.digest();
         while let Err(error) = self.writer.insert(block, &token).await {
             self.metrics.table_failures.inc();
             tracing::error!(table, %error, "clickhouse does not take rows, will try again");

@@ -38,6 +38,7 @@ mod shared;
 mod sink;
 mod source;
 mod start;
+mod table_order;
 mod wake;
 mod watchdog;
 mod watermark;

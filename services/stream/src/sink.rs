@@ -3,7 +3,7 @@
 //! Channels are short. A worker that finds no room keeps its windows and entities dirty, where what comes next adds up; so
 //! ClickHouse may be away for as long as it likes.
 
-use crate::{intake::EntityRow, intern::with_above, shared::Shared, windows::Row};
+use crate::{intake::EntityRow, intern::with_above, shared::Shared, table_order::TableOrder, windows::Row};
 use anyhow::{Context, Result};
 use gridwarden_runtime::{conservation::process_name, seeded::seeded, shutdown::Shutdown};
 use gridwarden_store::{
@@ -22,8 +22,6 @@ const CHUNKS: usize = 4;
 /// A block goes out with this many rows, or this long after its first.
 const BLOCK_ROWS: usize = 200_000;
 const BLOCK_AGE: Duration = Duration::from_millis(500);
-/// What a row of windows takes, about.
-const ROW_BYTES: usize = 160;
 /// Days of windows in one block: a block touches one part per day, and ClickHouse has a limit on those.
 const BLOCK_DAYS: usize = 60;
 
@@ -146,14 +144,14 @@ impl Writer {
         // Asked for once and used again: what is given back, or moved to where there is more room, is cleared by the system
         // first. What is never used takes no memory.
         let mut rows = Vec::with_capacity(2 * BLOCK_ROWS);
-        let mut block = Block::with_capacity(BLOCK_ROWS * ROW_BYTES);
-        let mut names = Vec::new();
+        let mut block = Block::with_capacity(BLOCK_ROWS);
+        let (mut names, mut order) = (Vec::new(), TableOrder::default());
         let mut number = 0u64;
         while let Some(gathered) = self.gather(&mut chunks, &mut rows).await {
             sort_by_day(&mut rows);
             for part in by_days(&rows) {
                 number += 1;
-                self.fill_windows(&mut block, part, &mut names);
+                self.fill_windows(&mut block, part, (&mut names, &mut order));
                 if !self.insert(&block, number).await? {
                     return Ok(());
                 }
@@ -223,11 +221,17 @@ impl Writer {
         }
     }
 
-    fn fill_windows(&self, block: &mut Block<AreaMetrics>, rows: &[Row], metrics: &mut Vec<Option<Arc<str>>>) {
+    fn fill_windows(
+        &self,
+        block: &mut Block<AreaMetrics>,
+        rows: &[Row],
+        (metrics, order): (&mut Vec<Option<Arc<str>>>, &mut TableOrder),
+    ) {
         block.clear();
         let written = self.shared.metrics.window_rows.get();
         self.shared.lore.views.names.with(|areas| {
-            for row in rows {
+            order.sort(rows, areas, |metric| self.metric(metrics, metric));
+            for row in order.of(rows) {
                 let Some(area) = areas.get(row.area as usize) else { continue };
                 let Some(metric) = self.metric(metrics, row.metric) else { continue };
                 let Ok(start_s) = u32::try_from(row.start_ms / 1000) else { continue };

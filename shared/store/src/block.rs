@@ -1,15 +1,20 @@
-//! A block: rows of one table, already encoded, waiting to become one part.
+//! A block: rows of one table, already in columns, waiting to become one part.
 
-use crate::{encode::Encoder, rows::Table};
+use crate::{
+    native::{self, Column, Encoder},
+    rows::Table,
+};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 /// Most rows of a block. Above `max_insert_block_size` (1,048,576) the engine would cut the insert into several parts, and a
 /// failure half way would leave the first ones behind.
 pub const MAX_BLOCK_ROWS: usize = 1_000_000;
 
-/// Rows of table `T` in RowBinary.
+/// Rows of table `T` in ClickHouse's Native format.
 pub struct Block<T: Table> {
-    bytes: Vec<u8>,
+    columns: Vec<Column>,
     rows: usize,
     partition: Option<i64>,
     mixed: bool,
@@ -25,12 +30,15 @@ impl<T: Table> Default for Block<T> {
 impl<T: Table> Block<T> {
     /// An empty block.
     pub fn new() -> Self {
-        Self::with_capacity(0)
+        let columns = T::COLUMNS.iter().map(|(_, kind)| Column::new(*kind)).collect();
+        Self { columns, rows: 0, partition: None, mixed: false, table: PhantomData }
     }
 
-    /// An empty block with room for `bytes` bytes.
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), rows: 0, partition: None, mixed: false, table: PhantomData }
+    /// An empty block with room for so many rows of the usual size.
+    pub fn with_capacity(rows: usize) -> Self {
+        let mut block = Self::new();
+        block.columns.iter_mut().for_each(|column| column.reserve(rows));
+        block
     }
 
     /// Appends a row.
@@ -38,7 +46,9 @@ impl<T: Table> Block<T> {
     pub fn push(&mut self, row: &T::Row<'_>) {
         let partition = T::partition(row);
         self.mixed |= *self.partition.get_or_insert(partition) != partition;
-        T::encode(row, &mut Encoder(&mut self.bytes));
+        let mut out = Encoder::new(&mut self.columns);
+        T::encode(row, &mut out);
+        out.end();
         self.rows += 1;
     }
 
@@ -62,14 +72,26 @@ impl<T: Table> Block<T> {
         self.mixed
     }
 
-    /// The encoded rows.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Bytes it takes, about.
+    pub fn size(&self) -> usize {
+        self.columns.iter().map(Column::size).sum()
+    }
+
+    /// A digest of what is sent.
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        self.pieces().iter().for_each(|piece| digest.update(piece));
+        hex::encode(digest.finalize())
+    }
+
+    /// What is sent, in order.
+    pub fn pieces(&self) -> Vec<Cow<'_, [u8]>> {
+        native::pieces(&self.columns, T::COLUMNS, self.rows)
     }
 
     /// Forgets the rows, keeps the room.
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        self.columns.iter_mut().for_each(Column::clear);
         self.rows = 0;
         self.partition = None;
         self.mixed = false;

@@ -4,7 +4,7 @@
 //! trying again can help.
 //!
 //! ```text
-//! rows::*Row ──push──▶ Block<Table> ──insert(token)──▶ BlockWriter ──RowBinary, LZ4──▶ <table>_rows
+//! rows::*Row ──push──▶ Block<Table> ──insert(token)──▶ BlockWriter ──Native, LZ4──▶ <table>_rows
 //!                                                       │ retries: same bytes, own token
 //! read::Reader ◀── views (FINAL) ◀──────────────────────┘
 //! ```
@@ -20,10 +20,10 @@
 mod block;
 mod config;
 mod counts;
-mod encode;
 mod error;
 mod metrics;
 mod migrate;
+mod native;
 pub mod read;
 mod rollup;
 pub mod rows;

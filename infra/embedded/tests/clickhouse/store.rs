@@ -306,7 +306,7 @@ async fn a_block_is_one_part() {
     let answer = reqwest::Client::new().post(stop).body("SYSTEM STOP MERGES observations_rows").send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     let block = observations(0..900_000);
-    assert!(block.bytes().len() > 64 << 20, "{} bytes", block.bytes().len());
+    assert!(block.size() > 64 << 20, "{} bytes", block.size());
     writer(&config).insert(&block, "long").await.unwrap();
     let parts = format!(
         "(SELECT name FROM system.parts WHERE database = '{}' AND table = 'observations_rows' AND active)",

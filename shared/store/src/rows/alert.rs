@@ -1,11 +1,13 @@
 //! Rows of `alerts` and `deliveries`: what `dispatch` writes.
 
 use super::sealed;
-use crate::encode::Encoder;
+use crate::native::{BOOL, Declared, Encoder, Kind, MILLIS, NULLABLE_F64, NULLABLE_MILLIS, U16, U32, U64, UUID};
 use gridwarden_domain::{
     alert::{Alert, AreaRef, Subject},
     rule::Severity,
 };
+
+const SEVERITY: Kind = Kind::Fixed(1, "Enum8('warning' = 1, 'minor' = 2, 'major' = 3, 'critical' = 4)");
 
 /// One transition of an alert.
 pub struct AlertRow<'a>(
@@ -19,9 +21,34 @@ pub struct Alerts;
 impl sealed::Table for Alerts {
     type Row<'a> = AlertRow<'a>;
     const NAME: &'static str = "alerts_rows";
-    const COLUMNS: &'static str = "id, seq, transition, generation, rule, rule_version, kind, severity, title_en, \
-        title_zh, subject_kind, subject, time, raised_at, appended_at, topic_id, partition, offset, lon, lat, \
-        area_layers, area_codes, metric, value, level, simulated";
+    const COLUMNS: &'static [Declared] = &[
+        ("id", Kind::Text),
+        ("seq", U32),
+        ("transition", Kind::Low),
+        ("generation", U32),
+        ("rule", Kind::Low),
+        ("rule_version", U32),
+        ("kind", Kind::Low),
+        ("severity", SEVERITY),
+        ("title_en", Kind::Text),
+        ("title_zh", Kind::Text),
+        ("subject_kind", Kind::Low),
+        ("subject", Kind::Text),
+        ("time", MILLIS),
+        ("raised_at", MILLIS),
+        ("appended_at", MILLIS),
+        ("topic_id", UUID),
+        ("partition", U32),
+        ("offset", U64),
+        ("lon", NULLABLE_F64),
+        ("lat", NULLABLE_F64),
+        ("area_layers", Kind::Lows),
+        ("area_codes", Kind::Texts),
+        ("metric", Kind::Text),
+        ("value", NULLABLE_F64),
+        ("level", NULLABLE_F64),
+        ("simulated", BOOL),
+    ];
 
     fn encode(row: &AlertRow<'_>, out: &mut Encoder<'_>) {
         let alert = row.0;
@@ -45,13 +72,13 @@ impl sealed::Table for Alerts {
         out.i64(alert.raised_at);
         out.i64(alert.appended_at);
         out.record(alert.cause);
-        out.nullable(alert.position.map(|p| p.lon), Encoder::f64);
-        out.nullable(alert.position.map(|p| p.lat), Encoder::f64);
-        out.array(alert.areas.iter(), |e, area| e.str(&area.layer));
-        out.array(alert.areas.iter(), |e, area| e.str(&area.code));
+        out.nullable_f64(alert.position.map(|p| p.lon));
+        out.nullable_f64(alert.position.map(|p| p.lat));
+        out.strs(alert.areas.iter().map(|area| area.layer.as_str()));
+        out.strs(alert.areas.iter().map(|area| area.code.as_str()));
         out.str(alert.metric.as_deref().unwrap_or(""));
-        out.nullable(alert.value, Encoder::f64);
-        out.nullable(alert.level, Encoder::f64);
+        out.nullable_f64(alert.value);
+        out.nullable_f64(alert.level);
         out.bool(alert.simulated);
     }
 }
@@ -135,8 +162,19 @@ pub struct Deliveries;
 impl sealed::Table for Deliveries {
     type Row<'a> = DeliveryRow<'a>;
     const NAME: &'static str = "deliveries_rows";
-    const COLUMNS: &'static str =
-        "alert, seq, endpoint, version, state, attempts, status, detail, first_at, last_at, next_at";
+    const COLUMNS: &'static [Declared] = &[
+        ("alert", Kind::Text),
+        ("seq", U32),
+        ("endpoint", Kind::Low),
+        ("version", U64),
+        ("state", Kind::Low),
+        ("attempts", U32),
+        ("status", U16),
+        ("detail", Kind::Text),
+        ("first_at", MILLIS),
+        ("last_at", MILLIS),
+        ("next_at", NULLABLE_MILLIS),
+    ];
 
     fn encode(row: &DeliveryRow<'_>, out: &mut Encoder<'_>) {
         out.str(row.alert);
@@ -149,6 +187,6 @@ impl sealed::Table for Deliveries {
         out.str(row.detail);
         out.i64(row.first_ms);
         out.i64(row.last_ms);
-        out.nullable(row.next_ms, Encoder::i64);
+        out.nullable_i64(row.next_ms);
     }
 }

@@ -1,7 +1,7 @@
 //! Rows of `stream_counts` and `archive_counts`: what became of what a process has read.
 
 use super::sealed;
-use crate::encode::Encoder;
+use crate::native::{Declared, Encoder, Kind, MILLIS, U64};
 
 /// Counts of a process since it started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,7 +20,17 @@ pub struct StreamCounts;
 /// Table `archive_counts_rows`.
 pub struct ArchiveCounts;
 
-const COLUMNS: &str = "process, at, read, accepted, duplicate, late, rejected, marker, in_flight";
+const COLUMNS: &[Declared] = &[
+    ("process", Kind::Text),
+    ("at", MILLIS),
+    ("read", U64),
+    ("accepted", U64),
+    ("duplicate", U64),
+    ("late", U64),
+    ("rejected", U64),
+    ("marker", U64),
+    ("in_flight", U64),
+];
 
 fn encode(row: &CountsRow<'_>, out: &mut Encoder<'_>) {
     out.str(row.process);
@@ -31,7 +41,7 @@ fn encode(row: &CountsRow<'_>, out: &mut Encoder<'_>) {
 impl sealed::Table for StreamCounts {
     type Row<'a> = CountsRow<'a>;
     const NAME: &'static str = "stream_counts_rows";
-    const COLUMNS: &'static str = COLUMNS;
+    const COLUMNS: &'static [Declared] = COLUMNS;
 
     fn encode(row: &CountsRow<'_>, out: &mut Encoder<'_>) {
         encode(row, out);
@@ -41,7 +51,7 @@ impl sealed::Table for StreamCounts {
 impl sealed::Table for ArchiveCounts {
     type Row<'a> = CountsRow<'a>;
     const NAME: &'static str = "archive_counts_rows";
-    const COLUMNS: &'static str = COLUMNS;
+    const COLUMNS: &'static [Declared] = COLUMNS;
 
     fn encode(row: &CountsRow<'_>, out: &mut Encoder<'_>) {
         encode(row, out);

@@ -1,7 +1,7 @@
 //! Rows of `gaps`: offsets at which the archive has nothing to archive.
 
 use super::sealed;
-use crate::encode::Encoder;
+use crate::native::{Declared, Encoder, Kind, MILLIS, U32, U64, UUID};
 use gridwarden_domain::identity::TopicId;
 
 /// Why nothing is there.
@@ -49,7 +49,14 @@ pub struct Gaps;
 impl sealed::Table for Gaps {
     type Row<'a> = GapRow;
     const NAME: &'static str = "gaps_rows";
-    const COLUMNS: &'static str = "topic_id, partition, first_offset, end_offset, kind, noted_at";
+    const COLUMNS: &'static [Declared] = &[
+        ("topic_id", UUID),
+        ("partition", U32),
+        ("first_offset", U64),
+        ("end_offset", U64),
+        ("kind", Kind::Low),
+        ("noted_at", MILLIS),
+    ];
 
     fn encode(row: &GapRow, out: &mut Encoder<'_>) {
         out.uuid(row.topic_id.0);

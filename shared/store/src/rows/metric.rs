@@ -1,7 +1,7 @@
 //! Rows of `area_metrics` and `entity_latest`: what `stream` writes.
 
 use super::{Areas, sealed};
-use crate::encode::Encoder;
+use crate::native::{BOOL, DECIMAL18, DECIMAL38, Declared, Encoder, Kind, MILLIS, NULLABLE_F64, SECONDS, U32, U64};
 use gridwarden_domain::{observation::Position, value::Fixed};
 
 /// Version of a window's row: it rises only with truth (recompute generation, then admitted events).
@@ -55,8 +55,22 @@ pub struct AreaMetrics;
 impl sealed::Table for AreaMetrics {
     type Row<'a> = AreaMetricRow<'a>;
     const NAME: &'static str = "area_metrics_rows";
-    const COLUMNS: &'static str = "layer, level, code, metric, window_s, window_start, version, count, sum, min, max, \
-        last, last_time, closed";
+    const COLUMNS: &'static [Declared] = &[
+        ("layer", Kind::Low),
+        ("level", Kind::Low),
+        ("code", Kind::Text),
+        ("metric", Kind::Low),
+        ("window_s", U32),
+        ("window_start", SECONDS),
+        ("version", U64),
+        ("count", U64),
+        ("sum", DECIMAL38),
+        ("min", DECIMAL18),
+        ("max", DECIMAL18),
+        ("last", DECIMAL18),
+        ("last_time", MILLIS),
+        ("closed", BOOL),
+    ];
 
     fn encode(row: &AreaMetricRow<'_>, out: &mut Encoder<'_>) {
         out.str(row.layer);
@@ -105,8 +119,20 @@ pub struct EntityLatest;
 impl sealed::Table for EntityLatest {
     type Row<'a> = EntityLatestRow<'a>;
     const NAME: &'static str = "entity_latest_rows";
-    const COLUMNS: &'static str = "source, kind, version, time, appended_at, feed, lon, lat, area_layers, area_codes, \
-        value_names, value_numbers";
+    const COLUMNS: &'static [Declared] = &[
+        ("source", Kind::Text),
+        ("kind", Kind::Low),
+        ("version", U64),
+        ("time", MILLIS),
+        ("appended_at", MILLIS),
+        ("feed", Kind::Low),
+        ("lon", NULLABLE_F64),
+        ("lat", NULLABLE_F64),
+        ("area_layers", Kind::Lows),
+        ("area_codes", Kind::Texts),
+        ("value_names", Kind::Lows),
+        ("value_numbers", Kind::Floats),
+    ];
 
     fn encode(row: &EntityLatestRow<'_>, out: &mut Encoder<'_>) {
         out.str(row.source);
@@ -115,11 +141,11 @@ impl sealed::Table for EntityLatest {
         out.i64(row.time_ms);
         out.i64(row.appended_ms);
         out.str(row.feed);
-        out.nullable(row.position.map(|p| p.lon), Encoder::f64);
-        out.nullable(row.position.map(|p| p.lat), Encoder::f64);
+        out.nullable_f64(row.position.map(|p| p.lon));
+        out.nullable_f64(row.position.map(|p| p.lat));
         out.areas(row.areas);
-        out.array(row.values.iter(), |e, (name, _)| e.str(name));
-        out.array(row.values.iter(), |e, (_, value)| e.f64(value.to_f64()));
+        out.strs(row.values.iter().map(|(name, _)| &**name));
+        out.floats(row.values.iter().map(|(_, value)| value.to_f64()));
     }
 }
 

@@ -22,7 +22,7 @@ pub use recompute::{RecomputeRow, Recomputes};
 pub use replay::{ReplayRow, Replays};
 pub use report::{ReportRow, Reports};
 
-use crate::encode::Encoder;
+use crate::native::{Declared, Encoder};
 
 /// A table that is written. Sealed: the tables are those of `infra/schema/clickhouse`.
 pub trait Table: sealed::Table {}
@@ -38,12 +38,12 @@ fn day(appended_ms: i64) -> i64 {
 pub type Areas<'a> = &'a [(&'a str, &'a str)];
 
 pub(crate) mod sealed {
-    use super::Encoder;
+    use super::{Declared, Encoder};
 
     pub trait Table: Send + Sync + 'static {
         type Row<'a>;
         const NAME: &'static str;
-        const COLUMNS: &'static str;
+        const COLUMNS: &'static [Declared];
         /// `STO-3`: rows of one block share this; tables that need not be one part leave it alone.
         fn partition(_row: &Self::Row<'_>) -> i64 {
             0

@@ -1,7 +1,7 @@
 //! Rows of `observations`, `rejects` and `markers`: what `archive` writes.
 
 use super::{Areas, day, sealed};
-use crate::encode::Encoder;
+use crate::native::{BOOL, Declared, Encoder, Kind, MILLIS, NULLABLE_F32, NULLABLE_F64, U32, U64, UUID};
 use gridwarden_domain::{
     identity::RecordId,
     observation::{ObservationRef, Position},
@@ -60,8 +60,26 @@ pub struct Observations;
 impl sealed::Table for Observations {
     type Row<'a> = ObservationRow<'a>;
     const NAME: &'static str = "observations_rows";
-    const COLUMNS: &'static str = "topic_id, partition, offset, appended_at, time, feed, source, kind, id, lon, lat, \
-        accuracy_m, area_layers, area_codes, value_names, value_numbers, attributes, late";
+    const COLUMNS: &'static [Declared] = &[
+        ("topic_id", UUID),
+        ("partition", U32),
+        ("offset", U64),
+        ("appended_at", MILLIS),
+        ("time", MILLIS),
+        ("feed", Kind::Low),
+        ("source", Kind::Text),
+        ("kind", Kind::Low),
+        ("id", Kind::Text),
+        ("lon", NULLABLE_F64),
+        ("lat", NULLABLE_F64),
+        ("accuracy_m", NULLABLE_F32),
+        ("area_layers", Kind::Lows),
+        ("area_codes", Kind::Texts),
+        ("value_names", Kind::Lows),
+        ("value_numbers", Kind::Floats),
+        ("attributes", Kind::LowMap),
+        ("late", BOOL),
+    ];
 
     fn partition(row: &ObservationRow<'_>) -> i64 {
         day(row.appended_ms)
@@ -78,21 +96,18 @@ impl sealed::Table for Observations {
         out.str(said.id);
         position(out, row.position);
         out.areas(row.areas);
-        out.array(said.values.iter(), |e, (name, _)| e.str(name));
-        out.array(said.values.iter(), |e, (_, value)| e.f64(value.to_f64()));
-        out.array(said.attributes.iter(), |e, (name, text)| {
-            e.str(name);
-            e.str(text);
-        });
+        out.strs(said.values.iter().map(|(name, _)| &**name));
+        out.floats(said.values.iter().map(|(_, value)| value.to_f64()));
+        out.map(said.attributes.iter().map(|(name, text)| (name.as_ref(), text.as_bytes())));
         out.bool(row.late);
     }
 }
 
 /// `lon Nullable(Float64), lat Nullable(Float64), accuracy_m Nullable(Float32)`.
 pub(super) fn position(out: &mut Encoder<'_>, position: Option<Position>) {
-    out.nullable(position.map(|p| p.lon), Encoder::f64);
-    out.nullable(position.map(|p| p.lat), Encoder::f64);
-    out.nullable(position.and_then(|p| p.accuracy_m), Encoder::f32);
+    out.nullable_f64(position.map(|p| p.lon));
+    out.nullable_f64(position.map(|p| p.lat));
+    out.nullable_f32(position.and_then(|p| p.accuracy_m));
 }
 
 /// A record that holds nothing to archive: the end of a feed.
@@ -111,7 +126,8 @@ pub struct Markers;
 impl sealed::Table for Markers {
     type Row<'a> = MarkerRow<'a>;
     const NAME: &'static str = "markers_rows";
-    const COLUMNS: &'static str = "topic_id, partition, offset, appended_at, feed";
+    const COLUMNS: &'static [Declared] =
+        &[("topic_id", UUID), ("partition", U32), ("offset", U64), ("appended_at", MILLIS), ("feed", Kind::Low)];
 
     fn partition(row: &MarkerRow<'_>) -> i64 {
         day(row.appended_ms)
@@ -152,8 +168,23 @@ pub struct Rejects;
 impl sealed::Table for Rejects {
     type Row<'a> = RejectRow<'a>;
     const NAME: &'static str = "rejects_rows";
-    const COLUMNS: &'static str = "topic_id, partition, offset, topic, code, field, detail, appended_at, first_seen, \
-        payload, origin_topic_id, origin_partition, origin_offset, key, headers";
+    const COLUMNS: &'static [Declared] = &[
+        ("topic_id", UUID),
+        ("partition", U32),
+        ("offset", U64),
+        ("topic", Kind::Low),
+        ("code", Kind::Low),
+        ("field", Kind::Text),
+        ("detail", Kind::Text),
+        ("appended_at", MILLIS),
+        ("first_seen", MILLIS),
+        ("payload", Kind::Text),
+        ("origin_topic_id", UUID),
+        ("origin_partition", U32),
+        ("origin_offset", U64),
+        ("key", Kind::NullableText),
+        ("headers", Kind::TextMap),
+    ];
 
     fn partition(row: &RejectRow<'_>) -> i64 {
         day(row.appended_ms)
@@ -169,10 +200,7 @@ impl sealed::Table for Rejects {
         out.i64(row.first_seen_ms);
         out.bytes(row.payload);
         out.record(row.origin);
-        out.nullable(row.key, |e, key| e.bytes(key));
-        out.array(row.headers.iter(), |e, (name, value)| {
-            e.str(name);
-            e.bytes(value);
-        });
+        out.nullable_bytes(row.key);
+        out.map(row.headers.iter().copied());
     }
 }

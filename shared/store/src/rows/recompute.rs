@@ -1,7 +1,7 @@
 //! Rows of `recomputes`: what was counted again.
 
 use super::sealed;
-use crate::encode::Encoder;
+use crate::native::{Declared, Encoder, Kind, MILLIS, SECONDS, U32, U64};
 
 /// A recompute whose rows are all there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +30,16 @@ pub struct Recomputes;
 impl sealed::Table for Recomputes {
     type Row<'a> = RecomputeRow<'a>;
     const NAME: &'static str = "recomputes_rows";
-    const COLUMNS: &'static str = "generation, first, end, layer, layers_of, archived, rows, done_at";
+    const COLUMNS: &'static [Declared] = &[
+        ("generation", U32),
+        ("first", SECONDS),
+        ("end", SECONDS),
+        ("layer", Kind::Low),
+        ("layers_of", MILLIS),
+        ("archived", MILLIS),
+        ("rows", U64),
+        ("done_at", MILLIS),
+    ];
 
     fn encode(row: &RecomputeRow<'_>, out: &mut Encoder<'_>) {
         out.u32(row.generation);

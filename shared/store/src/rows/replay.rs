@@ -1,7 +1,7 @@
 //! Rows of `replays`: messages sent again after they were rejected, and taken then.
 
 use super::{day, sealed};
-use crate::encode::Encoder;
+use crate::native::{BOOL, Declared, Encoder, MILLIS, U32, U64, UUID};
 use gridwarden_domain::identity::RecordId;
 
 /// A message sent again.
@@ -23,8 +23,16 @@ pub struct Replays;
 impl sealed::Table for Replays {
     type Row<'a> = ReplayRow;
     const NAME: &'static str = "replays_rows";
-    const COLUMNS: &'static str =
-        "topic_id, partition, offset, appended_at, origin_topic_id, origin_partition, origin_offset, repeat";
+    const COLUMNS: &'static [Declared] = &[
+        ("topic_id", UUID),
+        ("partition", U32),
+        ("offset", U64),
+        ("appended_at", MILLIS),
+        ("origin_topic_id", UUID),
+        ("origin_partition", U32),
+        ("origin_offset", U64),
+        ("repeat", BOOL),
+    ];
 
     fn partition(row: &ReplayRow) -> i64 {
         day(row.appended_ms)

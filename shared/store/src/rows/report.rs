@@ -1,7 +1,7 @@
 //! Rows of `reports`: what `archive` writes.
 
 use super::{Areas, day, observation::position, sealed};
-use crate::encode::Encoder;
+use crate::native::{BOOL, Declared, Encoder, Kind, MILLIS, NULLABLE_F32, NULLABLE_F64, U32, U64, UUID};
 use gridwarden_domain::{
     class::ClassKind,
     identity::RecordId,
@@ -30,9 +30,32 @@ pub struct Reports;
 impl sealed::Table for Reports {
     type Row<'a> = ReportRow<'a>;
     const NAME: &'static str = "reports_rows";
-    const COLUMNS: &'static str = "topic_id, partition, offset, appended_at, time, feed, id, channel, class_catalogue, \
-        class_kind, class_code, lon, lat, accuracy_m, area_layers, area_codes, description, attributes, component_id, \
-        media, reporter_ref, external_id, video, late";
+    const COLUMNS: &'static [Declared] = &[
+        ("topic_id", UUID),
+        ("partition", U32),
+        ("offset", U64),
+        ("appended_at", MILLIS),
+        ("time", MILLIS),
+        ("feed", Kind::Low),
+        ("id", Kind::Text),
+        ("channel", Kind::Low),
+        ("class_catalogue", Kind::Low),
+        ("class_kind", Kind::Low),
+        ("class_code", Kind::Low),
+        ("lon", NULLABLE_F64),
+        ("lat", NULLABLE_F64),
+        ("accuracy_m", NULLABLE_F32),
+        ("area_layers", Kind::Lows),
+        ("area_codes", Kind::Texts),
+        ("description", Kind::Text),
+        ("attributes", Kind::LowMap),
+        ("component_id", Kind::Text),
+        ("media", Kind::Texts),
+        ("reporter_ref", Kind::Text),
+        ("external_id", Kind::Text),
+        ("video", Kind::Text),
+        ("late", BOOL),
+    ];
 
     fn partition(row: &ReportRow<'_>) -> i64 {
         day(row.appended_ms)
@@ -52,12 +75,9 @@ impl sealed::Table for Reports {
         position(out, said.position);
         out.areas(row.areas);
         out.str(&said.description);
-        out.array(said.attributes.iter(), |e, (name, text)| {
-            e.str(name);
-            e.str(text);
-        });
+        out.map(said.attributes.iter().map(|(name, text)| (name.as_ref(), text.as_bytes())));
         out.str(said.component_id.as_deref().unwrap_or(""));
-        out.array(said.media.iter(), |e, hash| e.str(hash));
+        out.strs(said.media.iter().map(String::as_str));
         out.str(said.reporter_ref.as_deref().unwrap_or(""));
         out.str(said.external_id.as_deref().unwrap_or(""));
         // Serialising numbers and strings does not fail; an empty text would mean "not from a camera".

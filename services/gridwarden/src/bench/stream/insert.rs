@@ -25,7 +25,7 @@ pub(super) async fn rows_per_s(clickhouse: &ClickHouseConfig) -> Result<f64> {
 
 fn block(number: u32) -> Block<AreaMetrics> {
     const BEGIN_S: u32 = 1_763_940_000;
-    let mut block = Block::with_capacity(ROWS as usize * 128);
+    let mut block = Block::with_capacity(ROWS as usize);
     for row in 0..ROWS {
         // Scattered as rows of a hash table are.
         let code = format!("310115{:015}", row.wrapping_mul(2_654_435_761) % 50_000);
