@@ -3,6 +3,7 @@
 use crate::bench::BenchCommand;
 use crate::city_command::CityCommand;
 use crate::doctor::{self, DoctorArgs};
+use crate::large_pages;
 use crate::receive::{self, ReceiveArgs};
 use crate::recompute::{self, RecomputeArgs};
 use crate::rejects::RejectsCommand;
@@ -79,6 +80,9 @@ impl Cli {
         if let Command::ClickhouseEngine(args) = self.command {
             // It brings its own runtime and ends the process itself.
             return args.run();
+        }
+        if matches!(self.command, Command::Stream(_) | Command::Archive(_)) {
+            large_pages::begin_again();
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
         let result = runtime.block_on(self.command.run());

@@ -10,6 +10,7 @@ mod city_check;
 mod city_command;
 mod cli;
 mod doctor;
+mod large_pages;
 mod moment;
 mod output;
 mod publish;
