@@ -19,6 +19,10 @@ pub(crate) enum BenchCommand {
     Stream(stream::StreamArgs),
     /// How long a killed stream with a large state takes to work again
     Recovery(stream::RecoveryArgs),
+    /// From publishing an event to its alert at a webhook and its window in ClickHouse
+    Latency(stream::LatencyArgs),
+    /// ClickHouse away for minutes: memory, alerts, catching up
+    Outage(stream::OutageArgs),
 }
 
 impl BenchCommand {
@@ -28,6 +32,8 @@ impl BenchCommand {
             Self::Geo(args) => geo::run(args).await,
             Self::Stream(args) => stream::run(args).await,
             Self::Recovery(args) => stream::recovery(args).await,
+            Self::Latency(args) => stream::latency(args).await,
+            Self::Outage(args) => stream::outage(args).await,
         }
     }
 }

@@ -13,7 +13,10 @@ use tempfile::TempDir;
 pub(super) struct Place {
     folder: TempDir,
     kafka: KafkaProcess,
-    clickhouse: ClickHouseProcess,
+    options: ClickHouseOptions,
+    /// None while it is away.
+    clickhouse: Option<ClickHouseProcess>,
+    url: String,
 }
 
 impl Place {
@@ -25,13 +28,15 @@ impl Place {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let engine = EngineOptions::new(folder.path().join("clickhouse"), library::locate(&cache)?, listen);
         let program = std::env::current_exe().context("where this program is")?;
-        let clickhouse = ClickHouseProcess::start(&ClickHouseOptions {
+        let options = ClickHouseOptions {
             engine,
             program: vec![program.into(), "clickhouse-engine".into()],
             log: folder.path().join("clickhouse.log"),
             pid_file: None,
-        })?;
-        Ok(Self { folder, kafka, clickhouse })
+        };
+        let clickhouse = ClickHouseProcess::start(&options)?;
+        let url = clickhouse.url();
+        Ok(Self { folder, kafka, options, clickhouse: Some(clickhouse), url })
     }
 
     /// A folder or file in the place.
@@ -52,17 +57,30 @@ impl Place {
     /// How ClickHouse is reached, with a database of this name.
     pub(super) fn clickhouse(&self, database: &str) -> ClickHouseConfig {
         ClickHouseConfig {
-            url: self.clickhouse.url(),
+            url: self.url.clone(),
             database: database.to_owned(),
             user: String::new(),
             password: String::new(),
         }
     }
 
+    /// ClickHouse is killed.
+    pub(super) fn clickhouse_goes(&mut self) {
+        if let Some(mut process) = self.clickhouse.take() {
+            process.kill();
+        }
+    }
+
+    /// It starts anew where it was, with the data it had. Blocks.
+    pub(super) fn clickhouse_comes_back(&mut self) -> Result<()> {
+        self.clickhouse = Some(ClickHouseProcess::start(&self.options)?);
+        Ok(())
+    }
+
     /// Ends both. Blocks.
     pub(super) fn close(self) -> Result<()> {
         self.kafka.stop()?;
-        self.clickhouse.stop()?;
+        self.clickhouse.map(ClickHouseProcess::stop).transpose()?;
         Ok(())
     }
 }

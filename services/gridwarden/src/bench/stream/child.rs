@@ -53,9 +53,11 @@ impl Run<'_> {
             ("GRIDWARDEN_KAFKA__TOPIC_PREFIX", self.topics.to_owned()),
             ("GRIDWARDEN_CLICKHOUSE__URL", clickhouse.url),
             ("GRIDWARDEN_CLICKHOUSE__DATABASE", clickhouse.database),
-            ("GRIDWARDEN_CRASHES__FOLDER", self.place.path("crashes").display().to_string()),
             ("GRIDWARDEN_CITY__FOLDER", self.place.path("city").display().to_string()),
         ];
+        if role != "dispatch" {
+            env.push(("GRIDWARDEN_CRASHES__FOLDER", self.place.path("crashes").display().to_string()));
+        }
         env.extend(settings.iter().cloned());
         let process = Process::start(&ProcessOptions {
             program: std::env::current_exe().context("where this program is")?.into(),

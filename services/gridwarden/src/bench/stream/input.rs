@@ -32,14 +32,24 @@ pub(super) struct Town {
 impl Town {
     /// Makes the city in a folder.
     pub(super) async fn make(cells: u32, folder: &Path) -> Result<Self> {
-        let folder = folder.to_owned();
-        tokio::task::spawn_blocking(move || Self::make_now(cells, &folder)).await?
+        Self::make_with(cells, folder, None, Vec::new()).await
     }
 
-    fn make_now(cells: u32, folder: &Path) -> Result<Self> {
+    /// The same, with an endpoint for webhooks (URL, secret) and more rules. The truth knows nothing of those.
+    pub(super) async fn make_with(
+        cells: u32,
+        folder: &Path,
+        endpoint: Option<(String, String)>,
+        rules: Vec<Rule>,
+    ) -> Result<Self> {
+        let folder = folder.to_owned();
+        tokio::task::spawn_blocking(move || Self::make_now(cells, &folder, endpoint, rules)).await?
+    }
+
+    fn make_now(cells: u32, folder: &Path, endpoint: Option<(String, String)>, more: Vec<Rule>) -> Result<Self> {
         // 100 km × 100 km.
         let cell_m = 100_000.0 / f64::from(cells).sqrt();
-        let mut made = city::generate(&CityOptions { seed: SEED, cells, cell_m, endpoint: None });
+        let mut made = city::generate(&CityOptions { seed: SEED, cells, cell_m, endpoint });
         made.layers.truncate(1);
         made.file.layers.truncate(1);
         made.registry.clear();
@@ -47,6 +57,7 @@ impl Town {
         let areas = made.layers.first().map_or(&[][..], |(_, areas)| areas.as_slice());
         made.rules = ruleset::rules(bounds, areas, SEED);
         let rules = made.rules.clone();
+        made.rules.extend(more);
         city::write(&made, folder)?;
         let city = City::load(folder)?;
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);

@@ -28,6 +28,34 @@ pub(super) struct Taken {
     pub(super) alerts: f64,
 }
 
+/// Events per second that stream and archive, side by side, have both taken: the stream read, the archive in ClickHouse.
+pub(super) async fn stream_and_archive(run: &Run<'_>) -> Result<f64> {
+    migrate(&run.place.clickhouse(run.database)).await?;
+    let checkpoints = run.place.path(&format!("{}-checkpoints", run.database)).display().to_string();
+    let settings =
+        [("GRIDWARDEN_STREAM__WORKERS", run.workers.to_string()), ("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints)];
+    let (mut stream, mut archive) = (run.start("stream", &settings)?, run.start("archive", &[])?);
+    let begun = Instant::now();
+    let events = run.events as f64;
+    let mut first = None;
+    let took = loop {
+        ensure!(begun.elapsed() < LIMIT, "stream and archive did not take all events within {LIMIT:?}");
+        tokio::time::sleep(ASK_EVERY).await;
+        let (Some(one), Some(other)) = (stream.figures().await?, archive.figures().await?) else { continue };
+        let read = [one.sum("gridwarden_stream_records_read_total"), other.sum("gridwarden_archive_read_total")];
+        if read.iter().all(|read| *read == 0.0) {
+            first = Some(Instant::now());
+        }
+        let archived = other.one("gridwarden_store_rows_total{table=\"observations_rows\"}");
+        if read[0] >= events && archived >= events {
+            break first.unwrap_or(begun).elapsed().as_secs_f64();
+        }
+    };
+    archive.stop().await?;
+    stream.stop().await?;
+    Ok(events / took)
+}
+
 /// Messages per second one thread can read and count.
 pub(super) async fn raw(kafka: KafkaConfig, events: u64) -> Result<f64> {
     tokio::task::spawn_blocking(move || {

@@ -9,8 +9,11 @@ mod child;
 mod entity;
 mod input;
 mod insert;
+mod latency;
+mod live;
 mod measure;
 mod oracle;
+mod outage;
 mod produce;
 mod recovery;
 mod ruleset;
@@ -21,7 +24,9 @@ use super::{common, median, place::Place, tell};
 use crate::output::progress;
 use anyhow::{Context, Result};
 use gridwarden_domain::decode::Encoding;
+pub(super) use latency::{LatencyArgs, run as latency};
 use measure::Taken;
+pub(super) use outage::{OutageArgs, run as outage};
 pub(super) use recovery::{RecoveryArgs, run as recovery};
 use serde_json::{Value, json};
 
@@ -60,6 +65,7 @@ async fn measured(args: &StreamArgs, place: &Place) -> Result<Value> {
     let in_protobuf = filled(args, place, &town, (PROTOBUF, Encoding::Protobuf)).await?;
 
     let mut raw = Vec::new();
+    let mut archived = Vec::new();
     let (mut taken, mut of_protobuf): (Vec<Taken>, Vec<Taken>) = (Vec::new(), Vec::new());
     for round in 0..args.repeat.max(1) {
         raw.push(measure::raw(place.kafka(), args.events).await?);
@@ -73,20 +79,26 @@ async fn measured(args: &StreamArgs, place: &Place) -> Result<Value> {
         verify::all(&place.clickhouse(&database), &place.kafka_with(PROTOBUF), &in_protobuf)
             .await
             .context("the results of Protobuf are wrong")?;
+        let database = format!("bench_archive_{round}");
+        let run = child::Run { place, topics: "", database: &database, workers: args.workers, events: args.events };
+        let both = measure::stream_and_archive(&run).await?;
+        let clickhouse = place.clickhouse(&database);
+        verify::archive(&clickhouse, &truth).await.context("the archive is wrong")?;
         progress(&format!(
-            "round {}: raw {:.0}/s, stream {:.0}/s (all rows in ClickHouse after {:.1} s), of Protobuf {:.0}/s",
+            "round {}: raw {:.0}/s, stream {:.0}/s (all rows in ClickHouse after {:.1} s), of Protobuf {:.0}/s, with the archive {both:.0}/s",
             round + 1,
             raw.last().copied().unwrap_or_default(),
             one.per_s,
             one.complete_s,
             other.per_s,
         ));
+        archived.push(both);
         taken.push(one);
         of_protobuf.push(other);
     }
     let insert = insert::rows_per_s(&place.clickhouse("bench_insert")).await?;
     let stages = stages::measure(&town)?;
-    report(args, &raw, (&taken, &of_protobuf), (insert, stages))
+    report(args, &raw, (&taken, &of_protobuf, &archived), (insert, stages))
 }
 
 /// Before the names of topics whose events are in Protobuf.
@@ -110,11 +122,12 @@ async fn filled(
 fn report(
     args: &StreamArgs,
     raw: &[f64],
-    (taken, of_protobuf): (&[Taken], &[Taken]),
+    (taken, of_protobuf, archived): (&[Taken], &[Taken], &[f64]),
     rest: (f64, Value),
 ) -> Result<Value> {
     let of = |figure: fn(&Taken) -> f64| median(taken.iter().map(figure).collect()).context("nothing was measured");
     let ratios = raw.iter().zip(taken).map(|(raw, taken)| taken.per_s / raw).collect();
+    let ratios_archive = raw.iter().zip(archived).map(|(raw, archived)| archived / raw).collect();
     let protobuf_over_json = of_protobuf.iter().zip(taken).map(|(other, one)| other.per_s / one.per_s).collect();
     let (insert, stages) = rest;
     let config = json!({"events": args.events, "workers": args.workers, "cells": args.cells, "repeat": args.repeat});
@@ -124,9 +137,9 @@ fn report(
         "workers": args.workers,
         "pipeline_msgs_per_s": of(|taken| taken.per_s)?.round(),
         "pipeline_complete_msgs_per_s": of(|taken| taken.complete_per_s)?.round(),
-        "pipeline_archive_msgs_per_s": null,
+        "pipeline_archive_msgs_per_s": median(archived.to_vec()).map(f64::round),
         "ratio": median(ratios),
-        "ratio_archive": null,
+        "ratio_archive": median(ratios_archive),
         "preencoded_insert_rows_per_s": insert.round(),
         "protobuf_over_json": median(protobuf_over_json),
         "cpu_ns_per_event": of(|taken| taken.cpu_ns_per_event)?.round(),

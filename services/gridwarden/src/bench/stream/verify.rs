@@ -1,7 +1,7 @@
 //! The results against the truth: no figure without a proof that the work was done.
 
 use super::oracle::Truth;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use gridwarden_bus::{Assignment, From, KafkaConfig, Reader, ReaderOptions, topic_meta, topics};
 use gridwarden_domain::alert::{Alert, Transition};
 use gridwarden_store::ClickHouseConfig;
@@ -14,6 +14,64 @@ pub(super) async fn all(clickhouse: &ClickHouseConfig, kafka: &KafkaConfig, trut
     sums(clickhouse, truth).await?;
     windows(clickhouse, truth).await?;
     alerts(kafka.clone(), truth).await
+}
+
+#[derive(Deserialize)]
+struct ArchivedRow {
+    rows: u64,
+    records: u64,
+    /// Hundredths.
+    sum: i64,
+}
+
+/// Every event in the archive, once, with its values.
+pub(super) async fn archive(clickhouse: &ClickHouseConfig, truth: &Truth) -> Result<()> {
+    let sql = "SELECT count() AS rows, uniqExact(partition, offset) AS records,
+        toInt64(sum(arraySum(arrayMap(number -> round(number * 100), value_numbers)))) AS sum FROM observations";
+    let found = query::<ArchivedRow>(clickhouse, sql).await?;
+    let sums = truth.sums.iter().filter(|(metric, _)| metric.contains('.'));
+    let sum: i128 = sums.map(|(_, (_, sum))| sum).sum();
+    let (events, Some(row)) = (truth.events, found.first()) else { anyhow::bail!("ClickHouse does not answer") };
+    ensure!(
+        (row.rows, row.records, i128::from(row.sum)) == (events, events, sum),
+        "the archive holds {} rows of {} records with values of {}, the truth is {events} and {sum}",
+        row.rows,
+        row.records,
+        row.sum,
+    );
+    Ok(())
+}
+
+/// So many records in the archive, each once.
+pub(super) async fn archived(clickhouse: &ClickHouseConfig, expected: u64) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Found {
+        rows: u64,
+        records: u64,
+    }
+    let sql = "SELECT count() AS rows, uniqExact(partition, offset) AS records FROM observations";
+    let found = query::<Found>(clickhouse, sql).await?;
+    let found = found.first().map_or((0, 0), |found| (found.rows, found.records));
+    ensure!(found == (expected, expected), "{found:?} rows and records in the archive, {expected} were sent");
+    Ok(())
+}
+
+/// Events by window, all of the city's kinds.
+pub(super) async fn windows_of_load(clickhouse: &ClickHouseConfig, truth: &Truth) -> Result<()> {
+    windows(clickhouse, truth).await
+}
+
+/// A query's answer as text.
+pub(super) async fn query_text(client: &reqwest::Client, url: &str, sql: &str) -> Result<String> {
+    let answer = client.post(url).body(sql.to_owned()).send().await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    ensure!(status.is_success(), "ClickHouse: {text}");
+    Ok(text)
+}
+
+/// A number that was answered.
+pub(super) fn number(text: &str) -> Result<u64> {
+    text.trim().parse().with_context(|| format!("not a number: {text:?}"))
 }
 
 #[derive(Deserialize)]
@@ -60,7 +118,7 @@ async fn windows(clickhouse: &ClickHouseConfig, truth: &Truth) -> Result<()> {
     let rows: Vec<WindowRow> = query(
         clickhouse,
         "SELECT toInt64(toUnixTimestamp(window_start)) AS start, sum(count) AS count FROM area_metrics
-         WHERE level = 'city' AND window_s = 10 AND position(metric, '.') = 0 GROUP BY start",
+         WHERE level = 'city' AND window_s = 10 AND position(metric, '.') = 0 AND metric != 'probe' GROUP BY start",
     )
     .await?;
     let found: BTreeMap<i64, u64> = rows.into_iter().map(|row| (row.start, row.count)).collect();

@@ -1,0 +1,216 @@
+//! `gridwarden bench latency`: from publishing an event to its alert at a webhook receiver, and to its window in ClickHouse, under a
+//! load, with the archive on. Proved: every probe's alert came, and every probe stands in the windows.
+
+use super::{
+    child::{Child, Run},
+    input::Town,
+    live::{PROBE, Running, Sent, probe_rule},
+    produce,
+    verify::{number, query_text},
+};
+use crate::bench::{
+    common,
+    place::{Place, free_port},
+    tell,
+};
+use crate::output::progress;
+use anyhow::{Context, Result, ensure};
+use axum::{Json, Router, extract::State, http::StatusCode};
+use gridwarden_runtime::{http as shell, shutdown::Shutdown};
+use gridwarden_store::migrate;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Not measured: connections are made, programs come into the cache.
+const WARM_UP: Duration = Duration::from_secs(15);
+/// How long what is still on its way may take.
+const LIMIT: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// A signing secret of nobody's.
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// Arguments.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct LatencyArgs {
+    /// Events a second
+    #[arg(long, default_value_t = 20_000)]
+    rate: u64,
+    /// Seconds measured
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Worker threads of the stream
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
+    /// Cells of the city
+    #[arg(long, default_value_t = 50_000)]
+    cells: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the benchmark.
+pub(crate) async fn run(args: LatencyArgs) -> Result<()> {
+    let place = tokio::task::spawn_blocking(Place::open).await??;
+    let measured = measured(&args, &place).await;
+    tokio::task::spawn_blocking(move || place.close()).await??;
+    tell(&measured?, args.json)
+}
+
+/// When an alert about a probe came: by source and event time.
+type Arrivals = Arc<Mutex<HashMap<(String, i64), Instant>>>;
+
+async fn measured(args: &LatencyArgs, place: &Place) -> Result<Value> {
+    progress(&format!("making a city of {} cells", args.cells));
+    let (arrivals, shutdown) = (Arrivals::default(), Shutdown::new());
+    let endpoint = receive(&arrivals, &shutdown).await?;
+    let endpoint = Some((endpoint, SECRET.to_owned()));
+    let town = Arc::new(Town::make_with(args.cells, &place.path("city"), endpoint, vec![probe_rule()]).await?);
+    produce::prepare(&town, &place.kafka()).await?;
+    migrate(&place.clickhouse("bench")).await?;
+    let run = Run { topics: "", place, database: "bench", workers: args.workers, events: 0 };
+    let mut children = Vec::new();
+    for role in ["stream", "archive", "dispatch"] {
+        children.push(start(&run, role)?);
+    }
+    for child in &mut children {
+        while child.figures().await?.is_none() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+    progress(&format!("{} events a second for {} s", args.rate, WARM_UP.as_secs() + args.seconds));
+    let load = Running::start(&town, place.kafka(), args.rate);
+    let looking = tokio::spawn(look(place.clickhouse("bench").url, shutdown.clone()));
+    tokio::time::sleep(WARM_UP + Duration::from_secs(args.seconds)).await;
+    let load = load.stop().await?;
+    let begun = Instant::now();
+    let all = load.probes.len();
+    while lock(&arrivals).len() < all {
+        ensure!(begun.elapsed() < LIMIT, "{} of {all} alerts came to the receiver", lock(&arrivals).len());
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    // The last window is written when it is closed, at the latest.
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    shutdown.trigger("measured");
+    let seen = looking.await??;
+    for child in children {
+        child.stop().await?;
+    }
+    let arrived = std::mem::take(&mut *lock(&arrivals));
+    report(args, &load.probes, &arrived, &seen)
+}
+
+fn start(run: &Run<'_>, role: &str) -> Result<Child> {
+    let checkpoints = run.place.path("checkpoints").display().to_string();
+    let of_stream =
+        [("GRIDWARDEN_STREAM__WORKERS", run.workers.to_string()), ("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints)];
+    run.start(role, if role == "stream" { &of_stream } else { &[] })
+}
+
+fn lock<T>(what: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A receiver of webhooks; its URL.
+async fn receive(arrivals: &Arrivals, shutdown: &Shutdown) -> Result<String> {
+    let listener = shell::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?))).await?;
+    let url = format!("http://{}/", listener.local_addr().context("no address")?);
+    let router = Router::new().fallback(take).with_state(Arc::clone(arrivals));
+    tokio::spawn(shell::serve(listener, router, shutdown.clone()));
+    Ok(url)
+}
+
+async fn take(State(arrivals): State<Arrivals>, Json(body): Json<Value>) -> StatusCode {
+    let now = Instant::now();
+    let source = body.pointer("/data/subject/entity").and_then(Value::as_str).unwrap_or_default();
+    if let Some(time) = body.pointer("/data/time").and_then(Value::as_i64)
+        && source.starts_with(PROBE)
+    {
+        lock(&arrivals).entry((source.to_owned(), time)).or_insert(now);
+    }
+    StatusCode::NO_CONTENT
+}
+
+/// How many probes the city's windows held, and when that was first seen.
+async fn look(url: String, shutdown: Shutdown) -> Result<Vec<(u64, Instant)>> {
+    let sql = format!(
+        "SELECT sum(count) FROM area_metrics WHERE layer = 'grid' AND level = 'city' AND metric = '{PROBE}' AND window_s = 10"
+    );
+    let (client, mut seen) = (reqwest::Client::new(), Vec::<(u64, Instant)>::new());
+    loop {
+        let count = number(&query_text(&client, &format!("{url}/?database=bench"), &sql).await?)?;
+        if seen.last().is_none_or(|(before, _)| *before < count) {
+            seen.push((count, Instant::now()));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = shutdown.wait() => return Ok(seen),
+        }
+    }
+}
+
+fn report(
+    args: &LatencyArgs,
+    probes: &[Sent],
+    arrived: &HashMap<(String, i64), Instant>,
+    seen: &[(u64, Instant)],
+) -> Result<Value> {
+    let all = probes.len() as u64;
+    let last = seen.last().map_or(0, |(count, _)| *count);
+    ensure!(last == all, "{last} of {all} probes stand in the windows");
+    let first = probes.first().context("nothing was sent")?.at + WARM_UP;
+    let (mut to_webhook, mut to_clickhouse) = (Vec::new(), Vec::new());
+    let mut looks = seen.iter();
+    let mut look = looks.next();
+    for (number, probe) in (1u64..).zip(probes) {
+        while look.is_some_and(|(count, _)| *count < number) {
+            look = looks.next();
+        }
+        let came = arrived.get(&(probe.source.clone(), probe.time)).context("an alert never came")?;
+        if probe.at >= first {
+            to_webhook.push(ms(came.duration_since(probe.at)));
+            to_clickhouse.extend(look.map(|(_, at)| ms(at.duration_since(probe.at))));
+        }
+    }
+    let config = json!({"workers": args.workers, "cells": args.cells, "seconds": args.seconds, "probes": to_webhook.len(), "rules": 101});
+    let mut result = common(&config);
+    let figures = json!({
+        "rate": args.rate,
+        "publish_to_webhook_ms": spread(to_webhook),
+        "publish_to_clickhouse_ms": spread(to_clickhouse),
+        "publish_to_browser_ms": null,
+    });
+    if let (Some(all), Some(figures)) = (result.as_object_mut(), figures.as_object()) {
+        all.extend(figures.clone());
+    }
+    Ok(result)
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+/// The middle, the ninth tenth, the last hundredth and the longest.
+pub(super) fn spread(mut figures: Vec<f64>) -> Value {
+    figures.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        let place = (figures.len() as f64 * share).ceil() as usize;
+        figures.get(place.clamp(1, figures.len().max(1)) - 1).map(|figure| (figure * 10.0).round() / 10.0)
+    };
+    json!({"p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "max": at(1.0)})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_made_of_figures_that_were_measured() {
+        let figures = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(spread(figures), json!({"p50": 100.0, "p90": 180.0, "p99": 198.0, "max": 200.0}));
+        assert_eq!(spread(vec![7.0]), json!({"p50": 7.0, "p90": 7.0, "p99": 7.0, "max": 7.0}));
+    }
+}

@@ -1,0 +1,122 @@
+//! A load as life brings it: the city's events at so many a second, in real time, and among them probes that are watched.
+
+use super::entity::{Event, Source, write};
+use super::input::Town;
+use super::oracle::{Oracle, Truth};
+use anyhow::{Context, Result, anyhow};
+use gridwarden_bus::{KafkaConfig, Message, Producer, ProducerOptions, topics};
+use gridwarden_domain::rule::{Condition, Rule, Select, Severity, Side, Threshold};
+use gridwarden_domain::text::Text;
+use gridwarden_runtime::clock::now_ms;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Kind and name of the probes, whose rule they cross back and forth.
+pub(super) const PROBE: &str = "probe";
+/// Entities that send probes, one after the other.
+const PROBES: u64 = 200;
+/// Probes a second.
+const PROBES_PER_S: u64 = 50;
+
+/// The rule probes are raised by, and cleared.
+pub(super) fn probe_rule() -> Rule {
+    let threshold = Threshold { value: "v".to_owned(), side: Side::Above, level: 50.0, clear: None, hold_s: 0 };
+    Rule {
+        version: 1,
+        title: Text { en: PROBE.to_owned(), zh: String::new() },
+        id: PROBE.to_owned(),
+        severity: Severity::Minor,
+        select: Select { kinds: vec![PROBE.to_owned()], ..Select::default() },
+        condition: Condition::Threshold(threshold),
+    }
+}
+
+/// A probe that was sent: by whom, its event time, and when.
+pub(super) struct Sent {
+    pub(super) source: String,
+    pub(super) time: i64,
+    pub(super) at: Instant,
+}
+
+/// What was sent, and what must come of it. Probes are not in the truth.
+pub(super) struct Load {
+    pub(super) truth: Truth,
+    pub(super) probes: Vec<Sent>,
+}
+
+/// A load under way.
+pub(super) struct Running {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Load>>,
+}
+
+impl Running {
+    /// Begins to send.
+    pub(super) fn start(town: &Arc<Town>, kafka: KafkaConfig, rate: u64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (town, stopped) = (Arc::clone(town), Arc::clone(&stop));
+        Self { stop, thread: std::thread::spawn(move || send(&town, &kafka, rate, &stopped)) }
+    }
+
+    /// Ends it.
+    pub(super) async fn stop(self) -> Result<Load> {
+        self.stop.store(true, Ordering::Relaxed);
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await?;
+        joined.map_err(|_| anyhow!("the sender panicked"))?
+    }
+}
+
+fn send(town: &Town, kafka: &KafkaConfig, rate: u64, stop: &AtomicBool) -> Result<Load> {
+    let options = ProducerOptions { linger: Duration::from_millis(1), ..ProducerOptions::named("gridwarden-bench") };
+    let producer = Producer::new(kafka, &options)?;
+    let (begun, begin_ms) = (Instant::now(), now_ms());
+    let mut oracle = Oracle::new(town);
+    let mut probes = Vec::new();
+    let mut text = String::with_capacity(300);
+    let every = (rate / PROBES_PER_S).max(1);
+    for (event, order) in town.events(u64::MAX, begin_ms) {
+        let due = Duration::from_micros(event.number * 1_000_000 / rate.max(1));
+        if let Some(early) = due.checked_sub(begun.elapsed()).filter(|early| *early > Duration::from_millis(1)) {
+            std::thread::sleep(early);
+        }
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let event = Event { time: now_ms(), ..event };
+        oracle.see(&event);
+        write(&event, order, &mut text);
+        let key = Source { kind: super::entity::KINDS[event.kind()].name, number: event.entity }.to_string();
+        submit(&producer, &key, &text)?;
+        if event.number % every == 0 {
+            let probe = probe(event.number / every, event.position());
+            submit(&producer, &probe.0.source, &probe.1)?;
+            probes.push(probe.0);
+        }
+    }
+    producer.flush(Duration::from_secs(60)).context("not all events were acknowledged")?;
+    Ok(Load { truth: oracle.tell(), probes })
+}
+
+/// A probe and its text: each sender goes above the level and below it in turn.
+fn probe(number: u64, [lon, lat]: [f64; 2]) -> (Sent, String) {
+    let source = format!("{PROBE}-{}", number % PROBES);
+    let value = if number / PROBES % 2 == 0 { 60 } else { 40 };
+    let time = now_ms();
+    let text = format!(
+        r#"{{"source":"{source}","kind":"{PROBE}","time":{time},"position":{{"lon":{lon:.6},"lat":{lat:.6}}},"values":{{"v":{value}}}}}"#
+    );
+    (Sent { source, time, at: Instant::now() }, text)
+}
+
+fn submit(producer: &Producer, key: &str, text: &str) -> Result<()> {
+    let message = Message {
+        topic: topics::OBSERVATIONS,
+        key: Some(key.as_bytes()),
+        payload: Some(text.as_bytes()),
+        ..Message::default()
+    };
+    drop(producer.submit_blocking(&message, Duration::from_secs(60)).context("cannot send")?);
+    Ok(())
+}
