@@ -110,6 +110,7 @@ fn prepare(config: &Config, city: &City, objects: Objects, shutdown: &Shutdown) 
     let ids = IdLimits { of_source: config.stream.ids_per_source, reports: config.stream.report_ids_per_partition };
     let mut world = world(&city.file, (topics, parts), &metas, ids);
     world.quarantine = Crashes::open(&config.crashes)?.quarantine()?;
+    have_leaders(kafka, &world)?;
     let Beginning { last, names, restored, alerts, control } =
         Beginning::claim(kafka, &objects, &world, shutdown).context("checkpoints")?;
     world.generation = last.generation;
@@ -137,6 +138,16 @@ fn prepare(config: &Config, city: &City, objects: Objects, shutdown: &Shutdown) 
         fence: ends,
         control_was: control,
     }))
+}
+
+/// Right after Kafka's start partitions have no leaders. A claim uses up a generation, so whoever tries again and again must find
+/// them first.
+fn have_leaders(kafka: &KafkaConfig, world: &World) -> Result<()> {
+    let alerts = topic_meta(kafka, topics::ALERTS)?.partitions;
+    let written: Vec<(&str, i32)> = (0..alerts).map(|partition| (topics::ALERTS, partition)).collect();
+    Offsets::open(kafka)?.ends(&written)?;
+    bounds(kafka, world, Offsets::ends)?;
+    Ok(())
 }
 
 pub(crate) fn find_topics(
