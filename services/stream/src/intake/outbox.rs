@@ -37,7 +37,7 @@ pub(crate) struct EntityRow {
     /// Leaf areas.
     pub(crate) areas: SmallVec<[u32; 4]>,
     /// Values by metric.
-    pub(crate) values: SmallVec<[(u32, Fixed); 4]>,
+    pub(crate) values: SmallVec<[(u32, Fixed); 3]>,
 }
 
 /// Counts of a worker since they were last added to the process's.

@@ -6,14 +6,14 @@ mod saved;
 
 use crate::{intake::SourceIds, rules::EntityRules, windows::At};
 use gridwarden_domain::{observation::Position, value::Fixed};
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
 use std::sync::{Mutex, PoisonError};
 
-/// An entity id, kept where the entity is: comparing it costs no leap in memory.
+/// An entity id, kept where the entity is up to 32 bytes: comparing it costs no leap in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Id(SmallVec<[u8; 40]>);
+pub(crate) struct Id(SmallVec<[u8; 32]>);
 
 impl Id {
     fn new(text: &str) -> Self {
@@ -51,7 +51,7 @@ pub(crate) struct Entity {
     /// Leaf areas it was in.
     pub(crate) areas: SmallVec<[u32; 4]>,
     /// Its values by metric.
-    pub(crate) values: SmallVec<[(u32, Fixed); 4]>,
+    pub(crate) values: SmallVec<[(u32, Fixed); 3]>,
     /// Ids it sent lately.
     pub(crate) ids: SourceIds,
     /// What rules know of it.
@@ -298,16 +298,38 @@ impl Entities {
 
 /// Which partition each source was first seen in, over all workers: an entity in two partitions has no order.
 #[derive(Default)]
-pub(crate) struct Whereabouts(Mutex<HashMap<u64, u16, foldhash::fast::FixedState>>);
+pub(crate) struct Whereabouts(Mutex<HashTable<Known>>);
+
+/// The upper 48 bits of a source's hash, and the partition.
+#[derive(Clone, Copy)]
+struct Known(u64);
 
 impl Whereabouts {
-    /// The partition a source was first seen in: this one, if it was nowhere yet. Sources are told apart by a 64-bit hash:
-    /// this only feeds a counter.
+    /// The partition a source was first seen in: this one, if it was nowhere yet. Sources are told apart by 48 bits of a
+    /// hash: this only feeds a counter.
     pub(crate) fn first(&self, source: &str, part: u16) -> u16 {
-        let hash = foldhash::quality::FixedState::default().hash_one(source);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(hash).or_insert(part)
+        let known = Known(foldhash::quality::FixedState::default().hash_one(source) & !Known::PART | u64::from(part));
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |other: &Known| other.source() == known.source();
+        table.entry(known.source(), same, Known::source).or_insert(known).get().part()
     }
 }
+
+impl Known {
+    const PART: u64 = 0xffff;
+
+    /// As a hash of its own: where a table looks at the lowest bits, they must differ.
+    fn source(&self) -> u64 {
+        (self.0 & !Self::PART).rotate_left(32)
+    }
+
+    fn part(self) -> u16 {
+        (self.0 & Self::PART) as u16
+    }
+}
+
+/// What an entity takes, ids of its messages left out.
+const _: () = assert!(size_of::<Entity>() - size_of::<SourceIds>() <= 224, "an entity has grown");
 
 #[cfg(test)]
 mod tests {

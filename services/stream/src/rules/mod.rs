@@ -21,7 +21,7 @@ pub(crate) use change::{Change, Open, alert_id};
 pub(crate) use part::{Gone, PartRules, SavedRules, Seen};
 
 use crate::windows::At;
-use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 /// What rules remember of an entity.
 #[derive(Default, Debug)]
@@ -29,9 +29,9 @@ pub(crate) struct EntityRules {
     /// The partition's count of reloads when the entity's last position was looked at; 0: never.
     pub(crate) seen: u32,
     /// Fences it is inside of, by slot, rising.
-    pub(crate) inside: SmallVec<[u32; 4]>,
+    pub(crate) inside: ThinVec<u32>,
     /// Offences and open alerts; nearly always empty.
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: ThinVec<Held>,
 }
 
 /// What a rule holds against an entity.

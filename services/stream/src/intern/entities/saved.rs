@@ -9,6 +9,7 @@ use crate::{
 };
 use gridwarden_domain::{observation::Position, value::Fixed};
 use gridwarden_runtime::seeded::seeded;
+use smallvec::SmallVec;
 
 /// Writes entities down. `taken`: the chunks known to be in ClickHouse.
 pub(super) fn write(entities: &[Entity], taken: u32) -> Vec<u8> {
@@ -19,7 +20,7 @@ impl Entity {
     fn form(&self, taken: u32) -> EntityForm {
         let (ids, next_id) = self.ids.saved();
         EntityForm {
-            source: self.source.0.clone(),
+            source: SmallVec::from_slice(&self.source.0),
             kind: self.kind,
             home: self.home,
             owed: self.dirty || self.handed > taken,
@@ -33,7 +34,7 @@ impl Entity {
             ids,
             next_id,
             seen: self.rules.seen,
-            inside: self.rules.inside.clone(),
+            inside: SmallVec::from_slice(&self.rules.inside),
             held: self.rules.held.iter().map(held_form).collect(),
         }
     }
@@ -43,7 +44,7 @@ impl Entity {
         let position = form.position.map(|(lon, lat, accuracy_m)| Position { lon, lat, accuracy_m });
         let held = form.held.into_iter().map(|held| Held { slot: held.slot, phase: phase(held.phase, renumber) });
         Self {
-            source: Id(form.source),
+            source: Id(SmallVec::from_slice(&form.source)),
             kind: form.kind,
             home: renumber.part(form.home),
             dirty: form.owed,
@@ -63,7 +64,7 @@ impl Entity {
             rules: if seeded("rule-state-forgotten") {
                 EntityRules::default()
             } else {
-                EntityRules { seen: form.seen, inside: form.inside, held: held.collect() }
+                EntityRules { seen: form.seen, inside: form.inside.iter().copied().collect(), held: held.collect() }
             },
         }
     }
