@@ -87,7 +87,7 @@ mod tests {
         #[test]
         fn rows_are_in_the_order_of_their_names(
             names in prop::collection::vec(("[ab]{1,2}", "[ab]{0,1}", "[a-c]{1,3}"), 1..12),
-            metrics in prop::collection::vec("[a-c.]{1,3}", 1..6),
+            metrics in prop::collection::btree_set("[a-c.]{1,3}", 1..6).prop_map(Vec::from_iter).prop_shuffle(),
             rows in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0i64..4, 0usize..2), 0..60),
         ) {
             let areas: Vec<AreaName> = names
