@@ -67,7 +67,7 @@ pub struct StreamSection {
     pub live_rows_per_s: usize,
     /// How far behind a log is the past, in ms.
     pub past_ms: i64,
-    /// Memory for windows, in MiB per worker.
+    /// Memory for windows, in MiB, over all workers.
     pub windows_mib: usize,
     /// Memory for fences, in MiB.
     pub fences_mib: usize,

@@ -242,7 +242,7 @@ impl Owner {
         let more = self.write_rows(mode);
         self.ask_back();
         if due || self.is_pressed() {
-            self.lend();
+            self.lend(now);
             self.press(now, more);
             if let Some(watermark) = self.windows.watermark(LIVE) {
                 self.shared.metrics.watermark_lag.set(now_ms().saturating_sub(watermark));
@@ -268,9 +268,9 @@ impl Owner {
     /// a ClickHouse that is away: rules do not wait for it. Unless checkpoints cannot be written either, and memory would end.
     fn press(&mut self, now: Instant, more: bool) {
         let waits = more && self.shared.in_the_past() && now.duration_since(self.took) < AWAY_AFTER;
-        let whole = self.config.windows_mib << 20;
+        let whole = self.share();
         let limit = match (waits, self.can_lend(now)) {
-            (true, _) => whole / 2,
+            (true, _) => whole,
             (false, true) => usize::MAX,
             (false, false) => 2 * whole,
         };
@@ -331,10 +331,19 @@ impl Owner {
         now.duration_since(self.laid.1) < self.loans.patience
     }
 
-    /// Lends what is beyond the memory for windows to the newest checkpoint: what was copied last must be in it.
-    fn lend(&mut self) {
+    /// This worker's share of the memory for windows, in bytes.
+    fn share(&self) -> usize {
+        (self.config.windows_mib << 20) / self.shared.progress.len().max(1)
+    }
+
+    /// Lends what is beyond the memory for windows to the newest checkpoint: what was copied last must be in it. What a
+    /// ClickHouse that is there will take soon stays, unless it is far too much.
+    fn lend(&mut self, now: Instant) {
         if !self.copying && self.loans.laid.cuts() == self.cuts {
-            let lent = self.windows.lend_beyond(self.config.windows_mib << 20);
+            let share = self.share();
+            let away = now.duration_since(self.took) >= AWAY_AFTER;
+            let also_owing = away || self.windows.bytes() > 2 * share;
+            let lent = self.windows.lend_beyond(share, also_owing);
             self.shared.metrics.windows_lent.inc_by(lent as u64);
         }
     }

@@ -59,7 +59,7 @@ async fn clickhouse_may_be_away_for_long_and_memory_stays_bounded() {
     let (producer, city) = made(TEST, &parts, &[HOT]).await;
     let small = |config: &mut gridwarden_stream::Config| {
         config.checkpoints.every_ms = 200;
-        config.stream.windows_mib = 1;
+        config.stream.windows_mib = 2;
         config.stream.workers = 2;
     };
     let bytes = async |stream: &Stream| stream.figure("gridwarden_stream_window_bytes").await;

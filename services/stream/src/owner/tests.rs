@@ -89,7 +89,7 @@ fn a_mark_counts_when_its_tick_is_over() {
 
 #[test]
 fn the_past_waits_for_a_clickhouse_that_is_slow_and_not_for_one_that_is_away() {
-    let mut bench = Bench::new(16);
+    let mut bench = Bench::new(8);
     // More than its share, all of it closed, and more rows than there is room for.
     for area in 0..80_000 {
         bench.event(area, 5_000);

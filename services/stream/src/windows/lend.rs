@@ -46,21 +46,23 @@ impl Minute {
 }
 
 impl Windows {
-    /// Lends shards until at most `bytes` are held, of closed minutes first, the oldest first; how many. To be called only
-    /// while the last copies made are known to be in a checkpoint.
-    pub(crate) fn lend_beyond(&mut self, bytes: usize) -> usize {
+    /// Lends shards until at most `bytes` are held, of closed minutes first, the oldest first; how many. Those whose rows
+    /// are still to be written only if `also_owing`. To be called only while the last copies made are known to be in a
+    /// checkpoint.
+    pub(crate) fn lend_beyond(&mut self, bytes: usize, also_owing: bool) -> usize {
         if self.copies.are_due() {
             return 0;
         }
         let mut held = self.bytes();
         let mut lent = 0;
         for closed in [true, false] {
-            let minutes = self.minutes.values_mut().filter(|minute| minute.is_closed() == closed);
+            let may = |minute: &Minute| minute.is_closed() == closed && (also_owing || !minute.owes());
+            let minutes = self.minutes.values_mut().filter(|minute| may(minute));
             for shard in minutes.flat_map(|minute| &mut minute.shards) {
                 if held <= bytes {
                     return lent;
                 }
-                if !shard.is_empty() && !shard.changed && !shard.is_lent() {
+                if !shard.is_empty() && !shard.changed && !shard.is_lent() && (also_owing || !shard.owes()) {
                     held = held.saturating_sub(shard.bytes());
                     shard.lend();
                     lent += 1;

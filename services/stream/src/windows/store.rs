@@ -54,7 +54,12 @@ impl Minute {
     /// Whether all of its rows are known to be in ClickHouse.
     fn is_settled(&self, taken: u32) -> bool {
         let settled = |shard: &Shard| !shard.owes() && shard.handed <= taken;
-        self.owed == 0 && !self.owed_minute && self.shards.iter().all(settled)
+        !self.owes() && self.shards.iter().all(settled)
+    }
+
+    /// Whether closed rows of all its shards are still to be written.
+    pub(super) fn owes(&self) -> bool {
+        self.owed != 0 || self.owed_minute
     }
 
     /// A shard to change: one that is still to be copied is copied first.

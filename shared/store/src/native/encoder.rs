@@ -138,15 +138,20 @@ impl<'c> Encoder<'c> {
         column.ends.push(end);
     }
 
-    /// `Array(Float64)`.
-    pub(crate) fn floats(&mut self, values: impl Iterator<Item = f64>) {
-        let Some(column) = self.next(|kind| kind == Kind::Floats) else { return };
+    /// `Array` of a type of fixed width.
+    pub(crate) fn list<const N: usize>(&mut self, values: impl Iterator<Item = [u8; N]>) {
+        let Some(column) = self.next(|kind| matches!(kind, Kind::List(width, _) if width == N)) else { return };
         let mut end = column.ends.last().copied().unwrap_or(0);
         for value in values {
             end += 1;
-            column.bytes.extend_from_slice(&value.to_le_bytes());
+            column.bytes.extend_from_slice(&value);
         }
         column.ends.push(end);
+    }
+
+    /// `Array(Float64)`.
+    pub(crate) fn floats(&mut self, values: impl Iterator<Item = f64>) {
+        self.list(values.map(f64::to_le_bytes));
     }
 
     /// `Map` of either to `String`.

@@ -17,8 +17,8 @@ pub(crate) enum Kind {
     Texts,
     /// `Array(LowCardinality(String))`.
     Lows,
-    /// `Array(Float64)`.
-    Floats,
+    /// Lists of values of so many bytes each, and the type's name.
+    List(usize, &'static str),
     /// `Map(String, String)`.
     TextMap,
     /// `Map(LowCardinality(String), String)`.
@@ -40,18 +40,18 @@ pub(crate) const DECIMAL38: Kind = Kind::Fixed(16, "Decimal(38, 6)");
 pub(crate) const NULLABLE_F32: Kind = Kind::Nullable(4, "Nullable(Float32)");
 pub(crate) const NULLABLE_F64: Kind = Kind::Nullable(8, "Nullable(Float64)");
 pub(crate) const NULLABLE_MILLIS: Kind = Kind::Nullable(8, "Nullable(DateTime64(3, 'UTC'))");
+pub(crate) const FLOATS: Kind = Kind::List(8, "Array(Float64)");
 
 impl Kind {
     /// The type as ClickHouse writes it.
     pub(super) fn text(self) -> &'static str {
         match self {
-            Self::Fixed(_, name) | Self::Nullable(_, name) => name,
+            Self::Fixed(_, name) | Self::Nullable(_, name) | Self::List(_, name) => name,
             Self::Text => "String",
             Self::NullableText => "Nullable(String)",
             Self::Low => "LowCardinality(String)",
             Self::Texts => "Array(String)",
             Self::Lows => "Array(LowCardinality(String))",
-            Self::Floats => "Array(Float64)",
             Self::TextMap => "Map(String, String)",
             Self::LowMap => "Map(LowCardinality(String), String)",
         }
@@ -64,7 +64,7 @@ impl Kind {
 
     /// Whether a value is a list.
     pub(super) fn is_list(self) -> bool {
-        matches!(self, Self::Texts | Self::Lows | Self::Floats | Self::TextMap | Self::LowMap)
+        matches!(self, Self::Texts | Self::Lows | Self::List(..) | Self::TextMap | Self::LowMap)
     }
 
     /// Bytes a row takes, about.
@@ -73,7 +73,7 @@ impl Kind {
             Self::Fixed(width, _) | Self::Nullable(width, _) => width,
             Self::Text => 24,
             Self::NullableText | Self::Low => 0,
-            Self::Texts | Self::Lows | Self::Floats | Self::TextMap | Self::LowMap => 16,
+            Self::Texts | Self::Lows | Self::List(..) | Self::TextMap | Self::LowMap => 16,
         }
     }
 }

@@ -12,7 +12,8 @@ mod kind;
 pub(crate) use column::Column;
 pub(crate) use encoder::Encoder;
 pub(crate) use kind::{
-    BOOL, DECIMAL18, DECIMAL38, Kind, MILLIS, NULLABLE_F32, NULLABLE_F64, NULLABLE_MILLIS, SECONDS, U16, U32, U64, UUID,
+    BOOL, DECIMAL18, DECIMAL38, FLOATS, Kind, MILLIS, NULLABLE_F32, NULLABLE_F64, NULLABLE_MILLIS, SECONDS, U16, U32,
+    U64, UUID,
 };
 
 use std::borrow::Cow;

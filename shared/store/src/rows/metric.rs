@@ -1,7 +1,9 @@
 //! Rows of `area_metrics` and `entity_latest`: what `stream` writes.
 
 use super::{Areas, sealed};
-use crate::native::{BOOL, DECIMAL18, DECIMAL38, Declared, Encoder, Kind, MILLIS, NULLABLE_F64, SECONDS, U32, U64};
+use crate::native::{
+    BOOL, DECIMAL18, DECIMAL38, Declared, Encoder, FLOATS, Kind, MILLIS, NULLABLE_F64, SECONDS, U32, U64,
+};
 use gridwarden_domain::{observation::Position, value::Fixed};
 
 /// Version of a window's row: it rises only with truth (recompute generation, then admitted events).
@@ -131,7 +133,7 @@ impl sealed::Table for EntityLatest {
         ("area_layers", Kind::Lows),
         ("area_codes", Kind::Texts),
         ("value_names", Kind::Lows),
-        ("value_numbers", Kind::Floats),
+        ("value_numbers", FLOATS),
     ];
 
     fn encode(row: &EntityLatestRow<'_>, out: &mut Encoder<'_>) {

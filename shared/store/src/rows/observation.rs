@@ -1,7 +1,7 @@
 //! Rows of `observations`, `rejects` and `markers`: what `archive` writes.
 
 use super::{Areas, day, sealed};
-use crate::native::{BOOL, Declared, Encoder, Kind, MILLIS, NULLABLE_F32, NULLABLE_F64, U32, U64, UUID};
+use crate::native::{BOOL, Declared, Encoder, FLOATS, Kind, MILLIS, NULLABLE_F32, NULLABLE_F64, U32, U64, UUID};
 use gridwarden_domain::{
     identity::RecordId,
     observation::{ObservationRef, Position},
@@ -76,7 +76,7 @@ impl sealed::Table for Observations {
         ("area_layers", Kind::Lows),
         ("area_codes", Kind::Texts),
         ("value_names", Kind::Lows),
-        ("value_numbers", Kind::Floats),
+        ("value_numbers", FLOATS),
         ("attributes", Kind::LowMap),
         ("late", BOOL),
     ];

@@ -34,6 +34,9 @@ pub(crate) struct OutageArgs {
     /// Cells of the city
     #[arg(long, default_value_t = 50_000)]
     cells: u32,
+    /// Memory for windows; the stream's own default otherwise
+    #[arg(long)]
+    windows_mib: Option<u32>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -99,8 +102,9 @@ async fn measured(args: &OutageArgs, place: &mut Place) -> Result<Value> {
     migrate(&place.clickhouse("bench")).await?;
     let run = Run { topics: "", place, database: "bench", workers: args.workers, events: 0 };
     let checkpoints = place.path("checkpoints").display().to_string();
-    let of_stream =
-        [("GRIDWARDEN_STREAM__WORKERS", args.workers.to_string()), ("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints)];
+    let mut of_stream =
+        vec![("GRIDWARDEN_STREAM__WORKERS", args.workers.to_string()), ("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints)];
+    of_stream.extend(args.windows_mib.map(|mib| ("GRIDWARDEN_STREAM__WINDOWS_MIB", mib.to_string())));
     let mut pair = Pair { stream: run.start("stream", &of_stream)?, archive: run.start("archive", &[])? };
     let load = Running::start(&town, place.kafka(), args.rate);
     tokio::time::sleep(Duration::from_secs(30)).await;

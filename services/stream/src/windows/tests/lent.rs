@@ -49,7 +49,9 @@ impl Town {
     fn step(&mut self, step: Step) {
         match step {
             Step::Checkpoint => self.checkpoint(),
-            Step::Lend => self.lent += self.run.owners.iter_mut().map(|owner| owner.lend_beyond(0)).sum::<usize>(),
+            Step::Lend => {
+                self.lent += self.run.owners.iter_mut().map(|owner| owner.lend_beyond(0, true)).sum::<usize>()
+            }
             Step::Back(most) => self.read_back(most),
             Step::Emit => self.run.emit(self.mode),
             Step::Advance(by) => {
