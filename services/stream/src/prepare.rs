@@ -8,6 +8,7 @@ use crate::{
     feeds::{Domains, Feeds},
     restored::Restored,
     shared::{IdLimits, Part, Topic, World},
+    windows::sketch::Sketches,
 };
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::{KafkaConfig, Offsets, TopicMeta, control::ControlReader, topic_meta, topics};
@@ -200,6 +201,7 @@ fn world(city: &CityFile, read: (Vec<Topic>, Vec<Part>), metas: &[TopicMeta], id
         max_age_ms: i64::from(city.limits.max_age_days) * DAY_MS,
         ids,
         timezone: city.timezone.clone(),
+        sketches: Sketches::of(city),
         quarantine: Quarantine::default(),
         simulated: city.simulated,
         generation: 0,

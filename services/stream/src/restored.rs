@@ -1,13 +1,14 @@
 //! State of a checkpoint on its way to the workers that go on with it, in the numbers of this process.
 
 use crate::{
-    checkpoint::{Names, Renumber, ShardForm, State},
+    checkpoint::{KindForm, Names, Renumber, ShardForm, State},
     intake::{Intake, SavedPart},
     intern::Entity,
     shard::SHARDS,
     shared::{Shared, World},
-    windows::Windows,
+    windows::{Windows, sketch::Sketches},
 };
+use hashbrown::HashSet;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +23,8 @@ struct Left {
     parts: BTreeMap<u16, SavedPart>,
     /// By shard: start of the minute.
     windows: Vec<Vec<(i64, ShardForm)>>,
+    /// Numbers of the metrics that have sketches now.
+    sketched: HashSet<u32>,
 }
 
 impl Restored {
@@ -46,7 +49,8 @@ impl Restored {
                 of_shard.push((start, form));
             }
         }
-        Self(Arc::new(Mutex::new(Left { renumber, parts, windows })))
+        let sketched = sketched(&state.names.kinds, &world.sketches);
+        Self(Arc::new(Mutex::new(Left { renumber, parts, windows, sketched })))
     }
 
     /// The offset a partition goes on with.
@@ -81,7 +85,8 @@ impl Restored {
     /// Puts back the windows of the shards that are `mine`.
     pub(crate) fn fill_windows(&self, mine: impl Fn(u16) -> bool, windows: &mut Windows) {
         let mut left = self.left();
-        let Left { renumber, windows: saved, .. } = &mut *left;
+        let Left { renumber, windows: saved, sketched, .. } = &mut *left;
+        windows.know_sketched(sketched.clone());
         for (shard, of_shard) in (0u16..).zip(saved).filter(|(shard, _)| mine(*shard)) {
             for (start, form) in of_shard.drain(..) {
                 windows.restore(start, shard, form, renumber);
@@ -92,6 +97,15 @@ impl Restored {
     fn left(&self) -> std::sync::MutexGuard<'_, Left> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Of the metrics that are known, the numbers of those with sketches.
+fn sketched(kinds: &[KindForm], wanted: &Sketches) -> HashSet<u32> {
+    let metrics = kinds.iter().flat_map(|kind| {
+        let value = |(name, metric): &(String, u32)| (format!("{}.{name}", kind.name), *metric);
+        kind.values.iter().map(value).chain([(kind.name.clone(), kind.count)])
+    });
+    metrics.filter(|(name, _)| wanted.of_metric(name).is_some()).map(|(_, metric)| metric).collect()
 }
 
 /// What numbers stand for now.

@@ -5,6 +5,7 @@ use crate::{
     intern::{MetricNames, Views, Whereabouts},
     metrics::Metrics,
     rules::Books,
+    windows::sketch::Sketches,
 };
 use gridwarden_domain::{
     decode::Decoder,
@@ -51,6 +52,8 @@ pub(crate) struct World {
     pub(crate) ids: IdLimits,
     /// The city's time zone, an IANA name.
     pub(crate) timezone: String,
+    /// Metrics with sketches.
+    pub(crate) sketches: Sketches,
     /// Records that made processes panic.
     pub(crate) quarantine: Quarantine,
     /// Whether the city is made up.

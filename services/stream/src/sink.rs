@@ -3,12 +3,20 @@
 //! Channels are short. A worker that finds no room keeps its windows and entities dirty, where what comes next adds up; so
 //! ClickHouse may be away for as long as it likes.
 
-use crate::{intake::EntityRow, intern::with_above, shared::Shared, table_order::TableOrder, windows::Row};
+use crate::{
+    intake::EntityRow,
+    intern::with_above,
+    shared::Shared,
+    table_order::TableOrder,
+    windows::{Row, sketch::push_sketch},
+};
 use anyhow::{Context, Result};
 use gridwarden_runtime::{conservation::process_name, seeded::seeded, shutdown::Shutdown};
 use gridwarden_store::{
     Block, BlockWriter, ClickHouseConfig, migrate,
-    rows::{AreaMetricRow, AreaMetrics, EntityLatest, EntityLatestRow, Table, entity_version, metric_version},
+    rows::{
+        AreaMetricRow, AreaMetrics, AreaSketches, EntityLatest, EntityLatestRow, Table, entity_version, metric_version,
+    },
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -126,6 +134,13 @@ impl Gathered {
     }
 }
 
+/// How numbers become names, and in which order.
+#[derive(Default)]
+struct Sight {
+    metrics: Vec<Option<Arc<str>>>,
+    order: TableOrder,
+}
+
 /// Takes chunks of one channel and inserts them.
 pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
@@ -144,15 +159,16 @@ impl Writer {
         // Asked for once and used again: what is given back, or moved to where there is more room, is cleared by the system
         // first. What is never used takes no memory.
         let mut rows = Vec::with_capacity(2 * BLOCK_ROWS);
-        let mut block = Block::with_capacity(BLOCK_ROWS);
-        let (mut names, mut order) = (Vec::new(), TableOrder::default());
+        let (mut block, mut sketches) = (Block::with_capacity(BLOCK_ROWS), Block::new());
+        let mut sight = Sight::default();
         let mut number = 0u64;
         while let Some(gathered) = self.gather(&mut chunks, &mut rows).await {
             sort_by_day(&mut rows);
             for part in by_days(&rows) {
                 number += 1;
-                self.fill_windows(&mut block, part, (&mut names, &mut order));
-                if !self.insert(&block, number).await? {
+                self.fill_windows((&mut block, &mut sketches), part, &mut sight);
+                // First the sketches: hours are summed again when windows were written.
+                if !self.insert(&sketches, number).await? || !self.insert(&block, number).await? {
                     return Ok(());
                 }
             }
@@ -223,11 +239,12 @@ impl Writer {
 
     fn fill_windows(
         &self,
-        block: &mut Block<AreaMetrics>,
+        (block, sketches): (&mut Block<AreaMetrics>, &mut Block<AreaSketches>),
         rows: &[Row],
-        (metrics, order): (&mut Vec<Option<Arc<str>>>, &mut TableOrder),
+        Sight { metrics, order }: &mut Sight,
     ) {
         block.clear();
+        sketches.clear();
         let written = self.shared.metrics.window_rows.get();
         self.shared.lore.views.names.with(|areas| {
             order.sort(rows, areas, |metric| self.metric(metrics, metric));
@@ -236,7 +253,7 @@ impl Writer {
                 let Some(metric) = self.metric(metrics, row.metric) else { continue };
                 let Ok(start_s) = u32::try_from(row.start_ms / 1000) else { continue };
                 let sum = &row.aggregate;
-                block.push(&AreaMetricRow {
+                let written = AreaMetricRow {
                     layer: &area.layer,
                     level: &area.level,
                     code: &area.code,
@@ -251,7 +268,11 @@ impl Writer {
                     last: gridwarden_domain::value::Fixed(sum.last),
                     last_ms: sum.last_time,
                     closed: row.closed,
-                });
+                };
+                block.push(&written);
+                if let Some(sketch) = &row.sketch {
+                    push_sketch(sketches, &written, sketch, 0);
+                }
             }
         });
     }
@@ -370,6 +391,7 @@ mod tests {
             metric: 0,
             window_s: 10,
             closed: true,
+            sketch: None,
         };
         let mut rows: Vec<Row> = (0..150).flat_map(|day| [row(day), row(149 - day)]).collect();
         sort_by_day(&mut rows);

@@ -50,6 +50,9 @@ pub struct CityFile {
     /// Where alerts go.
     #[serde(default)]
     pub endpoints: Vec<Endpoint>,
+    /// Metrics of which windows tell more than sums.
+    #[serde(default)]
+    pub sketches: Vec<SketchFile>,
 }
 
 /// Limits on time.
@@ -164,6 +167,28 @@ pub struct Feed {
     /// Plays the past: has its own watermark domain and no `max_age`.
     #[serde(default)]
     pub historical: bool,
+}
+
+/// What a window can count distinct ones of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Distinct {
+    /// Sources of observations.
+    Source,
+}
+
+/// A metric of which windows keep a sketch. It costs memory and rows, so it is asked for metric by metric.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SketchFile {
+    /// Metric of observations: `<kind>.<value>`, or `<kind>` for all of a kind.
+    pub metric: String,
+    /// Whether quantiles are kept; of values only.
+    #[serde(default)]
+    pub quantiles: bool,
+    /// What distinct ones are counted of.
+    #[serde(default)]
+    pub distinct: Option<Distinct>,
 }
 
 /// A webhook endpoint.

@@ -49,6 +49,20 @@ const SUM: &str = "INSERT INTO area_metrics_rows \
     AND window_start >= toDateTime({start:UInt32}, 'UTC') AND window_start < toDateTime({end:UInt32}, 'UTC') \
     GROUP BY layer, level, code, metric";
 
+/// Sketches likewise. One that lacks a part of its hour says nothing: it stands there without events.
+const SUM_SKETCHES: &str = "INSERT INTO area_sketches_rows (layer, level, code, metric, window_s, window_start, \
+    version, events, buckets, bucket_events, registers, ranks, closed) \
+    SELECT layer, level, code, metric, {length:UInt32}, toDateTime({start:UInt32}, 'UTC'), \
+    toUInt64(toUnixTimestamp64Milli(now64(3))), if(countIf(n > 0) >= countIf(m > 0), sum(n), 0), \
+    sumMap(b, e).1, sumMap(b, e).2, maxMap(r, k).1, maxMap(r, k).2, min(c) AND {end:UInt32} <= {passed:UInt32} \
+    FROM (SELECT layer, level, code, metric, window_s AS length, window_start AS at, 1 AS is_sketch, events AS n, 0 AS m, \
+        buckets AS b, bucket_events AS e, registers AS r, ranks AS k, closed AS c FROM area_sketch_windows \
+        UNION ALL SELECT layer, level, code, metric, window_s, window_start, 0, 0, count, [], [], [], [], closed \
+        FROM area_windows WHERE metric IN (SELECT metric FROM area_sketch_windows WHERE window_s = {of:UInt32} \
+        AND window_start >= toDateTime({start:UInt32}, 'UTC') AND window_start < toDateTime({end:UInt32}, 'UTC'))) \
+    WHERE length = {of:UInt32} AND at >= toDateTime({start:UInt32}, 'UTC') AND at < toDateTime({end:UInt32}, 'UTC') \
+    GROUP BY layer, level, code, metric HAVING max(is_sketch) = 1";
+
 /// Lengths of windows: those summed, and what they become. A day is called 86,400 s long also when clocks change.
 const TO_HOURS: (u32, u32) = (60, 3_600);
 const TO_DAYS: (u32, u32) = (3_600, 86_400);
@@ -91,8 +105,10 @@ impl Rollup {
     }
 
     async fn sum(&self, span: Span, (of, length): (u32, u32), passed: u32) -> Result<(), StoreError> {
-        let query = self.client.query_raw(SUM).param("start", span.start).param("end", span.end);
-        let query = query.param("of", of).param("length", length).param("passed", passed);
-        Ok(query.execute().await?)
+        for sum in [SUM, SUM_SKETCHES] {
+            let query = self.client.query_raw(sum).param("start", span.start).param("end", span.end);
+            query.param("of", of).param("length", length).param("passed", passed).execute().await?;
+        }
+        Ok(())
     }
 }

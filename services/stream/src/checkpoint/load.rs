@@ -99,7 +99,7 @@ fn state(manifest: &Manifest, bodies: &[Vec<u8>]) -> Result<State, String> {
                 pages.insert((part, page), read("entities", bytes).map_err(unreadable)?);
             }
             Section::Windows(start, shard) | Section::More(start, shard) => {
-                state.windows.push(((start, shard), read("windows", bytes).map_err(unreadable)?));
+                state.windows.push(((start, shard), ShardForm::read(bytes).map_err(unreadable)?));
             }
         }
     }

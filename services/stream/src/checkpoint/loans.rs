@@ -4,7 +4,7 @@
 //! read.
 
 use super::{
-    form::{ShardForm, read},
+    form::ShardForm,
     keeper::Lain,
     manifest::{Section, Slice, hash},
 };
@@ -118,7 +118,7 @@ impl Lender {
             match self.objects.get_range(&name, slice.from..slice.from + slice.length).await {
                 Ok(bytes) => {
                     ensure!(hash(&bytes) == slice.hash, "{name} is not as it was written");
-                    return Ok(Some(read("windows", &bytes)?));
+                    return Ok(Some(ShardForm::read(&bytes)?));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "windows cannot be read back, will try again");

@@ -8,8 +8,8 @@ use super::protocol::Mark;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Version of everything saved. One older than [`OLDEST`] or newer than this is not read.
-pub(crate) const FORMAT: u32 = 1;
+/// Version of everything saved: 2 since windows may hold sketches. One older than [`OLDEST`] or newer than this is not read.
+pub(crate) const FORMAT: u32 = 2;
 /// The oldest version that is still read.
 pub(crate) const OLDEST: u32 = 1;
 
@@ -167,6 +167,6 @@ mod tests {
     fn one_of_a_later_version_is_refused_by_its_number() {
         let bytes = Manifest { format: FORMAT + 1, ..manifest() }.to_bytes().expect("written");
         let refused = Manifest::parse(&bytes).expect_err("refused");
-        assert_eq!(refused, "the manifest is of version 2; read are 1 to 1");
+        assert_eq!(refused, "the manifest is of version 3; read are 1 to 2");
     }
 }

@@ -25,8 +25,8 @@ mod renumber;
 #[cfg(test)]
 pub(crate) use form::read;
 pub(crate) use form::{
-    AreaForm, DomainForm, EntityForm, EntryForm, HeldForm, KindForm, Names, PartForm, PhaseForm, ShardForm, TimerForm,
-    write, write_list,
+    AreaForm, DomainForm, EntityForm, EntryForm, HeldForm, KindForm, Names, PartForm, PhaseForm, ShardForm, SketchForm,
+    TimerForm, write, write_list,
 };
 pub(crate) use keeper::{Asked, Keeper, Order, Pieces, Said, Speaker};
 pub(crate) use load::{Loaded, State, is_claimed, load};

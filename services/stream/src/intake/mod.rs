@@ -14,6 +14,7 @@ mod reading;
 mod repeats;
 mod report;
 mod saved;
+mod sketch;
 
 pub(crate) use outbox::{EntityRow, Outbox};
 pub(crate) use repeats::SourceIds;
@@ -153,7 +154,7 @@ impl Intake {
             }
         }
         let mind = Mind {
-            kinds: Kinds::new(Arc::clone(&shared.lore.names)),
+            kinds: Kinds::new(Arc::clone(&shared.lore.names), shared.world.sketches.clone()),
             room: most_entities,
             rollups: Vec::new(),
             timeline: Arc::default(),

@@ -24,7 +24,7 @@ impl Mind {
         let observation = &reading.observation;
         let whence = (reading.topic, reading.feed);
         let Some(admitted) = self.admit(way, whence, observation.time_ms)? else { return Ok(Fate::Late) };
-        let Some((here, kind, count)) = self.kind(reading.kind, &observation.kind) else {
+        let Some((here, kind, count, sketched)) = self.kind(reading.kind, &observation.kind) else {
             self.note(admitted);
             self.tally.kinds_beyond += 1;
             return Ok(Fate::Accepted);
@@ -49,15 +49,18 @@ impl Mind {
         }
         if admitted.for_windows {
             self.spread(way, admitted, (count, &values));
+            if sketched {
+                self.sketch(way, admitted, (&observation.source, count, &values));
+            }
         }
         Ok(Fate::Accepted)
     }
 
-    /// Where a kind stands here, its number, and the metric that counts it.
+    /// Where a kind stands here, its number, the metric that counts it, and whether sketches are wanted of it.
     #[inline]
-    fn kind(&mut self, known: Option<u16>, name: &str) -> Option<(u16, u16, u32)> {
+    fn kind(&mut self, known: Option<u16>, name: &str) -> Option<(u16, u16, u32, bool)> {
         let here = known.or_else(|| self.kinds.find(name))?;
-        self.kinds.get(here).map(|kind| (here, kind.number, kind.count))
+        self.kinds.get(here).map(|kind| (here, kind.number, kind.count, kind.sketched))
     }
 
     /// Appends the observation's values by metric. Into a list that stays where it is: handed back, it would be copied.
@@ -203,7 +206,7 @@ fn is_repeat(way: &mut Way<'_>, entity: u32, id: &str) -> bool {
 
 /// Whether two places lie in one layer: its areas overlap there, and may share areas above.
 #[inline]
-fn overlap(places: &Places) -> bool {
+pub(super) fn overlap(places: &Places) -> bool {
     places.iter().zip(places.iter().skip(1)).any(|(one, other)| one.layer == other.layer)
 }
 

@@ -8,6 +8,7 @@ mod misrouted;
 mod repeats;
 mod replay;
 mod saved;
+mod sketches;
 mod times;
 
 use super::*;
@@ -17,7 +18,7 @@ use crate::{
     metrics::Metrics,
     rules::{Books, Limits},
     shared::{IdLimits, Lore, Part, Progress, Topic, World},
-    windows::{Aggregate, Delta, Mark, Partial, WIDTH, pane_of},
+    windows::{Aggregate, Delta, Mark, Partial, Share, WIDTH, pane_of},
 };
 use gridwarden_domain::{
     alert::Transition,
@@ -52,6 +53,7 @@ fn city() -> CityFile {
             historical: true,
         }],
         endpoints: Vec::new(),
+        sketches: Vec::new(),
     }
 }
 
@@ -66,6 +68,7 @@ pub(crate) fn shared() -> Shared {
         max_age_ms: 7 * DAY,
         ids: IdLimits { of_source: 3, reports: 3 },
         timezone: "UTC".to_owned(),
+        sketches: Default::default(),
         quarantine: Default::default(),
         simulated: true,
         generation: 7,
@@ -245,13 +248,21 @@ impl Desk {
         }
         for partial in partials {
             let metric = u32::from(partial.group) * WIDTH as u32 + u32::from(partial.column);
-            add(partial.area, metric, partial.pane, partial.aggregate.count, partial.aggregate.sum);
+            let Share::Sum(sum) = partial.share else { panic!("nobody asked for sketches") };
+            add(partial.area, metric, partial.pane, sum.count, sum.sum);
         }
         totals
     }
 
     fn area(&self, number: u32) -> String {
         self.shared.lore.views.names.with(|names| names[number as usize].code.to_string())
+    }
+}
+
+fn sum(partial: &Partial) -> Option<&Aggregate> {
+    match &partial.share {
+        Share::Sum(sum) => Some(sum),
+        Share::Sketch(_) => None,
     }
 }
 
@@ -265,7 +276,8 @@ fn an_observation_changes_its_cell_and_the_areas_above() {
     assert_eq!((deltas[0].values, deltas[0].mask), ([1_000_000, 21_500_000, 0, 0], 3));
     let partials = desk.partials();
     assert!(partials.iter().all(|partial| desk.area(partial.area) == "d"));
-    let sums: BTreeMap<u8, &Aggregate> = partials.iter().map(|partial| (partial.column, &partial.aggregate)).collect();
+    let sums: BTreeMap<u8, &Aggregate> =
+        partials.iter().filter_map(|partial| Some((partial.column, sum(partial)?))).collect();
     assert_eq!((sums[&0].count, sums[&1].sum, sums[&1].last), (2, 44_000_000, 22_500_000));
     assert!(desk.partials().is_empty());
 }

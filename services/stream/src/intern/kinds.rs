@@ -1,6 +1,7 @@
 //! A worker's own copy of kinds and metrics, so that the common case takes no lock.
 
 use super::MetricNames;
+use crate::windows::sketch::{Kept, Sketches};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ pub(crate) struct Kind {
     pub(crate) number: u16,
     /// The metric that counts its events.
     pub(crate) count: u32,
+    /// Whether any of its metrics has sketches.
+    pub(crate) sketched: bool,
     /// By position in the message: devices send their values in one order.
     hints: Vec<(Box<str>, Option<u32>)>,
     values: HashMap<Box<str>, Option<u32>, Hasher>,
@@ -22,14 +25,23 @@ pub(crate) struct Kinds {
     names: Arc<MetricNames>,
     by_name: HashMap<Box<str>, Option<u16>, Hasher>,
     kinds: Vec<Kind>,
+    sketches: Sketches,
+    /// What is kept of metrics asked for before.
+    kept: HashMap<u32, Option<Kept>, Hasher>,
 }
 
 /// Most names remembered as being too many, so that the memory of refusals is bounded as well.
 const MOST_REFUSED: usize = 10_000;
 
 impl Kinds {
-    pub(crate) fn new(names: Arc<MetricNames>) -> Self {
-        Self { names, by_name: HashMap::default(), kinds: Vec::new() }
+    pub(crate) fn new(names: Arc<MetricNames>, sketches: Sketches) -> Self {
+        Self { names, by_name: HashMap::default(), kinds: Vec::new(), sketches, kept: HashMap::default() }
+    }
+
+    /// What is kept of a metric besides sums; to be asked for kinds that are `sketched` only.
+    pub(crate) fn kept(&mut self, metric: u32) -> Option<Kept> {
+        let Self { names, sketches, kept, .. } = self;
+        *kept.entry(metric).or_insert_with(|| sketches.of_metric(&names.name(metric)?))
     }
 
     /// Where a kind stands here; none when there are too many kinds.
@@ -52,7 +64,8 @@ impl Kinds {
         let found = self.names.kind(name).map(|number| {
             let here = self.kinds.len() as u16;
             let count = self.names.count(number);
-            self.kinds.push(Kind { number, count, hints: Vec::new(), values: HashMap::default() });
+            let sketched = self.sketches.of_kind(name);
+            self.kinds.push(Kind { number, count, sketched, hints: Vec::new(), values: HashMap::default() });
             here
         });
         if found.is_some() || self.by_name.len() < MOST_REFUSED {
@@ -103,8 +116,8 @@ mod tests {
     #[test]
     fn two_workers_agree_whatever_order_values_come_in() {
         let names = Arc::new(MetricNames::default());
-        let mut one = Kinds::new(Arc::clone(&names));
-        let mut other = Kinds::new(names);
+        let mut one = Kinds::new(Arc::clone(&names), Sketches::default());
+        let mut other = Kinds::new(names, Sketches::default());
         fn ask(kinds: &mut Kinds, kind: &str, values: [&'static str; 3]) -> (u16, Vec<(&'static str, Option<u32>)>) {
             let here = kinds.find(kind).unwrap();
             let mut found: Vec<_> =

@@ -4,7 +4,10 @@ use super::Span;
 use crate::{
     intern::{MetricNames, View, Views},
     shared::Part,
-    windows::{At, Delta, Mode, Row, Tree, Windows, deltas},
+    windows::{
+        At, Delta, Mode, Row, Tree, WIDTH, Windows, deltas,
+        sketch::{Cell, Sketch, Sketches, push_sketch},
+    },
 };
 use gridwarden_domain::{
     control::Timeline,
@@ -14,7 +17,7 @@ use gridwarden_domain::{
 use gridwarden_store::{
     Block,
     read::{Archived, SameId, WindowKey},
-    rows::{AreaMetricRow, AreaMetrics, metric_version},
+    rows::{AreaMetricRow, AreaMetrics, AreaSketches, metric_version},
 };
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
@@ -35,6 +38,7 @@ pub(super) struct Counter<'s> {
     names: MetricNames,
     views: Views,
     windows: Windows,
+    sketches: &'s Sketches,
     left_out: HashSet<Where>,
     /// Records counted.
     pub(super) records: u64,
@@ -43,7 +47,7 @@ pub(super) struct Counter<'s> {
 }
 
 impl<'s> Counter<'s> {
-    pub(super) fn new(timeline: Arc<Timeline>, parts: &[Part], span: &'s Span) -> Self {
+    pub(super) fn new(timeline: Arc<Timeline>, (parts, sketches): (&[Part], &'s Sketches), span: &'s Span) -> Self {
         let number =
             |(number, part): (u16, &Part)| ((u64::from(part.topic) + 1, part.partition.unsigned_abs()), number);
         Self {
@@ -53,6 +57,7 @@ impl<'s> Counter<'s> {
             names: MetricNames::default(),
             views: Views::default(),
             windows: Windows::default(),
+            sketches,
             left_out: HashSet::new(),
             records: 0,
             repeats: 0,
@@ -91,18 +96,40 @@ impl<'s> Counter<'s> {
         let part = self.parts.get(&(record.topic, record.partition)).copied().unwrap_or(0);
         let at = At::new(part, record.offset as i64);
         let groups = deltas((record.time_ms, at, PAST), (self.names.count(kind), Fixed(SCALE)), &values);
-        self.spread(record, &groups);
+        let sketched = self.sketched(record, (self.names.count(kind), &values));
+        self.spread(record, &groups, &sketched);
+    }
+
+    /// Cells for the sketches of a record's metrics.
+    fn sketched(&self, record: &Archived, (count, values): (u32, &[(u32, Fixed)])) -> Vec<(u32, Vec<Cell>)> {
+        if !self.sketches.of_kind(&record.kind) {
+            return Vec::new();
+        }
+        let all = std::iter::once((count, Fixed(SCALE))).chain(values.iter().copied());
+        let cells = |(metric, value): (u32, Fixed)| {
+            let kept = self.sketches.of_metric(&self.names.name(metric)?)?;
+            Some((metric, kept.cells(value, &record.source).collect()))
+        };
+        all.filter_map(cells).collect()
     }
 
     /// Every area, above or not, gets the record once.
-    fn spread(&mut self, record: &Archived, groups: &[Delta]) {
+    fn spread(&mut self, record: &Archived, groups: &[Delta], sketched: &[(u32, Vec<Cell>)]) {
         let mut seen: SmallVec<[u32; 32]> = SmallVec::new();
         for (view, places) in self.located(record) {
             for place in places.iter().flat_map(|place| view.up(view.place(*place))) {
                 let Some(area) = view.area(place).filter(|area| !seen.contains(&area.area)) else { continue };
                 seen.push(area.area);
                 for group in groups {
-                    self.windows.apply(&Delta { area: area.area, shard: area.shard, ..*group });
+                    let delta = Delta { area: area.area, shard: area.shard, ..*group };
+                    self.windows.apply(&delta);
+                    let first = u32::from(group.group) * WIDTH as u32;
+                    for (metric, cells) in
+                        sketched.iter().filter(|(metric, _)| metric / WIDTH as u32 * WIDTH as u32 == first)
+                    {
+                        let add = |sketch: &mut Sketch| sketch.add_event(cells.iter().copied());
+                        self.windows.sketch(&delta, (metric - first) as usize, add);
+                    }
                 }
             }
         }
@@ -140,14 +167,9 @@ impl<'s> Counter<'s> {
         rows
     }
 
-    /// Writes rows down; what is written is not `gone`.
-    pub(super) fn fill(
-        &self,
-        block: &mut Block<AreaMetrics>,
-        rows: &[Row],
-        generation: u32,
-        gone: &mut HashSet<WindowKey>,
-    ) {
+    /// Writes rows down; what is written is not gone.
+    pub(super) fn fill(&self, page: &mut Page, rows: &[Row], generation: u32) {
+        page.clear();
         self.views.names.with(|areas| {
             for row in rows {
                 let Some(area) = areas.get(row.area as usize) else { continue };
@@ -161,8 +183,13 @@ impl<'s> Counter<'s> {
                     window_s: row.window_s,
                     start_s,
                 };
-                gone.remove(&key);
-                block.push(&row_of(&key, row, generation));
+                page.gone.remove(&key);
+                let written = row_of(&key, row, generation);
+                page.windows.push(&written);
+                if let Some(sketch) = &row.sketch {
+                    page.sketches_gone.remove(&key);
+                    push_sketch(&mut page.sketches, &written, sketch, generation);
+                }
             }
         });
     }
@@ -201,9 +228,36 @@ fn empty_row(key: &WindowKey, generation: u32) -> AreaMetricRow<'_> {
     }
 }
 
-/// A window that is empty now (`REC-2`).
-pub(super) fn push_empty(block: &mut Block<AreaMetrics>, key: &WindowKey, generation: u32) {
-    block.push(&empty_row(key, generation));
+/// Rows on their way, and the windows and sketches nothing was written for yet: in the end they are empty now.
+#[derive(Default)]
+pub(super) struct Page {
+    pub(super) windows: Block<AreaMetrics>,
+    pub(super) sketches: Block<AreaSketches>,
+    pub(super) gone: HashSet<WindowKey>,
+    pub(super) sketches_gone: HashSet<WindowKey>,
+}
+
+impl Page {
+    fn clear(&mut self) {
+        self.windows.clear();
+        self.sketches.clear();
+    }
+
+    /// Writes down up to `most` windows and sketches that are empty now (`REC-2`); false when there were none.
+    pub(super) fn fill_gone(&mut self, most: usize, generation: u32) -> bool {
+        self.clear();
+        for key in take(&mut self.gone, most) {
+            self.windows.push(&empty_row(&key, generation));
+        }
+        for key in take(&mut self.sketches_gone, most) {
+            push_sketch(&mut self.sketches, &empty_row(&key, generation), &Sketch::default(), generation);
+        }
+        !self.windows.is_empty() || !self.sketches.is_empty()
+    }
+}
+
+fn take(keys: &mut HashSet<WindowKey>, most: usize) -> Vec<WindowKey> {
+    keys.extract_if(|_| true).take(most).collect()
 }
 
 fn layer_of(set: &LayerSet, place: Place) -> Option<&str> {

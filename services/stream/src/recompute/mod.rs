@@ -21,10 +21,10 @@ use crate::{
     feeds::Feeds,
     prepare::{find_topics, parts_of},
     shared::{Part, Topic},
-    windows::KEEP_MS,
+    windows::{KEEP_MS, sketch::Sketches},
 };
 use anyhow::{Context, Result, bail};
-use count::Counter;
+use count::{Counter, Page};
 use gridwarden_bus::{Offsets, TopicMeta, control::ControlReader};
 use gridwarden_domain::report;
 use gridwarden_runtime::{
@@ -35,7 +35,7 @@ use gridwarden_runtime::{
 use gridwarden_store::{
     Block, BlockWriter, StoreMetrics, WriterOptions, migrate,
     read::{Counted, OffsetRange, Reader},
-    rows::{AreaMetrics, RecomputeRow, Recomputes},
+    rows::{RecomputeRow, Recomputes},
 };
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,7 @@ struct Bench {
     /// When Kafka was asked for its ends: everything appended before is counted.
     asked_ms: i64,
     max_age_ms: i64,
+    sketches: Sketches,
 }
 
 /// Counts again what is wanted; see [`Wanted`]. `patience`: how long the archive may take to have everything.
@@ -156,6 +157,7 @@ impl Bench {
             writer: BlockWriter::new(&config.clickhouse, WriterOptions::default(), metrics),
             asked_ms,
             max_age_ms,
+            sketches: Sketches::of(&city.file),
         })
     }
 
@@ -201,7 +203,7 @@ impl Bench {
     }
 
     async fn count(&self, span: &Span, generation: u32, outcome: &mut Done) -> Result<()> {
-        let mut counter = Counter::new(self.control.timeline(), &self.parts, span);
+        let mut counter = Counter::new(self.control.timeline(), (&self.parts, &self.sketches), span);
         for (from_s, until_s) in span.pieces() {
             let of = Counted {
                 from_ms: i64::from(from_s) * 1000,
@@ -217,25 +219,32 @@ impl Bench {
             while let Some(record) = reports.next().await.context("reading the archive")? {
                 counter.take(&record);
             }
-            let mut gone = self.reader.window_keys((from_s, until_s), span.layer()).await?.into_iter().collect();
-            let mut block = Block::<AreaMetrics>::new();
+            let mut page = Page {
+                gone: self.reader.window_keys((from_s, until_s), span.layer()).await?.into_iter().collect(),
+                sketches_gone: self.reader.sketch_keys((from_s, until_s), span.layer()).await?.into_iter().collect(),
+                ..Page::default()
+            };
             let rows = counter.rows();
             for (number, some) in rows.chunks(BLOCK_ROWS).enumerate() {
-                block.clear();
-                counter.fill(&mut block, some, generation, &mut gone);
-                outcome.rows += block.rows() as u64;
-                self.writer.insert(&block, &format!("recompute/{generation}/{from_s}/{number}")).await?;
+                counter.fill(&mut page, some, generation);
+                self.insert(&page, &format!("recompute/{generation}/{from_s}/{number}"), outcome).await?;
             }
-            let gone: Vec<_> = gone.into_iter().collect();
-            for (number, some) in gone.chunks(BLOCK_ROWS).enumerate() {
-                block.clear();
-                some.iter().for_each(|key| count::push_empty(&mut block, key, generation));
-                outcome.rows += block.rows() as u64;
-                outcome.emptied += block.rows() as u64;
-                self.writer.insert(&block, &format!("recompute/{generation}/{from_s}/empty/{number}")).await?;
+            let mut number = 0;
+            while page.fill_gone(BLOCK_ROWS, generation) {
+                outcome.emptied += page.windows.rows() as u64;
+                self.insert(&page, &format!("recompute/{generation}/{from_s}/empty/{number}"), outcome).await?;
+                number += 1;
             }
         }
         (outcome.records, outcome.repeats) = (outcome.records + counter.records, outcome.repeats + counter.repeats);
+        Ok(())
+    }
+
+    /// First the sketches, as the stream does.
+    async fn insert(&self, page: &Page, token: &str, outcome: &mut Done) -> Result<()> {
+        self.writer.insert(&page.sketches, token).await?;
+        self.writer.insert(&page.windows, token).await?;
+        outcome.rows += page.windows.rows() as u64;
         Ok(())
     }
 

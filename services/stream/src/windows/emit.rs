@@ -4,6 +4,7 @@
 use super::{
     Aggregate, Copies, MINUTE_MS, PANE_MS, PANES, WIDTH, Windows,
     minute::{Entry, Key, MINUTE, Shard},
+    sketch::{Sketch, SketchKey},
     store::{ALL, Minute},
 };
 
@@ -16,8 +17,8 @@ pub(crate) enum Mode {
     CatchUp,
 }
 
-/// One row of `area_metrics`, by numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// One row of `area_metrics`, by numbers, and one of `area_sketches` where there is a sketch.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     /// The values.
     pub(crate) aggregate: Aggregate,
@@ -31,25 +32,46 @@ pub(crate) struct Row {
     pub(crate) window_s: u32,
     /// Whether the watermark had passed the window.
     pub(crate) closed: bool,
+    /// What is kept of the metric besides.
+    pub(crate) sketch: Option<Box<Sketch>>,
 }
 
 const PANE_S: u32 = (PANE_MS / 1000) as u32;
 const MINUTE_S: u32 = (MINUTE_MS / 1000) as u32;
 
-fn rows(key: Key, cells: &[Aggregate], window: (i64, u32, bool), out: &mut Vec<Row>) {
-    let (start_ms, window_s, closed) = window;
-    let first = u32::from(key.group()) * WIDTH as u32;
-    for (metric, aggregate) in (first..).zip(cells) {
-        if aggregate.count > 0 {
-            out.push(Row { aggregate: *aggregate, start_ms, area: key.area(), metric, window_s, closed });
+/// What of a minute is written: a pane, or all of it.
+#[derive(Clone, Copy)]
+enum Length {
+    Pane(usize),
+    Minute,
+}
+
+fn rows(shard: &Shard, (key, entry): (Key, &Entry), length: Length, window: (i64, bool), out: &mut Vec<Row>) {
+    let (minute, closed) = window;
+    let whole;
+    let (cells, start_ms, window_s) = match length {
+        Length::Pane(pane) => (shard.pane(entry, pane), minute + PANE_MS * pane as i64, PANE_S),
+        Length::Minute => {
+            whole = shard.minute(entry);
+            (whole.as_slice(), minute, MINUTE_S)
         }
+    };
+    let first = u32::from(key.group()) * WIDTH as u32;
+    for (column, aggregate) in cells.iter().enumerate().filter(|(_, aggregate)| aggregate.count > 0) {
+        let sketch = if shard.sketches.is_empty() { None } else { sketch(shard, key, column, length) };
+        let metric = first + column as u32;
+        out.push(Row { aggregate: *aggregate, start_ms, area: key.area(), metric, window_s, closed, sketch });
     }
 }
 
-fn pane_rows(shard: &Shard, key: Key, entry: &Entry, pane: usize, window: (i64, bool), out: &mut Vec<Row>) {
-    let (minute, closed) = window;
-    let start = minute + PANE_MS * pane as i64;
-    rows(key, shard.pane(entry, pane), (start, PANE_S, closed), out);
+/// A torn one is not written: events are missing that no log will bring.
+fn sketch(shard: &Shard, key: Key, column: usize, length: Length) -> Option<Box<Sketch>> {
+    let key = SketchKey::new(key, column);
+    let found = match length {
+        Length::Pane(pane) => shard.sketches.pane(key, pane).cloned(),
+        Length::Minute => shard.sketches.minute(key),
+    };
+    found.filter(|sketch| sketch.events > 0 && !sketch.torn).map(Box::new)
 }
 
 impl Windows {
@@ -108,12 +130,12 @@ fn step(start: i64, minute: &mut Minute, mode: Mode, target: (&mut Copies, u32),
         shard.handed = if shard.is_empty() { shard.handed } else { chunk };
         for (key, entry) in shard.entries() {
             for pane in (0..PANES).filter(|pane| owed & (1 << pane) != 0) {
-                pane_rows(shard, key, entry, pane, (start, true), out);
+                rows(shard, (key, entry), Length::Pane(pane), (start, true), out);
             }
             if minute_closed {
-                rows(key, &shard.minute(entry), (start, MINUTE_S, true), out);
+                rows(shard, (key, entry), Length::Minute, (start, true), out);
             } else if mode == Mode::Live && entry.dirty() & owed != 0 {
-                rows(key, &shard.minute(entry), (start, MINUTE_S, false), out);
+                rows(shard, (key, entry), Length::Minute, (start, false), out);
             }
         }
         let minute_written = minute_closed || mode == Mode::Live;
@@ -147,12 +169,12 @@ fn changed(
         let Some(entry) = shard.entry(key).copied() else { continue };
         let panes = entry.dirty() & wanted;
         for pane in (0..PANES).filter(|pane| panes & (1 << pane) != 0) {
-            pane_rows(shard, key, &entry, pane, (start, closed & (1 << pane) != 0), out);
+            rows(shard, (key, &entry), Length::Pane(pane), (start, closed & (1 << pane) != 0), out);
         }
         let minute_due = panes != 0 || entry.dirty() & MINUTE != 0;
         let minute_written = minute_due && (minute_closed || mode == Mode::Live);
         if minute_written {
-            rows(key, &shard.minute(&entry), (start, MINUTE_S, minute_closed), out);
+            rows(shard, (key, &entry), Length::Minute, (start, minute_closed), out);
         }
         let written = if minute_written { panes | MINUTE } else { panes };
         let later = if minute_due && !minute_written { MINUTE } else { 0 };

@@ -1,6 +1,9 @@
 //! The panes of one minute and one shard: an index by (area, metric group) over blocks of aggregates that lie together.
 
-use super::{Aggregate, At, PANES, WIDTH};
+use super::{
+    Aggregate, At, PANES, WIDTH,
+    sketch::{Shelf, Sketch, SketchKey},
+};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -111,6 +114,8 @@ pub(crate) const MINUTE: u8 = 1 << PANES;
 pub(crate) struct Shard {
     entries: HashMap<Key, Entry, foldhash::fast::FixedState>,
     cells: Cells,
+    /// Of the metrics that have them.
+    pub(super) sketches: Shelf,
     /// Keys with a dirty pane, each once.
     dirty: Vec<Key>,
     /// Whether it is still to be copied, as it is.
@@ -144,6 +149,12 @@ impl Shard {
             *span = self.cells.grown(*span, columns);
         }
         self.cells.get_mut(*span)
+    }
+
+    /// Changes the sketch of a column of a pane, marked dirty.
+    pub(crate) fn sketch(&mut self, (key, column): (Key, usize), pane: usize, change: impl FnOnce(&mut Sketch)) {
+        self.block(key, pane, 0);
+        self.sketches.change(SketchKey::new(key, column), pane, change);
     }
 
     /// The columns of a pane, none if nothing came.
@@ -245,7 +256,7 @@ impl Shard {
     /// Forgets what it holds, for the newest checkpoint has it.
     pub(super) fn lend(&mut self) {
         self.lent = Some(Lent { dirty: self.is_dirty() });
-        (self.entries, self.cells, self.dirty) = Default::default();
+        (self.entries, self.cells, self.dirty, self.sketches) = Default::default();
     }
 
     /// Whether it holds nothing here.
@@ -268,6 +279,7 @@ impl Shard {
         self.cells.bytes()
             + self.entries.capacity() * (size_of::<(Key, Entry)>() + 1)
             + self.dirty.capacity() * size_of::<Key>()
+            + self.sketches.bytes()
     }
 }
 

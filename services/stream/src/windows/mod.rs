@@ -4,8 +4,8 @@
 //! source ── Delta (one event in one area) ──by shard──▶ Windows ─▶ Row ─▶ sink
 //!    └─ Rollup (areas above, summed) ── Partial ──by shard──▶ ┘
 //! ```
-//! Only panes are kept: a minute is the sum of its panes, made when it is written. This module knows no thread, no clock and
-//! no ClickHouse; time comes in as watermarks.
+//! Only panes are kept: a minute is the sum of its panes, made when it is written. Beside the sums of a metric lie its sketches,
+//! where the city asks for them ([`sketch`]). This module knows no thread, no clock and no ClickHouse; time comes in as watermarks.
 //!
 //! * `WIN-1` see [`aggregate`]: nothing depends on order.
 //! * `WIN-2` every area has one owner, and the owner alone emits its rows.
@@ -18,6 +18,7 @@ mod marks;
 mod minute;
 mod rollup;
 mod saved;
+pub(crate) mod sketch;
 mod store;
 
 pub(crate) use aggregate::{Aggregate, At};
@@ -29,6 +30,7 @@ pub(crate) use store::{AHEAD, KEEP_MS, LIVE, Windows};
 
 use gridwarden_domain::value::Fixed;
 use serde::{Deserialize, Serialize};
+use sketch::Piece;
 use smallvec::SmallVec;
 
 /// Length of a pane.
@@ -87,11 +89,20 @@ pub(crate) fn deltas(
     groups
 }
 
-/// A sum over many events for an area above others.
+/// What travels to the owner of an area besides single events.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Share {
+    /// A sum over many events, for an area above others.
+    Sum(Aggregate),
+    /// Some of a sketch of many events, for any area.
+    Sketch(Piece),
+}
+
+/// A share of a pane.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Partial {
-    /// The sum.
-    pub(crate) aggregate: Aggregate,
+    /// What it is.
+    pub(crate) share: Share,
     /// Start of the pane, epoch milliseconds.
     pub(crate) pane: i64,
     /// Number of the area.

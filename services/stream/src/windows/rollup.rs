@@ -1,7 +1,10 @@
 //! From leaves to the areas above: each worker sums what it read for every area above a leaf and sends the sums to the
 //! owners, who merge them. Sums of disjoint sets of events, so order does not matter (`WIN-1`).
 
-use super::{Aggregate, Delta, Partial, WIDTH, minute, pane_of};
+use super::{
+    Aggregate, Delta, Partial, Share, WIDTH, minute, pane_of,
+    sketch::{Cell, Piece, SketchSums, Slot as SketchSlot},
+};
 use hashbrown::HashMap;
 
 /// An area as the roll-up sees it.
@@ -37,6 +40,7 @@ type Sums = HashMap<Slot, [Aggregate; WIDTH], foldhash::fast::FixedState>;
 #[derive(Default)]
 pub(crate) struct Rollup {
     levels: Vec<Sums>,
+    sketches: SketchSums,
     events: u64,
 }
 
@@ -47,6 +51,12 @@ impl Rollup {
         let slot = Slot { pane: pane_of(delta.time), place, group: delta.group, domain: delta.domain };
         let sums = self.level(level).entry(slot).or_insert([Aggregate::EMPTY; WIDTH]);
         minute::add(sums, &delta.values, delta.mask, delta.time, delta.at);
+        self.events += 1;
+    }
+
+    /// Adds an event to the sketch of the area at a place.
+    pub(crate) fn sketch(&mut self, level: u8, slot: SketchSlot, cells: impl Iterator<Item = Cell>) {
+        self.sketches.add(level, slot, cells);
         self.events += 1;
     }
 
@@ -68,6 +78,7 @@ impl Rollup {
     /// Hands out every sum, of every level up to the root, and forgets them.
     pub(crate) fn drain(&mut self, tree: &impl Tree, mut send: impl FnMut(Partial)) {
         self.events = 0;
+        self.sketches.drain(tree, |slot, area, piece| send(sketched(slot, area, piece)));
         for level in (0..self.levels.len()).rev() {
             let mut sums = self.levels.get_mut(level).map(std::mem::take).unwrap_or_default();
             for (slot, aggregates) in sums.drain() {
@@ -94,11 +105,23 @@ impl Rollup {
     }
 }
 
+fn sketched(slot: &SketchSlot, area: Above, piece: Piece) -> Partial {
+    Partial {
+        share: Share::Sketch(piece),
+        pane: slot.pane,
+        area: area.area,
+        group: (slot.metric / WIDTH as u32) as u16,
+        shard: area.shard,
+        domain: slot.domain,
+        column: (slot.metric % WIDTH as u32) as u8,
+    }
+}
+
 fn send_sums(slot: &Slot, above: Above, aggregates: &[Aggregate; WIDTH], send: &mut impl FnMut(Partial)) {
     for (column, aggregate) in (0u8..).zip(aggregates) {
         if aggregate.count > 0 {
             send(Partial {
-                aggregate: *aggregate,
+                share: Share::Sum(*aggregate),
                 pane: slot.pane,
                 area: above.area,
                 group: slot.group,

@@ -1,12 +1,14 @@
 //! Copies of windows of one moment, for saving, made shard by shard while others change (`CKP-5`).
 
 use super::{
-    MINUTE_MS, Windows,
+    Aggregate, MINUTE_MS, Windows,
     minute::{Key, MINUTE, Shard},
+    sketch::{Sketch, SketchKey},
     store::{ALL, Minute},
 };
-use crate::checkpoint::{EntryForm, Renumber, ShardForm, write_list};
+use crate::checkpoint::{EntryForm, Renumber, ShardForm, SketchForm, write_list};
 use gridwarden_runtime::seeded::seeded;
+use hashbrown::{HashMap, HashSet};
 
 /// What belongs to all shards of a minute, at the moment of copying.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -79,14 +81,21 @@ fn body(shard: &Shard, index: usize, cut: Cut, taken: u32) -> Vec<u8> {
             (false, false) => 0,
         },
         owed_minute: unsure && closed || owes && cut.owed_minute,
-        entries: Vec::new(),
+        ..ShardForm::default()
     };
     let entry = |(key, entry): (Key, &super::minute::Entry)| {
         let (widths, cells) = shard.cells_of(entry);
         let again = if unsure { !cut.closed & ALL | MINUTE } else { 0 };
         EntryForm { key: key.number(), dirty: entry.dirty() | again, widths, cells }
     };
-    head.write_with(&write_list(Counted { items: shard.entries().map(entry), left: shard.len() }))
+    let sketch = |(key, pane, sketch): (SketchKey, usize, &Sketch)| SketchForm {
+        key: key.number(),
+        pane: pane as u8,
+        events: sketch.events,
+        cells: sketch.cells().to_vec(),
+    };
+    let sketches: Vec<SketchForm> = shard.sketches.all().map(sketch).collect();
+    head.write_with(&write_list(Counted { items: shard.entries().map(entry), left: shard.len() }), &sketches)
 }
 
 /// An iterator whose length is known from elsewhere.
@@ -155,6 +164,11 @@ impl Windows {
         self.copies.made.drain(..)
     }
 
+    /// The metrics with sketches, of those that were known when what will be restored was saved.
+    pub(crate) fn know_sketched(&mut self, metrics: HashSet<u32>) {
+        self.known_sketched = metrics;
+    }
+
     /// Puts back a shard of a minute.
     pub(crate) fn restore(&mut self, start: i64, index: u16, mut form: ShardForm, renumber: &Renumber) {
         let start = start.div_euclid(MINUTE_MS) * MINUTE_MS;
@@ -173,7 +187,8 @@ impl Windows {
                 cell.merge(&once);
             }
         }
-        fill(shard, &form);
+        form.sketches.retain(|sketch| self.known_sketched.contains(&SketchKey::of(sketch.key).metric()));
+        fill(shard, &form, &self.known_sketched);
         shard.changed = true;
     }
 
@@ -183,13 +198,42 @@ impl Windows {
         let Some(minute) = self.minutes.get_mut(&start) else { return };
         let Some(shard) = minute.shard_mut(start, usize::from(index), &mut self.copies) else { return };
         if shard.lent.take().is_some() {
-            fill(shard, form);
+            fill(shard, form, &self.known_sketched);
         }
     }
 }
 
-fn fill(shard: &mut Shard, form: &ShardForm) {
+fn fill(shard: &mut Shard, form: &ShardForm, sketched: &HashSet<u32>) {
     for entry in &form.entries {
         shard.put_back(Key::of(entry.key), entry.dirty, entry.widths, &entry.cells);
     }
+    let saved: HashMap<(SketchKey, usize), u64> = form.sketches.iter().map(|form| (place(form), form.events)).collect();
+    for form in &form.sketches {
+        let ((key, pane), sketch) = (place(form), Sketch::of(form.events, form.cells.clone()));
+        shard.sketches.change(key, pane, |known| known.merge(&sketch));
+    }
+    if sketched.is_empty() {
+        return;
+    }
+    for (key, pane, events) in form.entries.iter().flat_map(columns) {
+        // What was saved is of one moment: a sketch has every event of its window, or lacks some for ever.
+        if sketched.contains(&key.metric()) && saved.get(&(key, pane)).copied().unwrap_or(0) != events {
+            shard.sketches.change(key, pane, |sketch| sketch.torn = true);
+        }
+    }
+}
+
+fn place(form: &SketchForm) -> (SketchKey, usize) {
+    (SketchKey::of(form.key), usize::from(form.pane))
+}
+
+/// Key, pane and number of events of each column of an entry that has any.
+fn columns(entry: &EntryForm) -> impl Iterator<Item = (SketchKey, usize, u64)> {
+    let panes = entry.widths.iter().enumerate();
+    let places = panes.flat_map(|(pane, width)| (0..usize::from(*width)).map(move |column| (pane, column)));
+    let key = Key::of(entry.key);
+    let column = move |((pane, column), cell): ((usize, usize), &Aggregate)| {
+        (cell.count > 0).then_some((SketchKey::new(key, column), pane, cell.count))
+    };
+    places.zip(&entry.cells).filter_map(column)
 }

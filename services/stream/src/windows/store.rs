@@ -1,12 +1,14 @@
 //! The windows one worker owns: applying what comes, closing by watermark, forgetting what no event can reach any more.
 
 use super::{
-    Copies, Delta, MINUTE_MS, PANE_MS, PANES, Partial, WIDTH,
+    Copies, Delta, MINUTE_MS, PANE_MS, PANES, Partial, Share, WIDTH,
     lend::Wanted,
     minute::{self, Key, Shard, Span},
     saved::Cut,
+    sketch::Sketch,
 };
 use crate::shard::SHARDS;
+use hashbrown::HashSet;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -92,6 +94,8 @@ pub(crate) struct Windows {
     pub(crate) chunk: u32,
     /// Shards whose rows cannot be written before they are back.
     pub(super) wanted: Wanted,
+    /// Metrics with sketches that may be older than those.
+    pub(super) known_sketched: HashSet<u32>,
 }
 
 fn place(time: i64) -> (i64, usize) {
@@ -134,11 +138,23 @@ impl Windows {
     pub(crate) fn apply_partial(&mut self, partial: &Partial) -> bool {
         let (start, pane) = place(partial.pane);
         let Some(shard) = self.shard(start, partial.shard, partial.domain) else { return false };
-        let column = usize::from(partial.column);
-        let block = shard.block(Key::new(partial.area, partial.group), pane, column + 1);
-        if let Some(aggregate) = block.get_mut(column) {
-            aggregate.merge(&partial.aggregate);
+        let (key, column) = (Key::new(partial.area, partial.group), usize::from(partial.column));
+        match &partial.share {
+            Share::Sum(sum) => {
+                if let Some(aggregate) = shard.block(key, pane, column + 1).get_mut(column) {
+                    aggregate.merge(sum);
+                }
+            }
+            Share::Sketch(piece) => shard.sketch((key, column), pane, |sketch| piece.add_to(sketch)),
         }
+        true
+    }
+
+    /// Changes the sketch a delta's event goes into, where no worker sums them up before. False as [`Windows::apply`].
+    pub(crate) fn sketch(&mut self, delta: &Delta, column: usize, change: impl FnOnce(&mut Sketch)) -> bool {
+        let (start, pane) = place(delta.time);
+        let Some(shard) = self.shard(start, delta.shard, delta.domain) else { return false };
+        shard.sketch((Key::new(delta.area, delta.group), column), pane, change);
         true
     }
 

@@ -4,6 +4,7 @@
 mod lent;
 mod restart;
 
+use super::sketch::{Kept, Sketch, Slot};
 use super::*;
 use crate::shard::SHARDS;
 use proptest::prelude::*;
@@ -48,6 +49,10 @@ struct Event {
 }
 
 impl Event {
+    fn cells(&self) -> impl Iterator<Item = sketch::Cell> + use<> {
+        KEPT.cells(gridwarden_domain::value::Fixed(self.value), &format!("s{}", self.offset % 7))
+    }
+
     fn delta(&self) -> Delta {
         Delta {
             time: self.time,
@@ -77,7 +82,36 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-type Table = BTreeMap<(u32, u32, u32, i64), Aggregate>;
+/// What a window's rows say.
+#[derive(Clone, PartialEq, Debug)]
+struct Seen {
+    sum: Aggregate,
+    sketch: Sketch,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { sum: Aggregate::EMPTY, sketch: Sketch::default() }
+    }
+}
+
+impl Seen {
+    /// As ClickHouse does: of each table the row with the highest count, the later of equals.
+    fn take(&mut self, row: &Row) {
+        if row.aggregate.count >= self.sum.count {
+            self.sum = row.aggregate;
+        }
+        if let Some(sketch) = row.sketch.as_deref().filter(|sketch| sketch.events >= self.sketch.events) {
+            self.sketch = sketch.clone();
+        }
+    }
+}
+
+/// The metric with sketches: the second column of the first group.
+const SKETCHED: u32 = 1;
+const KEPT: Kept = Kept { quantiles: true, sources: true };
+
+type Table = BTreeMap<(u32, u32, u32, i64), Seen>;
 
 /// One by one into every window of every level.
 fn naive(events: &[Event]) -> Table {
@@ -91,7 +125,11 @@ fn naive(events: &[Event]) -> Table {
                     let start = event.time.div_euclid(length * 1000) * length * 1000;
                     let metric = u32::from(event.group) * 4 + column as u32;
                     let key = (area, metric, length as u32, start);
-                    table.entry(key).or_insert(Aggregate::EMPTY).add(*value, delta.time, delta.at);
+                    let seen: &mut Seen = table.entry(key).or_default();
+                    seen.sum.add(*value, delta.time, delta.at);
+                    if metric == SKETCHED {
+                        seen.sketch.add_event(event.cells());
+                    }
                 }
             }
         }
@@ -100,21 +138,22 @@ fn naive(events: &[Event]) -> Table {
 }
 
 /// What ClickHouse would keep: of each key the row with the highest count, the later of equals; refuses a step back.
-fn keep(rows: &[Row], kept: &mut BTreeMap<(u32, u32, u32, i64), (Aggregate, bool)>) {
+fn keep(rows: &[Row], kept: &mut BTreeMap<(u32, u32, u32, i64), (Seen, bool)>) {
     for row in rows {
         let key = (row.area, row.metric, row.window_s, row.start_ms);
-        if let Some((before, closed)) = kept.get(&key) {
-            assert!(row.aggregate.count >= before.count, "a version went back");
-            assert!(row.closed || !closed, "a closed window opened");
-        }
-        kept.insert(key, (row.aggregate, row.closed));
+        let (seen, closed) = kept.entry(key).or_default();
+        assert!(row.aggregate.count >= seen.sum.count, "a version went back");
+        assert!(row.sketch.as_ref().map_or(0, |sketch| sketch.events) >= seen.sketch.events, "a sketch went back");
+        assert!(row.closed || !*closed, "a closed window opened");
+        seen.take(row);
+        *closed = row.closed;
     }
 }
 
 struct Run {
     owners: Vec<Windows>,
     rollups: Vec<Rollup>,
-    kept: BTreeMap<(u32, u32, u32, i64), (Aggregate, bool)>,
+    kept: BTreeMap<(u32, u32, u32, i64), (Seen, bool)>,
 }
 
 impl Run {
@@ -136,6 +175,11 @@ impl Run {
         assert!(self.owner(delta.shard).apply(&delta));
         let above = parent(event.area).unwrap();
         self.rollups[event.reader].add(above, LEVELS[above as usize], &delta);
+        if event.group == 0 && delta.mask & 2 != 0 {
+            let (pane, place) = (pane_of(event.time), event.area);
+            let slot = Slot { pane, place, metric: SKETCHED, domain: 0, rises: true };
+            self.rollups[event.reader].sketch(LEVELS[place as usize], slot, event.cells());
+        }
     }
 
     fn flush(&mut self) {
@@ -212,7 +256,7 @@ proptest! {
         run.emit(Mode::CatchUp);
         let total = |areas: std::ops::Range<u32>| -> (u64, i128) {
             run.kept.iter().filter(|((area, ..), _)| areas.contains(area))
-                .fold((0, 0), |(count, sum), (_, (aggregate, _))| (count + aggregate.count, sum + aggregate.sum))
+                .fold((0, 0), |(count, sum), (_, (aggregate, _))| (count + aggregate.sum.count, sum + aggregate.sum.sum))
         };
         prop_assert_eq!(total(0..6), total(6..8));
         prop_assert_eq!(total(0..6), total(8..9));

@@ -2,11 +2,12 @@
 
 use super::Findings;
 use gridwarden_domain::{
-    city::{CityFile, MappingFile, OWN_TOPICS},
+    city::{CityFile, MappingFile, OWN_TOPICS, SketchFile},
     class::Catalogue,
     crs::Crs,
     layer::{Area, LayerHead, read_geojson},
     mapping::Mapping,
+    report,
     rule::{self, Rule},
     time,
 };
@@ -66,6 +67,7 @@ pub(super) fn check_head(file: &CityFile, findings: &mut Findings) -> TimeZone {
         warn_of_crs(HEAD, &format!("feeds.{}.crs", feed.name), feed.crs, findings);
     }
     check_topics(file, findings);
+    check_sketches(&file.sketches, findings);
     time::zone(&file.timezone).unwrap_or_else(|| {
         findings.problem(HEAD, format!("timezone: {} is not an IANA time zone", file.timezone));
         TimeZone::UTC
@@ -86,6 +88,30 @@ fn check_topics(file: &CityFile, findings: &mut Findings) {
         }
         if !topics.insert(topic) {
             findings.problem(HEAD, format!("mappings: topic {topic} has more than one mapping"));
+        }
+    }
+}
+
+/// Sketches are of metrics of observations; each asks for something that can be told of its metric.
+fn check_sketches(sketches: &[SketchFile], findings: &mut Findings) {
+    let mut seen = HashSet::new();
+    for SketchFile { metric, quantiles, distinct } in sketches {
+        let mut wrong = |what: &str| findings.problem(HEAD, format!("sketches: {metric:?} {what}"));
+        let (kind, value) = metric.split_once('.').map_or((metric.as_str(), None), |(kind, value)| (kind, Some(value)));
+        if kind.is_empty() || value == Some("") {
+            wrong("must be a kind of observation, or <kind>.<value>");
+        }
+        if kind == report::METRIC {
+            wrong("is of reports; sketches are of observations");
+        }
+        if *quantiles && value.is_none() {
+            wrong("counts events and has no values to take quantiles of");
+        }
+        if !quantiles && distinct.is_none() {
+            wrong("asks for nothing: quantiles = true, distinct = \"source\", or both");
+        }
+        if !seen.insert(metric.as_str()) {
+            wrong("is there twice");
         }
     }
 }

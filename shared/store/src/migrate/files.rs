@@ -26,4 +26,6 @@ pub(super) const FILES: &[Migration] = &[
     migration!(11, "rollups", "0011_rollups.sql"),
     migration!(12, "conservation", "0012_conservation.sql"),
     migration!(13, "replays", "0013_replays.sql"),
+    migration!(14, "sketches", "0014_sketches.sql"),
+    migration!(15, "sliding_windows", "0015_sliding_windows.sql"),
 ];

@@ -120,7 +120,7 @@ const SAME_REPORT: &str = "SELECT indexOf({topics:Array(UUID)}, topic_id) AS top
     GROUP BY topic_id, partition, id HAVING count() > 1";
 
 const KEYS: &str = "SELECT toString(layer) AS layer, toString(level) AS level, code, toString(metric) AS metric, window_s, \
-    toUnixTimestamp(window_start) AS start_s FROM area_metrics WHERE window_s IN (10, 60) \
+    toUnixTimestamp(window_start) AS start_s FROM {of:Identifier} WHERE window_s IN (10, 60) \
     AND window_start >= toDateTime({from:UInt32}, 'UTC') AND window_start < toDateTime({until:UInt32}, 'UTC') \
     AND ({layer:String} = '' OR layer = {layer:String})";
 
@@ -175,8 +175,17 @@ impl Reader {
     }
 
     /// Windows with events that begin in `from..until` (epoch seconds), of one layer or of all (empty).
-    pub async fn window_keys(&self, (from, until): (u32, u32), layer: &str) -> Result<Vec<WindowKey>, StoreError> {
-        let query = self.client().query_raw(KEYS).param("from", from).param("until", until);
+    pub async fn window_keys(&self, span: (u32, u32), layer: &str) -> Result<Vec<WindowKey>, StoreError> {
+        self.keys("area_metrics", span, layer).await
+    }
+
+    /// Sketches of windows likewise.
+    pub async fn sketch_keys(&self, span: (u32, u32), layer: &str) -> Result<Vec<WindowKey>, StoreError> {
+        self.keys("area_sketches", span, layer).await
+    }
+
+    async fn keys(&self, of: &str, (from, until): (u32, u32), layer: &str) -> Result<Vec<WindowKey>, StoreError> {
+        let query = self.client().query_raw(KEYS).param("of", of).param("from", from).param("until", until);
         Ok(query.param("layer", layer).fetch_all().await?)
     }
 

@@ -12,6 +12,7 @@ mod observation;
 mod recompute;
 mod replay;
 mod report;
+mod sketch;
 
 pub use alert::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState};
 pub use counts::{ArchiveCounts, CountsRow, StreamCounts};
@@ -21,6 +22,7 @@ pub use observation::{MarkerRow, Markers, ObservationRow, Observations, RejectRo
 pub use recompute::{RecomputeRow, Recomputes};
 pub use replay::{ReplayRow, Replays};
 pub use report::{ReportRow, Reports};
+pub use sketch::{AreaSketchRow, AreaSketches};
 
 use crate::native::{Declared, Encoder};
 

@@ -13,7 +13,7 @@ mod people;
 mod rules;
 mod write;
 
-use gridwarden_domain::city::{CityFile, Endpoint, LayerFields, LayerFile, Limits};
+use gridwarden_domain::city::{CityFile, Distinct, Endpoint, LayerFields, LayerFile, Limits, SketchFile};
 use gridwarden_domain::class::Catalogue;
 use gridwarden_domain::entity::Entity;
 use gridwarden_domain::layer::{Area, LayerHead, Level};
@@ -140,6 +140,11 @@ fn city_file(layers: Vec<LayerFile>, endpoint: Option<&(String, String)>) -> Cit
         mappings: Vec::new(),
         feeds: Vec::new(),
         endpoints: endpoint.into_iter().collect(),
+        sketches: vec![SketchFile {
+            metric: "vehicle.speed_kmh".to_owned(),
+            quantiles: true,
+            distinct: Some(Distinct::Source),
+        }],
     }
 }
 

@@ -1,8 +1,8 @@
-//! What the wire format of version 1 is, byte for byte: a checkpoint that was written must be read for as long as its version is.
+//! What the wire format is, byte for byte: a checkpoint that was written must be read for as long as its version is.
 //! A test that fails here means a new [`FORMAT`](crate::checkpoint::FORMAT), not a new golden file.
 
 use super::*;
-use crate::windows::{Aggregate, At};
+use crate::windows::{Aggregate, At, sketch::Cell};
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 use std::fmt::Debug;
@@ -70,6 +70,12 @@ fn windows() -> ShardForm {
             widths: [1, 0, 1, 0, 0, 0],
             cells: smallvec![sum, sum],
         }],
+        sketches: vec![SketchForm {
+            key: 0x0003_0000_0005,
+            pane: 2,
+            events: 300,
+            cells: vec![Cell { place: 7, amount: 3 }, Cell { place: 8_875, amount: 300 }],
+        }],
     }
 }
 
@@ -84,12 +90,22 @@ where
 }
 
 #[test]
-fn version_1_is_read_and_written_as_it_was() {
-    assert_eq!(crate::checkpoint::FORMAT, 1, "keep these, and add those of the new version");
+fn version_2_is_read_and_written_as_it_was() {
+    assert_eq!(crate::checkpoint::FORMAT, 2, "keep these, and add those of the new version");
+    // These are as they were in version 1.
     check("names", &names(), include_str!("golden/v1/names.hex"));
     check("partition", &partition(), include_str!("golden/v1/partition.hex"));
     check("entities", &vec![entity()], include_str!("golden/v1/entities.hex"));
-    check("windows", &windows(), include_str!("golden/v1/windows.hex"));
+    let (form, golden) = (windows(), include_str!("golden/v2/windows.hex").trim());
+    let written = form.write_with(&write("entries", &form.entries), &form.sketches);
+    assert_eq!(hex::encode(written), golden, "windows are written otherwise");
+    assert_eq!(ShardForm::read(&hex::decode(golden).expect("hex")).expect("read"), form, "windows are read otherwise");
+}
+
+#[test]
+fn version_1_is_read_as_it_was() {
+    let bytes = hex::decode(include_str!("golden/v1/windows.hex").trim()).expect("hex");
+    assert_eq!(ShardForm::read(&bytes).expect("read"), ShardForm { sketches: Vec::new(), ..windows() });
 }
 
 #[test]

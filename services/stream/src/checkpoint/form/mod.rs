@@ -11,7 +11,7 @@ mod windows;
 
 pub(crate) use names::{AreaForm, DomainForm, KindForm, Names};
 pub(crate) use part::{EntityForm, HeldForm, PartForm, PhaseForm, TimerForm};
-pub(crate) use windows::{EntryForm, ShardForm};
+pub(crate) use windows::{EntryForm, ShardForm, SketchForm};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -43,6 +43,11 @@ pub(crate) fn write<T: Serialize>(what: &'static str, form: &T) -> Vec<u8> {
 /// Reads a piece.
 pub(crate) fn read<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, FormError> {
     postcard::from_bytes(bytes).map_err(|source| FormError { what, source })
+}
+
+/// Reads a piece that others stand behind, and hands those out too.
+fn read_some<'b, T: DeserializeOwned>(what: &'static str, bytes: &'b [u8]) -> Result<(T, &'b [u8]), FormError> {
+    postcard::take_from_bytes(bytes).map_err(|source| FormError { what, source })
 }
 
 /// Writes a list, item by item, as `Vec` would be.

@@ -2,7 +2,7 @@
 //! same, whatever was under way to ClickHouse.
 
 use super::*;
-use crate::checkpoint::{Renumber, ShardForm, read};
+use crate::checkpoint::{Renumber, ShardForm};
 
 /// Where things happen, by number of events read.
 #[derive(Clone, Copy, Debug)]
@@ -66,10 +66,7 @@ impl Life {
     fn taken(&self, until: u32, table: &mut Table) {
         for row in self.chunks.iter().filter(|(number, _)| *number <= until).flat_map(|(_, rows)| rows) {
             let key = (row.area, row.metric, row.window_s, row.start_ms);
-            let known = table.entry(key).or_insert(Aggregate::EMPTY);
-            if row.aggregate.count >= known.count {
-                *known = row.aggregate;
-            }
+            table.entry(key).or_default().take(row);
         }
     }
 
@@ -113,7 +110,8 @@ proptest! {
 
         let mut again = Life::new(after);
         for (start, shard, body) in copies {
-            let form: ShardForm = read("windows", &body).expect("read");
+            let form = ShardForm::read(&body).expect("read");
+            again.run.owner(shard).know_sketched([SKETCHED].into());
             again.run.owner(shard).restore(start, shard, form, &Renumber::same(2));
         }
         rest.iter().enumerate().for_each(|(number, event)| again.read(event, number, mode));
@@ -157,4 +155,55 @@ fn nothing_is_forgotten_that_is_not_known_to_be_in_clickhouse() {
     assert_eq!(windows.minutes.len(), 1);
     windows.forget(4);
     assert!(windows.minutes.is_empty());
+}
+
+/// Copies of all there is.
+fn copied(windows: &mut Windows) -> Vec<(i64, u16, ShardForm)> {
+    windows.begin_copy(0);
+    while windows.copy_next() {}
+    let form = |body: Option<Vec<u8>>| ShardForm::read(&body.expect("the first copy")).expect("read");
+    windows.copies().map(|copied| (copied.start, copied.shard, form(copied.body))).collect()
+}
+
+/// A city asks for sketches of a metric while windows are open: those windows have none, for what was before is not in them, in this
+/// life or the next. Windows that begin later have theirs.
+#[test]
+fn a_sketch_that_lacks_what_was_before_it_was_asked_for_is_never_written() {
+    let sketched = |run: &mut Run, event: &Event| {
+        run.read(event);
+        run.flush();
+    };
+    let written = |windows: &mut Windows| {
+        let mut out = Vec::new();
+        windows.advance(0, 600_000);
+        assert!(windows.emit_closed(Mode::CatchUp, usize::MAX, &mut out));
+        let of = |row: &Row| row.sketch.as_ref().map(|sketch| (row.window_s, row.start_ms, sketch.events));
+        let mut found: Vec<_> = out.iter().filter(|row| row.area == 1).filter_map(of).collect();
+        found.sort_unstable();
+        found
+    };
+    let mut before = Windows::from_chunk(1);
+    before.apply(&event(1, 5_000, 7).delta());
+    let mut saved = copied(&mut before);
+    for life in 0..2 {
+        let mut run = Run::new(1);
+        run.owners[0].know_sketched([SKETCHED].into());
+        for (start, shard, form) in saved {
+            run.owners[0].restore(start, shard, form, &Renumber::same(2));
+        }
+        // Into a pane that has a sum and no sketch, beside it, and into a later minute.
+        for time in [6_000, 15_000, 65_000] {
+            sketched(&mut run, &event(1, time + life, 7));
+        }
+        saved = copied(&mut run.owners[0]);
+        let events = 1 + life as u64;
+        let whole = [(10, 10_000, events), (10, 60_000, events), (60, 60_000, events)];
+        assert_eq!(written(&mut run.owners[0]), whole, "life {life}");
+    }
+    // Nobody asks any more: what is left of them is dropped.
+    let mut run = Run::new(1);
+    for (start, shard, form) in saved {
+        run.owners[0].restore(start, shard, form, &Renumber::same(2));
+    }
+    assert_eq!(written(&mut run.owners[0]), []);
 }
