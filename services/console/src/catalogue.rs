@@ -1,5 +1,6 @@
 //! How metrics, values and kinds are called, and in which unit. Pure; what is not known is called by its own name.
 
+use gridwarden_domain::city::SketchFile;
 use gridwarden_domain::class::Catalogue as Classes;
 use gridwarden_domain::report;
 use gridwarden_domain::text::Text;
@@ -46,6 +47,42 @@ impl Statistic {
     /// Reads the name the API uses.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+}
+
+/// What sketches say of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Estimate {
+    /// Half of the values are not above it.
+    P50,
+    /// 90 % of the values are not above it.
+    P90,
+    /// 95 % of the values are not above it.
+    P95,
+    /// 99 % of the values are not above it.
+    P99,
+    /// How many sources there were.
+    Sources,
+}
+
+impl Estimate {
+    const ALL: [(&str, Self); 5] =
+        [("p50", Self::P50), ("p90", Self::P90), ("p95", Self::P95), ("p99", Self::P99), ("sources", Self::Sources)];
+
+    /// Reads the name the API uses.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, estimate)| estimate)
+    }
+
+    /// How wrong it may be, relative to what it stands for: at most, of quantiles; the standard error, of sources.
+    pub fn error(self) -> f64 {
+        if self == Self::Sources { 1.04 / 64.0 } else { 0.01 }
+    }
+
+    /// Whether a city asks for what it takes.
+    pub fn is_kept(self, sketch: &SketchFile) -> bool {
+        if self == Self::Sources { sketch.distinct.is_some() } else { sketch.quantiles }
     }
 }
 

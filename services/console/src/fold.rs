@@ -1,9 +1,9 @@
 //! From what ClickHouse says of areas to the numbers that are shown: statistics of windows, counts of reports. Pure.
 
 use crate::atlas::Sheet;
-use crate::catalogue::Statistic;
+use crate::catalogue::{Estimate, Statistic};
 use gridwarden_domain::text::Text;
-use gridwarden_store::read::{AreaFold, ReportGroup, WindowPoint};
+use gridwarden_store::read::{AreaFold, EstimatePoint, ReportGroup, WindowPoint};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -44,6 +44,19 @@ impl Statistic {
             Self::Min => parts.lowest,
             Self::Max => parts.highest,
             Self::Last => parts.latest,
+        }
+    }
+}
+
+impl Estimate {
+    /// The number to show, if it is kept of the metric.
+    pub fn of(self, point: &EstimatePoint) -> Option<f64> {
+        match self {
+            Self::P50 => point.p50,
+            Self::P90 => point.p90,
+            Self::P95 => point.p95,
+            Self::P99 => point.p99,
+            Self::Sources => point.sources,
         }
     }
 }

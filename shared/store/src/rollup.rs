@@ -55,12 +55,15 @@ const SUM_SKETCHES: &str = "INSERT INTO area_sketches_rows (layer, level, code, 
     SELECT layer, level, code, metric, {length:UInt32}, toDateTime({start:UInt32}, 'UTC'), \
     toUInt64(toUnixTimestamp64Milli(now64(3))), if(countIf(n > 0) >= countIf(m > 0), sum(n), 0), \
     sumMap(b, e).1, sumMap(b, e).2, maxMap(r, k).1, maxMap(r, k).2, min(c) AND {end:UInt32} <= {passed:UInt32} \
-    FROM (SELECT layer, level, code, metric, window_s AS length, window_start AS at, 1 AS is_sketch, events AS n, 0 AS m, \
+    FROM (SELECT layer, level, code, metric, 1 AS is_sketch, events AS n, 0 AS m, \
         buckets AS b, bucket_events AS e, registers AS r, ranks AS k, closed AS c FROM area_sketch_windows \
-        UNION ALL SELECT layer, level, code, metric, window_s, window_start, 0, 0, count, [], [], [], [], closed \
-        FROM area_windows WHERE metric IN (SELECT metric FROM area_sketch_windows WHERE window_s = {of:UInt32} \
+        WHERE window_s = {of:UInt32} \
+        AND window_start >= toDateTime({start:UInt32}, 'UTC') AND window_start < toDateTime({end:UInt32}, 'UTC') \
+        UNION ALL SELECT layer, level, code, metric, 0, 0, count, [], [], [], [], closed FROM area_windows \
+        WHERE window_s = {of:UInt32} \
+        AND window_start >= toDateTime({start:UInt32}, 'UTC') AND window_start < toDateTime({end:UInt32}, 'UTC') \
+        AND metric IN (SELECT metric FROM area_sketch_windows WHERE window_s = {of:UInt32} \
         AND window_start >= toDateTime({start:UInt32}, 'UTC') AND window_start < toDateTime({end:UInt32}, 'UTC'))) \
-    WHERE length = {of:UInt32} AND at >= toDateTime({start:UInt32}, 'UTC') AND at < toDateTime({end:UInt32}, 'UTC') \
     GROUP BY layer, level, code, metric HAVING max(is_sketch) = 1";
 
 /// Lengths of windows: those summed, and what they become. A day is called 86,400 s long also when clocks change.

@@ -93,7 +93,7 @@ const SERIES: &str = "SELECT toUnixTimestamp(window_start) AS start, count AS ev
     AND events > 0 ORDER BY start DESC LIMIT {limit:UInt32}";
 
 impl WindowsOf {
-    fn bind(&self, query: clickhouse::query::Query) -> clickhouse::query::Query {
+    pub(super) fn bind(&self, query: clickhouse::query::Query) -> clickhouse::query::Query {
         let query = query.param("layer", &self.layer).param("level", &self.level);
         query.param("metric", &self.metric).param("window", self.window_s)
     }

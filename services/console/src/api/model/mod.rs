@@ -8,6 +8,6 @@ mod things;
 
 pub use archive::{RejectCountView, RejectView, RejectsView, ReportView, ReportsView};
 pub use common::{AreaRefView, FieldErrorView, ProblemView, TextView};
-pub use numbers::{AreaValuesView, FreshnessView, KpiView, MetricView, MetricsView, PointView, SeriesView};
+pub use numbers::{AreaValuesView, FreshnessView, KpiView, MetricView, MetricsView, PointView, SeriesView, Told};
 pub use places::{AreaDetailView, AreaView, AreasView, CityView, LayerView, LayersView, LevelView};
 pub use things::{AlertView, AlertsNews, AlertsView, EntitiesView, EntityView, KindView, SubjectView, ValueView};

@@ -1,7 +1,7 @@
 //! Metrics, key figures, freshness.
 
 use super::common::TextView;
-use crate::catalogue::Statistic;
+use crate::catalogue::{Estimate, Statistic};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -19,6 +19,10 @@ pub struct MetricView {
     pub statistic: Statistic,
     /// Start of its newest window.
     pub newest: Option<i64>,
+    /// Whether a series can tell p50, p90, p95 and p99 of it.
+    pub quantiles: bool,
+    /// Whether a series can tell how many sources it had.
+    pub sources: bool,
 }
 
 /// Metrics that have windows.
@@ -70,6 +74,16 @@ pub struct PointView {
     pub closed: bool,
 }
 
+/// How a window became one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Told {
+    /// From its sums.
+    Folded(Statistic),
+    /// From its sketch.
+    Estimated(Estimate),
+}
+
 /// Windows of one area over time.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SeriesView {
@@ -80,10 +94,14 @@ pub struct SeriesView {
     /// Metric.
     pub metric: String,
     /// How a window became one number.
-    pub statistic: Statistic,
+    pub statistic: Told,
+    /// How wrong the numbers may be, relative to what they stand for: quantiles at most, sources as a standard error; 0: exact.
+    pub error: f64,
     /// Length of a window in seconds.
     pub window_s: u32,
-    /// Oldest first; windows without events are left out.
+    /// Seconds from the start of a window to that of the next: less than its length when windows slide.
+    pub every_s: u32,
+    /// Oldest first; windows without events are left out, and those without a sketch where one is asked for.
     pub points: Vec<PointView>,
 }
 
