@@ -246,6 +246,7 @@ fn validator(description: &Value, of: &Value) -> jsonschema::Validator {
 async fn every_answer_is_as_described() {
     let town = Town::start("console_described", |_| {}).await;
     town.windows(60, 10.0, 30.0).await;
+    town.sketches(60).await;
     town.entities(3, 0).await;
     town.alert("a1", 1, "raised").await;
     town.alert("a2", 1, "raised").await;
@@ -268,7 +269,16 @@ async fn every_answer_is_as_described() {
             "/api/v1/metrics/areas",
             &["?layer=grid&level=cell&metric=air.pm25", "?layer=grid&level=city&metric=air.pm25&at=5"],
         ),
-        ("/api/v1/metrics/series", &["?layer=grid&code=a&metric=air.pm25", "?layer=grid&code=C&metric=none&window=10"]),
+        (
+            "/api/v1/metrics/series",
+            &[
+                "?layer=grid&code=a&metric=air.pm25",
+                "?layer=grid&code=C&metric=none&window=10",
+                "?layer=grid&code=C&metric=air.pm25&every=60",
+                "?layer=grid&code=C&metric=air.pm25&statistic=p95",
+                "?layer=grid&code=C&metric=air.pm25&statistic=p50&window=120&every=20",
+            ],
+        ),
         ("/api/v1/entities", &["", "?kind=vehicle&bbox=0,0,1,1"]),
         ("/api/v1/entities/{source}", &["/e0"]),
         ("/api/v1/alerts", &["", "?open=false&severity=major,minor"]),
@@ -306,6 +316,26 @@ async fn the_numbers_are_those_that_stand_there(client: &gridwarden_tests::http:
     assert_eq!(most["values"], json!([30.0]));
     let series = json("/api/v1/metrics/series?layer=grid&code=b&metric=air.pm25").await;
     assert_eq!(series["points"].as_array().map(Vec::len), Some(1), "{series}");
+    let sliding = json("/api/v1/metrics/series?layer=grid&code=C&metric=air.pm25&every=60").await;
+    let minute = json("/api/v1/metrics/series?layer=grid&code=C&metric=air.pm25").await;
+    let begins = minute["points"][0]["start"].as_i64().expect("a minute") - 240_000;
+    let window = json!({ "start": begins, "value": 20.0, "count": 2, "closed": true });
+    assert_eq!((&sliding["window_s"], &sliding["every_s"], &sliding["error"]), (&json!(300), &json!(60), &json!(0.0)));
+    assert_eq!(sliding["points"], json!([window]), "the newest that has come to its end");
+    for (path, quantile) in [
+        ("/api/v1/metrics/series?layer=grid&code=C&metric=air.pm25&statistic=p50", 10.05),
+        ("/api/v1/metrics/series?layer=grid&code=C&metric=air.pm25&statistic=p90", 20.0),
+        ("/api/v1/metrics/series?layer=grid&code=C&metric=air.pm25&statistic=p95&window=600&every=10", 30.0),
+    ] {
+        let series = json(path).await;
+        let point = &series["points"][0];
+        assert_eq!((&point["value"], &point["count"], &series["error"]), (&json!(quantile), &json!(10), &json!(0.01)));
+    }
+    let metrics = json("/api/v1/metrics").await;
+    let kept = (&metrics["metrics"][0]["quantiles"], &metrics["metrics"][0]["sources"]);
+    assert_eq!(kept, (&json!(true), &json!(false)), "{metrics}");
+    let refused = client.get("/api/v1/metrics/series?layer=grid&code=C&metric=air.pm25&statistic=sources").await;
+    assert_eq!(refused.expect("an answer").0, 400, "nobody asked for it");
     let alerts = json("/api/v1/alerts?open=true").await;
     assert_eq!((&alerts["total"], &alerts["alerts"][0]["areas"][0]["code"]), (&json!(1), &json!("a")), "{alerts}");
     let kpi = json("/api/v1/kpi").await;

@@ -10,6 +10,7 @@ mod recompute;
 mod replays;
 mod restart;
 mod rules;
+mod sketches;
 
 pub(crate) use bucket::bucket_keeps_a_stream;
 

@@ -9,7 +9,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A city of two cells (`a` west, `b` east, each a degree wide) under `C`, an entity `fixed` in `b`, a feed `past`.
+/// A city of two cells (`a` west, `b` east, each a degree wide) under `C`, an entity `fixed` in `b`, a feed `past`. It keeps
+/// sketches of `air.t` and quantiles of `air.pm25`.
 pub(crate) struct City {
     /// Its folder.
     pub(crate) folder: PathBuf,
@@ -20,7 +21,9 @@ impl City {
     pub(crate) fn make(test: &str) -> Self {
         let folder = folder(test).join("city");
         std::fs::create_dir_all(&folder).expect("folder");
-        let text = "name = { en = \"Test\" }\ntimezone = \"UTC\"\n[[feeds]]\nname = \"past\"\nhistorical = true\n";
+        let text = "name = { en = \"Test\" }\ntimezone = \"UTC\"\n[[feeds]]\nname = \"past\"\nhistorical = true\n\
+            [[sketches]]\nmetric = \"air.t\"\nquantiles = true\ndistinct = \"source\"\n\
+            [[sketches]]\nmetric = \"air.pm25\"\nquantiles = true\n";
         std::fs::write(folder.join("city.toml"), text).expect("city.toml");
         Self { folder }
     }

@@ -46,13 +46,15 @@ FROM
         SELECT layer, level, code, metric, window_s AS length_s, window_start AS at, version AS v, events AS n, 0 AS m, buckets AS b, bucket_events AS e, registers AS r, ranks AS k, closed AS c
         FROM area_sketch_windows
         WHERE layer = {layer:String} AND metric = {metric:String}
+            AND window_s = if({length:UInt32} % 60 = 0 AND {every:UInt32} % 60 = 0, 60, 10)
+            AND window_start >= toDateTime({since:UInt32}, 'UTC') AND window_start < toDateTime({before:UInt32} + {length:UInt32}, 'UTC')
         UNION ALL
         SELECT layer, level, code, metric, window_s, window_start, version, 0, count, [], [], [], [], closed
         FROM area_windows
         WHERE layer = {layer:String} AND metric = {metric:String}
+            AND window_s = if({length:UInt32} % 60 = 0 AND {every:UInt32} % 60 = 0, 60, 10)
+            AND window_start >= toDateTime({since:UInt32}, 'UTC') AND window_start < toDateTime({before:UInt32} + {length:UInt32}, 'UTC')
     )
-    WHERE length_s = if({length:UInt32} % 60 = 0 AND {every:UInt32} % 60 = 0, 60, 10)
-        AND at >= toDateTime({since:UInt32}, 'UTC') AND at < toDateTime({before:UInt32} + {length:UInt32}, 'UTC')
 )
 WHERE start >= {since:UInt32} AND start < {before:UInt32}
 GROUP BY layer, level, code, metric, start

@@ -122,6 +122,16 @@ impl Town {
         }
     }
 
+    /// Sketches of `air.pm25` in the city, of both lengths: eight values of about 10, one of 20, one of 30.
+    pub(crate) async fn sketches(&self, ago_s: u32) {
+        let begin = format!("toDateTime(intDiv(toUnixTimestamp(now()) - {ago_s}, 60) * 60, 'UTC')");
+        let insert = format!(
+            "INSERT INTO area_sketches_rows (* EXCEPT written_at) SELECT 'grid', 'city', 'C', 'air.pm25', \
+             arrayJoin([10, 60]), {begin}, 10, 10, [10.05, 20, 30], [8, 1, 1], [], [], true"
+        );
+        query(&self.parts, &insert).await;
+    }
+
     /// Entities `e0`… of a kind, all a step farther than before.
     pub(crate) async fn entities(&self, many: u32, step: u32) {
         let insert = format!(

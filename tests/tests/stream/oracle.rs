@@ -1,5 +1,6 @@
 //! Final windows are a recount of the topics: by a plain consumer, over every layer and level, areas that overlap included.
 
+use super::sketches::Plain;
 use super::*;
 use crate::support::query;
 use gridwarden_bus::topics::{LAYERS, REPORTS};
@@ -144,6 +145,7 @@ struct Recount {
     too_late: u64,
     ids: HashMap<String, i64>,
     clocks: HashMap<i32, i64>,
+    plain: Plain,
 }
 
 impl Recount {
@@ -198,6 +200,10 @@ impl Recount {
             }
             for (layer, level, code) in places(&said) {
                 for (metric, value) in &metrics {
+                    if metric == "air.t" {
+                        let source = said["source"].as_str().expect("source").to_owned();
+                        self.plain.add((layer, level, code), (time, millionths(*value), source));
+                    }
                     self.add((layer, level, code), metric, *value, (time, record.partition, record.offset));
                 }
             }
@@ -205,7 +211,7 @@ impl Recount {
     }
 
     fn add(&mut self, area: (&str, &str, &str), metric: &str, value: f64, at: (i64, i32, i64)) {
-        let value = (value * 1e6).round() as i64;
+        let value = millionths(value);
         for length in [10, 60] {
             let start = at.0.div_euclid(length * 1000) * length;
             let (layer, level, code) = area;
@@ -229,6 +235,10 @@ impl Recount {
         lines.sort();
         lines
     }
+}
+
+fn millionths(value: f64) -> i64 {
+    (value * 1e6).round() as i64
 }
 
 /// Where a message lies, by hand: every area once.
@@ -268,6 +278,7 @@ async fn until_equal(parts: &Parts, recount: &Recount) {
         differ.map_or(Ok(()), |(is, should)| Err(format!("is {is}\nshould be {should}")))
     })
     .await;
+    recount.plain.until_equal(parts).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

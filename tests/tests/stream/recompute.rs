@@ -61,6 +61,15 @@ async fn windows(parts: &Parts, wanted: &str) -> Vec<String> {
     query(parts, &sql).await.lines().map(|line| line.replace('\t', " ")).collect()
 }
 
+/// `code window_s events p50 sources` of windows of `air.t`, one a line.
+async fn sketches(parts: &Parts, wanted: &str) -> Vec<String> {
+    let sql = format!(
+        "SELECT code, window_s, events, round(p50, 1), round(sources) FROM area_estimates WHERE metric = 'air.t' AND {wanted} \
+         ORDER BY ALL FORMAT TSV"
+    );
+    query(parts, &sql).await.lines().map(|line| line.replace('\t', " ")).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_came_too_late_for_windows_is_counted_from_the_archive_and_again_when_more_comes() {
     const TEST: &str = "stream_recompute_late";
@@ -108,6 +117,10 @@ async fn what_came_too_late_for_windows_is_counted_from_the_archive_and_again_wh
         expected.map(|row| row.replace(" 10 ", " 60 "))
     );
 
+    // So are sketches, for they are of the same events.
+    let of_old_minutes = format!("{of_old} AND window_s = 60");
+    assert_eq!(sketches(&parts, &of_old_minutes).await, ["C 60 3 0.5 2", "a 60 2 0.2 1", "b 60 1 1.5 1"]);
+
     // Nothing is left to do; then some more comes.
     assert_eq!(done(&file, &["--dirty"]).await["generation"], Value::Null);
     say(&producer, ("s1", "air", old + 2, 0.125), Some("3"), None).await;
@@ -116,6 +129,8 @@ async fn what_came_too_late_for_windows_is_counted_from_the_archive_and_again_wh
     assert_eq!(second["generation"].as_u64(), first["generation"].as_u64().map(|first| first + 1));
     let again = windows(&parts, &format!("{of_old} AND window_s = 60 AND metric = 'air.t'")).await;
     assert_eq!(again, ["air.t C 60 4 2.375", "air.t a 60 3 0.875", "air.t b 60 1 1.5"]);
+
+    assert_eq!(sketches(&parts, &of_old_minutes).await, ["C 60 4 0.2 2", "a 60 3 0.2 1", "b 60 1 1.5 1"]);
 
     // What still changes is not counted, nor what the archive does not have.
     let (from, to) = ((now_ms() - 5 * MINUTE_MS).to_string(), now_ms().to_string());
@@ -168,6 +183,18 @@ async fn after_a_redraw_history_is_counted_with_the_new_boundaries_and_hours_and
     let first_hour = query(&parts, &format!("SELECT toString(toDateTime({}, 'UTC'))", times[0] / 1000)).await;
     assert_eq!(query(&parts, shape).await.trim(), format!("2\t2\t0.25\t0.75\t{}", first_hour.trim()));
 
+    let day_of = |window_s: u32| format!("window_start >= toDateTime({}, 'UTC') AND window_s = {window_s}", day / 1000);
+    let until_days = async |expected: &[&str]| {
+        wait::until_async(&format!("sketches {expected:?}"), SOON, || async {
+            let found = sketches(&parts, &day_of(86_400)).await;
+            if found == expected { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .await;
+    };
+    until_days(&["C 86400 3 0.5 1", "a 86400 3 0.5 1"]).await;
+    let hours_of = ["C 3600 1 0.8 1", "C 3600 2 0.2 1", "a 3600 1 0.8 1", "a 3600 2 0.2 1"];
+    assert_eq!(sketches(&parts, &day_of(3_600)).await, hours_of);
+
     // The border moves: what lay in `a` at 0.75 lies in `b`.
     city.draw(&producer, 0.625).await;
     let (from, to) = (day.to_string(), (day + 86_400_000).to_string());
@@ -180,6 +207,10 @@ async fn after_a_redraw_history_is_counted_with_the_new_boundaries_and_hours_and
     until(60, &["air.t C 60 3 1.5", "air.t a 60 2 0.75", "air.t b 60 1 0.75"]).await;
     until(3_600, &["air.t C 3600 3 1.5", "air.t a 3600 2 0.75", "air.t b 3600 1 0.75"]).await;
     until(86_400, &["air.t C 86400 3 1.5", "air.t a 86400 2 0.75", "air.t b 86400 1 0.75"]).await;
+
+    let minutes = ["C 60 1 0.8 1", "C 60 2 0.2 1", "a 60 2 0.2 1", "b 60 1 0.8 1"];
+    assert_eq!(sketches(&parts, &day_of(60)).await, minutes);
+    until_days(&["C 86400 3 0.5 1", "a 86400 2 0.2 1", "b 86400 1 0.8 1"]).await;
 
     // What comes for it later is counted with the boundaries it has now, its neighbours too.
     say(&producer, ("s", "air", times[2] + 1_000, 0.75), None, Some("past")).await;

@@ -50,7 +50,7 @@ struct Event {
 
 impl Event {
     fn cells(&self) -> impl Iterator<Item = sketch::Cell> + use<> {
-        KEPT.cells(gridwarden_domain::value::Fixed(self.value), &format!("s{}", self.offset % 7))
+        KEPT.cells(Fixed(self.value), &format!("s{}", self.offset % 7))
     }
 
     fn delta(&self) -> Delta {

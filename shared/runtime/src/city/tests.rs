@@ -55,6 +55,33 @@ fn a_whole_folder_is_read() {
 }
 
 #[test]
+fn sketches_ask_for_what_can_be_told_of_their_metric() {
+    let folder = folder();
+    let sketch = |metric: &str, rest: &str| format!("[[sketches]]\nmetric = \"{metric}\"\n{rest}\n");
+    let good = [sketch("air.t", "quantiles = true"), sketch("air", "distinct = \"source\"")];
+    put(&folder, "city.toml", &format!("{HEAD}\n{}", good.concat()));
+    assert_eq!(City::load(folder.path()).unwrap().file.sketches.len(), 2);
+    let bad = [
+        sketch("air", "quantiles = true"),
+        sketch("air.t", ""),
+        sketch("reports.07", "quantiles = true"),
+        sketch("air.", "distinct = \"source\""),
+        sketch("air.t", "distinct = \"source\""),
+    ];
+    put(&folder, "city.toml", &format!("{HEAD}\n{}", bad.concat()));
+    assert_eq!(
+        City::load(folder.path()).unwrap_err().problems,
+        [
+            "city.toml: sketches: \"air\" counts events and has no values to take quantiles of",
+            "city.toml: sketches: \"air.t\" asks for nothing: quantiles = true, distinct = \"source\", or both",
+            "city.toml: sketches: \"reports.07\" is of reports; sketches are of observations",
+            "city.toml: sketches: \"air.\" must be a kind of observation, or <kind>.<value>",
+            "city.toml: sketches: \"air.t\" is there twice",
+        ]
+    );
+}
+
+#[test]
 fn every_problem_is_told_with_its_place() {
     let folder = folder();
     put(&folder, "registry.csv", "id,kind,lon,lat\ns-1,air,0.5,here\ns-2,Air,1,1\ns-3,air,1,1\ns-3,air,1,1\n");

@@ -29,12 +29,6 @@ impl SketchKey {
     pub(crate) fn metric(self) -> u32 {
         self.0 as u32
     }
-
-    /// The key it is a column of, and which.
-    pub(crate) fn column(self) -> (Key, usize) {
-        let metric = self.metric();
-        (Key::new((self.0 >> 32) as u32, (metric / WIDTH as u32) as u16), metric as usize % WIDTH)
-    }
 }
 
 type Panes = Box<[Sketch; PANES]>;
