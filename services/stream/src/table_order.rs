@@ -103,6 +103,7 @@ mod tests {
                 .iter()
                 .map(|(area, metric, start, window)| Row {
                     aggregate: Aggregate::EMPTY,
+                    sketch: None,
                     start_ms: start * 10_000,
                     area: area.index(areas.len()) as u32,
                     metric: metric.index(metrics.len()) as u32,

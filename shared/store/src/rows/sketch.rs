@@ -1,7 +1,7 @@
 //! Rows of `area_sketches`: what `stream` writes of metrics whose city asks for quantiles or the number of sources.
 
 use super::sealed;
-use crate::encode::Encoder;
+use crate::native::{BOOL, Declared, Encoder, Kind, SECONDS, U32, U64};
 use gridwarden_domain::value::Fixed;
 
 /// The sketch of one window of area × metric.
@@ -37,8 +37,21 @@ pub struct AreaSketches;
 impl sealed::Table for AreaSketches {
     type Row<'a> = AreaSketchRow<'a>;
     const NAME: &'static str = "area_sketches_rows";
-    const COLUMNS: &'static str = "layer, level, code, metric, window_s, window_start, version, events, buckets, \
-        bucket_events, registers, ranks, closed";
+    const COLUMNS: &'static [Declared] = &[
+        ("layer", Kind::Low),
+        ("level", Kind::Low),
+        ("code", Kind::Text),
+        ("metric", Kind::Low),
+        ("window_s", U32),
+        ("window_start", SECONDS),
+        ("version", U64),
+        ("events", U64),
+        ("buckets", Kind::List(8, "Array(Decimal(18, 6))")),
+        ("bucket_events", Kind::List(8, "Array(UInt64)")),
+        ("registers", Kind::List(2, "Array(UInt16)")),
+        ("ranks", Kind::List(1, "Array(UInt8)")),
+        ("closed", BOOL),
+    ];
 
     fn encode(row: &AreaSketchRow<'_>, out: &mut Encoder<'_>) {
         out.str(row.layer);
@@ -49,10 +62,10 @@ impl sealed::Table for AreaSketches {
         out.u32(row.start_s);
         out.u64(row.version);
         out.u64(row.events);
-        out.array(row.buckets.iter(), |e, (value, _)| e.i64(value.0));
-        out.array(row.buckets.iter(), |e, (_, events)| e.u64(*events));
-        out.array(row.registers.iter(), |e, (register, _)| e.u16(*register));
-        out.array(row.registers.iter(), |e, (_, rank)| e.u8(*rank));
+        out.list(row.buckets.iter().map(|(value, _)| value.0.to_le_bytes()));
+        out.list(row.buckets.iter().map(|(_, events)| events.to_le_bytes()));
+        out.list(row.registers.iter().map(|(register, _)| register.to_le_bytes()));
+        out.list(row.registers.iter().map(|(_, rank)| [*rank]));
         out.bool(row.closed);
     }
 }
