@@ -137,6 +137,8 @@ pub(crate) struct Writer {
     pub(crate) tables: watch::Receiver<bool>,
     /// Tells blocks of this process and this writer from all others.
     pub(crate) name: String,
+    /// Whether this process numbers areas itself.
+    pub(crate) leads: bool,
 }
 
 impl Writer {
@@ -226,6 +228,9 @@ impl Writer {
     fn fill_windows(&self, block: &mut Block<AreaMetrics>, rows: &[Row], metrics: &mut Vec<Option<Arc<str>>>) {
         block.clear();
         let written = self.shared.metrics.window_rows.get();
+        if let Some(most) = rows.iter().map(|row| row.area).max().filter(|_| !self.leads) {
+            self.shared.lore.views.names.learn_up_to(most);
+        }
         self.shared.lore.views.names.with(|areas| {
             for row in rows {
                 let Some(area) = areas.get(row.area as usize) else { continue };
