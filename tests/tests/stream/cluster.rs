@@ -54,7 +54,7 @@ impl Load<'_> {
         // In every round each of these goes over the level, or under it, and into the fence, or out of it.
         for mover in 0..SOURCES {
             let source = format!("m{mover}");
-            let (value, lon) = if round.is_multiple_of(2) { (95.0, 1.5) } else { (70.0, 0.5) };
+            let (value, lon) = if round.is_multiple_of(2) { (70.0, 0.5) } else { (95.0, 1.5) };
             records.push((source.clone(), observation(&source, self.begin + round as i64, lon, value)));
         }
         send(self.producer, OBSERVATIONS, &records).await;
@@ -87,9 +87,9 @@ impl Load<'_> {
         }
     }
 
-    /// Transitions: in the first round each mover is raised by two rules, then both change in every round.
+    /// Transitions: in the first round each mover is under the level and outside, then two rules change in every round.
     fn transitions(&self) -> usize {
-        2 * SOURCES * self.rounds
+        2 * SOURCES * (self.rounds - 1)
     }
 }
 
