@@ -79,13 +79,19 @@ impl Plan {
 
     /// Whether what was sent does not come through to the owners, in other processes, as fast as it is read: then reading waits, or
     /// what is under way would fill the memory.
-    fn is_far_ahead(&self, now: Instant) -> bool {
-        let Some(frontier) = self.context.shared.frontier().filter(|_| !self.context.seat.is_alone()) else {
+    fn is_far_ahead(&self) -> bool {
+        if self.context.seat.is_alone() {
             return false;
-        };
-        let behind = self.tick(now).saturating_sub(frontier & (after(1) - 1));
-        behind.saturating_mul(self.context.config.tick_ms) > FAR_AHEAD_MS
+        }
+        let frontier = self.context.shared.frontier();
+        frontier.is_some_and(|frontier| is_far(self.tick(Instant::now()), frontier, self.context.config.tick_ms))
     }
+}
+
+/// Whether a frontier is far behind a tick, however many cuts were made.
+fn is_far(tick: Tick, frontier: Tick, tick_ms: u64) -> bool {
+    let behind = tick.saturating_sub(frontier & (after(1) - 1));
+    behind.saturating_mul(tick_ms) > FAR_AHEAD_MS
 }
 
 /// Runs the dataflow until the shutdown, with other processes where there are connections to them. Blocks.
@@ -189,7 +195,7 @@ fn read<'scope>(scope: Scope<'scope, Tick>, plan: Plan, source: Option<Source>) 
                 return;
             };
             let [delta_cap, partial_cap, mark_cap] = held.0.as_slice() else { return };
-            let next = if plan.is_far_ahead(Instant::now()) { Ok(Next::Wait) } else { reading.read() };
+            let next = if plan.is_far_ahead() { Ok(Next::Wait) } else { reading.read() };
             deltas_out.activate().session(delta_cap).give_iterator(reading.deltas());
             let now = Instant::now();
             let is_cut = reading.is_cut_wanted();
@@ -288,6 +294,13 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
 mod tests {
     use super::*;
     use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_frontier_is_far_behind_after_seconds_whatever_cuts_were_made() {
+        assert!(!is_far(1_000, after(3) + 1_000, 50) && !is_far(1_000, after(3) + 1_200, 50));
+        assert!(!is_far(1_000, after(3) + 900, 50));
+        assert!(is_far(1_000, after(3) + 899, 50) && is_far(1_000, 0, 50));
+    }
 
     const IN_CHILD: &str = "GRIDWARDEN_TEST_PANICS";
 

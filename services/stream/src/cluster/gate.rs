@@ -250,3 +250,90 @@ impl From<io::Error> for Failed {
         Self::Broken(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::Mark;
+    use std::io::{Read, Write};
+    use std::thread;
+
+    const GO: Go = Go { last: Mark { generation: 3, number: 7 }, base: None, cluster: 42 };
+
+    fn gates(processes: usize, shutdown: &Shutdown) -> Vec<(Gate, Card)> {
+        let free = |_| TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("port").to_string();
+        let hosts: Vec<String> = (0..processes).map(free).collect();
+        let gate = |(process, host): (usize, &String)| {
+            let seat = Seat { process, processes, workers: 1 };
+            let gate = Gate::open(host, hosts.clone(), (seat, Duration::from_secs(5)), shutdown).expect("listens");
+            (gate, Card { process: process as u16, processes: processes as u16, facts: Vec::new() })
+        };
+        hosts.iter().enumerate().map(gate).collect()
+    }
+
+    /// Meets and connects; says its number to every other and hears theirs.
+    fn run((gate, card): &(Gate, Card)) -> Vec<Option<u8>> {
+        let go = match gate.meet(card, &Health::new("test")).expect("meets").expect("no shutdown") {
+            Joined::Leads(mut streams) => {
+                streams.iter_mut().for_each(|stream| say(stream, &Down::Go(GO)).expect("said"));
+                GO
+            }
+            Joined::Follows(_, go) => go,
+            Joined::Alone => panic!("there are others"),
+        };
+        assert_eq!(go, GO);
+        let mut streams = gate.connect(card, go).expect("connects").expect("no shutdown");
+        for stream in streams.iter_mut().flatten() {
+            stream.write_all(&[card.process as u8]).expect("said");
+        }
+        let hear = |stream: &mut TcpStream| {
+            let mut said = [0];
+            stream.read_exact(&mut said).expect("heard");
+            said[0]
+        };
+        streams.iter_mut().map(|stream| stream.as_mut().map(hear)).collect()
+    }
+
+    #[test]
+    fn of_three_processes_each_is_connected_with_each() {
+        let gates = gates(3, &Shutdown::new());
+        let heard: Vec<Vec<Option<u8>>> = thread::scope(|scope| {
+            let running: Vec<_> = gates.iter().map(|gate| scope.spawn(|| run(gate))).collect();
+            running.into_iter().map(|thread| thread.join().expect("ends")).collect()
+        });
+        assert_eq!(heard, [[None, Some(1), Some(2)], [Some(0), None, Some(2)], [Some(0), Some(1), None]]);
+    }
+
+    #[test]
+    fn strangers_and_records_of_another_cluster_disturb_nobody() {
+        let gates = gates(2, &Shutdown::new());
+        let lead = gates[0].0.listener.local_addr().expect("port");
+        thread::scope(|scope| {
+            let leads = scope.spawn(|| run(&gates[0]));
+            let call = |opening: &Up| {
+                let mut stream = TcpStream::connect(lead).expect("listens");
+                say(&mut stream, opening).expect("said");
+                hear::<Down>(&mut stream).expect("an answer")
+            };
+            let mut browser = TcpStream::connect(lead).expect("listens");
+            browser.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("said");
+            let refused = |answer: Down| match answer {
+                Down::Refused(words) => words,
+                other => panic!("{other:?}"),
+            };
+            let early = refused(call(&Up::Records { from: 1, cluster: 42 }));
+            assert!(early.contains("records are not expected"), "{early}");
+            // Connected at last, with a stranger in between.
+            let mut joined = TcpStream::connect(lead).expect("listens");
+            say(&mut joined, &Up::Join(gates[1].1.clone())).expect("said");
+            while !matches!(hear::<Down>(&mut joined).expect("an answer"), Down::Go(_)) {}
+            let stale = refused(call(&Up::Records { from: 1, cluster: 41 }));
+            assert!(stale.contains("it is of another cluster"), "{stale}");
+            let late = refused(call(&Up::Join(gates[1].1.clone())));
+            assert!(late.contains("generation 3 runs with all its processes"), "{late}");
+            let mut streams = gates[1].0.connect(&gates[1].1, GO).expect("connects").expect("no shutdown");
+            streams[0].as_mut().expect("a connection").write_all(&[9]).expect("said");
+            assert_eq!(leads.join().expect("ends"), [None, Some(9)]);
+        });
+    }
+}

@@ -103,3 +103,26 @@ impl Stream for Wrapped {
         self.stream.shutdown(how)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        cluster::WIRE,
+        windows::{Aggregate, At, Delta, Mark, Partial},
+    };
+
+    /// What travels between processes has no version of its own: who changes it raises [`WIRE`], so that another build is refused.
+    #[test]
+    fn what_travels_is_what_this_version_of_the_wire_says() {
+        let at = At::new(2, 3);
+        let delta = Delta { time: 1, at, values: [4, 5, 6, 7], area: 8, group: 9, shard: 10, domain: 11, mask: 12 };
+        let aggregate = Aggregate { sum: 1, count: 2, min: 3, max: 4, last: 5, last_time: 6, last_at: at };
+        let partial = Partial { aggregate, pane: 7, area: 8, group: 9, shard: 10, domain: 11, column: 12 };
+        let mark = Mark { watermark: 1, to: 2, part: 3, domain: 4 };
+        let bytes = postcard::to_stdvec(&(delta, partial, mark)).expect("bytes");
+        let sizes = [size_of::<Delta>(), size_of::<Partial>(), size_of::<Mark>()];
+        assert_eq!((WIRE, hex::encode(bytes).as_str(), sizes), (1, SHAPE, [64, 96, 16]));
+    }
+
+    const SHAPE: &str = "";
+}
