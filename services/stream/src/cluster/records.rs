@@ -124,5 +124,5 @@ mod tests {
         assert_eq!((WIRE, hex::encode(bytes).as_str(), sizes), (1, SHAPE, [64, 96, 16]));
     }
 
-    const SHAPE: &str = "";
+    const SHAPE: &str = "028380808080808001080a0c0e08090a0b0c020206080a0c83808080808080010e08090a0b0c02020304";
 }
