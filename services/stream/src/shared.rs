@@ -217,3 +217,25 @@ impl Shared {
         Status { past: self.is_in_the_past(), pressed: self.presses(), watermark: self.own_watermark() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::tests::shared;
+
+    #[test]
+    fn every_alert_is_watched_by_one_process_the_one_that_reads_what_caused_it() {
+        let world = shared().world;
+        let seats = [0, 1].map(|process| Seat { process, processes: 2, workers: 1 });
+        let watching = |topic: u128, partition| {
+            let cause = RecordId { topic_id: TopicId(topic), partition, offset: 5 };
+            seats.map(|seat| world.is_watched(cause, seat))
+        };
+        assert_eq!(watching(1, 0), [true, false]);
+        assert_eq!(watching(1, 1), [false, true]);
+        assert_eq!(watching(2, 0), [false, true], "topics are shifted against each other");
+        for gone in [watching(1, 9), watching(7, 0)] {
+            assert_eq!(gone, [true, false], "nobody reads it: the first decides");
+        }
+    }
+}

@@ -139,13 +139,13 @@ async fn two_processes_write_what_one_does_whatever_is_killed_or_stopped_and_how
     }
 
     one_is_killed(&mut both).await;
-    let before = load.records() as f64;
-    load.round().await;
+    // Without a checkpoint every alert stands open in the topic until the process that raised it finds it again.
+    std::fs::remove_dir_all(city.folder.with_file_name("checkpoints").join("manifests")).expect("manifests");
     let mut both = ground.two().await;
+    load.round().await;
     load.arrives(&parts).await;
     until_said(&parts, &load).await;
-    let again = read(&both).await;
-    assert!(again.iter().sum::<f64>() < before, "it goes on from the checkpoint: {again:?} of {before}");
+    assert_eq!(read(&both).await.iter().sum::<f64>(), load.records() as f64, "all is read again");
 
     // The one that leads stands still, and goes on when others have taken over.
     both[1].until_checkpoint().await;
@@ -154,6 +154,7 @@ async fn two_processes_write_what_one_does_whatever_is_killed_or_stopped_and_how
     assert_eq!(both[1].ended(SILENCE + AT_ONCE).await, Some(BROKEN), "{}", both[1].words());
     assert!(begun.elapsed() < SILENCE + AT_ONCE);
     assert!(both[1].words().contains("is gone, this one ends as well"), "{}", both[1].words());
+    let before = load.records() as f64;
     let mut others = ground.two().await;
     load.round().await;
     others[0].until_checkpoint().await;
@@ -161,6 +162,8 @@ async fn two_processes_write_what_one_does_whatever_is_killed_or_stopped_and_how
     assert_eq!(both[0].ended(AT_ONCE).await, Some(BROKEN), "{}", both[0].words());
     load.arrives(&parts).await;
     until_said(&parts, &load).await;
+    let again = read(&others).await;
+    assert!(again.iter().sum::<f64>() < before, "it goes on from the checkpoint: {again:?} of {before}");
 
     one_is_told_to_end(&mut others).await;
     goes_on_with_another_number(&ground, &mut load).await;
@@ -172,7 +175,7 @@ async fn one_is_killed(both: &mut [Member; 2]) {
     let begun = Instant::now();
     other.kill();
     assert_eq!(lead.ended(AT_ONCE).await, Some(BROKEN), "{}", lead.words());
-    println!("a process ended {} ms after another was killed", begun.elapsed().as_millis());
+    eprintln!("a process ended {} ms after another was killed", begun.elapsed().as_millis());
     assert!(lead.words().contains("a process of the cluster is gone"), "{}", lead.words());
     assert!(!lead.words().contains("this is a bug"), "{}", lead.words());
 }
