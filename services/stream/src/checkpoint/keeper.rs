@@ -81,6 +81,9 @@ impl Order {
     }
 }
 
+/// Takes what a process has said of `alerts.v1`.
+type Hears = dyn Fn(usize, &[AlertPlace], bool) + Send + Sync;
+
 /// What is asked at the moment of a cut, and of what the names stand for after it.
 pub(crate) struct Asked {
     /// From where `alerts.v1` may hold transitions that come after the cut.
@@ -88,7 +91,7 @@ pub(crate) struct Asked {
     /// How far the control topics are read.
     pub(crate) control: Box<dyn Fn() -> Vec<Place> + Send + Sync>,
     /// Takes from another process how far it knows `alerts.v1` to be written, and whether it is settled there.
-    pub(crate) heard: Box<dyn Fn(usize, &[AlertPlace], bool) + Send + Sync>,
+    pub(crate) heard: Box<Hears>,
     /// The names section.
     pub(crate) names: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
 }
