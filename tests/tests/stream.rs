@@ -3,6 +3,7 @@
 mod away;
 mod bucket;
 mod checkpoint;
+mod cluster;
 mod oracle;
 mod past;
 mod protobuf;

@@ -8,7 +8,7 @@ use crate::receive::{self, ReceiveArgs};
 use crate::recompute::{self, RecomputeArgs};
 use crate::rejects::RejectsCommand;
 use crate::replay::{self, ReplayArgs};
-use crate::role::{self, Role, RoleArgs};
+use crate::role::{self, Role, RoleArgs, StreamArgs};
 use crate::simulate::{self, SimulateArgs};
 use crate::up::{self, UpArgs};
 use anyhow::{Context, Result};
@@ -37,7 +37,7 @@ enum Command {
     /// Run the gateway: HTTP intake of observations and reports
     Gateway(RoleArgs),
     /// Run the stream: places, windows, rules, alerts
-    Stream(RoleArgs),
+    Stream(StreamArgs),
     /// Run the archive: every observation and report into ClickHouse
     Archive(RoleArgs),
     /// Run dispatch: alerts to webhooks, event streams and ClickHouse
@@ -96,7 +96,7 @@ impl Command {
         match self {
             Self::Up(args) => up::run(args).await,
             Self::Gateway(args) => Role::Gateway.run(&args).await,
-            Self::Stream(args) => Role::Stream.run(&args).await,
+            Self::Stream(args) => args.run().await,
             Self::Archive(args) => Role::Archive.run(&args).await,
             Self::Dispatch(args) => Role::Dispatch.run(&args).await,
             Self::Console(args) => Role::Console.run(&args).await,

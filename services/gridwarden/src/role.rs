@@ -17,6 +17,36 @@ pub(crate) struct RoleArgs {
     pub(crate) config: Option<PathBuf>,
 }
 
+/// Arguments of the stream: one process of a cluster, if they say so.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct StreamArgs {
+    #[command(flatten)]
+    role: RoleArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// A place in a cluster; what is not given is as configured.
+#[derive(clap::Args, Clone, Debug, Default)]
+struct ClusterArgs {
+    /// Where all processes of the cluster listen for each other: host:port[,host:port...], the same list for all
+    #[arg(long)]
+    hosts: Option<String>,
+    /// Which of them this is, counted from 0
+    #[arg(long)]
+    process: Option<usize>,
+    /// How many there are; only to be sure that hosts names as many
+    #[arg(long)]
+    processes: Option<usize>,
+}
+
+impl StreamArgs {
+    /// Runs it until a signal.
+    pub(crate) async fn run(&self) -> Result<()> {
+        Role::Stream.run_in(&self.role, &self.cluster).await
+    }
+}
+
 /// A service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
@@ -43,6 +73,10 @@ impl Role {
 
     /// Runs it until a signal.
     pub(crate) async fn run(self, args: &RoleArgs) -> Result<()> {
+        self.run_in(args, &ClusterArgs::default()).await
+    }
+
+    async fn run_in(self, args: &RoleArgs, cluster: &ClusterArgs) -> Result<()> {
         telemetry::init(self.name());
         let shutdown = Shutdown::new();
         on_signals(&shutdown)?;
@@ -51,7 +85,11 @@ impl Role {
         let service = async {
             match self {
                 Self::Gateway => gridwarden_gateway::run(gridwarden_gateway::config(file)?, shutdown).await,
-                Self::Stream => gridwarden_stream::run(gridwarden_stream::config(file)?, shutdown).await,
+                Self::Stream => {
+                    let ClusterArgs { hosts, process, processes } = cluster.clone();
+                    let config = gridwarden_stream::config(file)?.in_cluster(hosts, process, processes)?;
+                    gridwarden_stream::run(config, shutdown).await
+                }
                 Self::Archive => gridwarden_archive::run(gridwarden_archive::config(file)?, shutdown).await,
                 Self::Dispatch => gridwarden_dispatch::run(gridwarden_dispatch::config(file)?, shutdown).await,
                 Self::Console => gridwarden_console::run(gridwarden_console::config(file)?, shutdown).await,

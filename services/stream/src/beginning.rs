@@ -2,11 +2,12 @@
 
 use crate::{
     alerts::highest_generation,
-    checkpoint::{self, AlertPlace, Loaded, Mark, Names, Place, State, Why},
+    checkpoint::{self, AlertPlace, Loaded, Manifest, Mark, Place, State, Why},
+    cluster::Go,
     restored::Restored,
     shared::World,
 };
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use gridwarden_bus::{BusError, KafkaConfig, Offsets};
 use gridwarden_runtime::{objects::Objects, shutdown::Shutdown};
 
@@ -14,10 +15,10 @@ use gridwarden_runtime::{objects::Objects, shutdown::Shutdown};
 pub(crate) struct Beginning {
     /// The generation claimed, and the number of its base; 0: none.
     pub(crate) last: Mark,
-    /// What the state's numbers stand for.
-    pub(crate) names: Names,
+    /// The base; none: from the log's beginning.
+    pub(crate) base: Option<Mark>,
     /// The state.
-    pub(crate) restored: Restored,
+    pub(crate) state: State,
     /// From where `alerts.v1` is to be read; its beginning where nothing is said.
     pub(crate) alerts: Vec<AlertPlace>,
     /// How far the control topics had been read.
@@ -32,17 +33,51 @@ impl Beginning {
         let floor = if claimed { 0 } else { highest_generation(kafka, shutdown)? };
         let Loaded { start, base } = runtime.block_on(checkpoint::load(objects, floor))?;
         say(&start.why, start.base);
-        let (manifest, state) = base.map_or_else(Default::default, |(manifest, state)| (Some(manifest), state));
+        let last = Mark { generation: start.generation, number: start.base.map_or(0, |base| base.number) };
+        Self::of(last, start.base, base, world)
+    }
+
+    /// What tells the claim from all others.
+    pub(crate) fn claim_hash(objects: &Objects, generation: u32) -> Result<u128> {
+        let hash = tokio::runtime::Handle::current().block_on(checkpoint::claim_hash(objects, generation))?;
+        hash.with_context(|| format!("the claim of generation {generation} is gone"))
+    }
+
+    /// Loads what another process has claimed for all. Blocks; on a thread of the runtime.
+    pub(crate) fn follow(objects: &Objects, go: Go, world: &World) -> Result<Self> {
+        let runtime = tokio::runtime::Handle::current();
+        let claim = runtime.block_on(checkpoint::claim_hash(objects, go.last.generation))?;
+        if claim != Some(go.cluster) {
+            bail!(
+                "what process 0 has claimed (generation {}) is not in this process's checkpoints: all processes need one folder or bucket",
+                go.last.generation
+            );
+        }
+        let base = match go.base {
+            Some(mark) => match runtime.block_on(checkpoint::load_base(objects, mark))? {
+                Ok(base) => Some(base),
+                Err(words) => bail!("checkpoint {mark} is whole for process 0, and not for this one: {words}"),
+            },
+            None => None,
+        };
+        Self::of(go.last, go.base, base, world)
+    }
+
+    fn of(last: Mark, base: Option<Mark>, loaded: Option<(Manifest, State)>, world: &World) -> Result<Self> {
+        let (manifest, state) = loaded.map_or_else(Default::default, |(manifest, state)| (Some(manifest), state));
         if let Some(manifest) = &manifest {
             same_topics(&manifest.topics, world)?;
         }
-        let State { names, parts, windows } = state;
-        let restored = Restored::new(State { names: names.clone(), parts, windows }, world);
-        skip_what_is_gone(kafka, world, &restored)?;
-        let last = Mark { generation: start.generation, number: start.base.map_or(0, |base| base.number) };
         let (alerts, control) = manifest.map_or_else(Default::default, |manifest| (manifest.alerts, manifest.control));
-        Ok(Self { last, names, restored, alerts, control })
+        Ok(Self { last, base, state, alerts, control })
     }
+}
+
+/// The state, in the numbers of this process.
+pub(crate) fn restore(kafka: &KafkaConfig, state: State, world: &World) -> Result<Restored> {
+    let restored = Restored::new(state, world);
+    skip_what_is_gone(kafka, world, &restored)?;
+    Ok(restored)
 }
 
 fn say(why: &Why, base: Option<Mark>) {

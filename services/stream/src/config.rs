@@ -25,8 +25,31 @@ pub struct Config {
     pub checkpoints: CheckpointSection,
     /// Where it is noted at which record a process panicked.
     pub crashes: CrashConfig,
+    /// Several processes as one stream.
+    pub cluster: ClusterSection,
     /// Its own section.
     pub stream: StreamSection,
+}
+
+/// `[cluster]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterSection {
+    /// Where all processes listen for each other, `host:port` each, separated by commas; empty: there is one process.
+    pub hosts: String,
+    /// Which of them this is.
+    pub process: usize,
+    /// Where this one listens, when that is not its place in `hosts`.
+    pub listen: String,
+    /// A process that says nothing for so long, in seconds, is gone.
+    pub silence_s: u64,
+}
+
+impl ClusterSection {
+    /// All hosts, in order.
+    pub fn hosts(&self) -> Vec<String> {
+        self.hosts.split(',').map(str::trim).filter(|host| !host.is_empty()).map(str::to_owned).collect()
+    }
 }
 
 /// `[city]`.
@@ -89,6 +112,27 @@ impl StreamSection {
     }
 }
 
+impl Config {
+    /// The same at a place in a cluster; what is not given stays. `processes` is only checked.
+    pub fn in_cluster(
+        mut self,
+        hosts: Option<String>,
+        process: Option<usize>,
+        processes: Option<usize>,
+    ) -> anyhow::Result<Self> {
+        self.cluster.hosts = hosts.unwrap_or(self.cluster.hosts);
+        self.cluster.process = process.unwrap_or(self.cluster.process);
+        if let Err(wrong) = check_cluster(&self.cluster) {
+            anyhow::bail!("{}: {}", wrong.key, wrong.why);
+        }
+        let named = self.cluster.hosts().len().max(1);
+        if let Some(processes) = processes.filter(|processes| *processes != named) {
+            anyhow::bail!("--processes says {processes}, cluster.hosts names {named}");
+        }
+        Ok(self)
+    }
+}
+
 /// Loads it: defaults, then the file, then the environment.
 pub fn config(file: Option<&Path>) -> Result<Config, ConfigError> {
     load_checked("stream", DEFAULTS, file, check)
@@ -104,6 +148,7 @@ fn check(config: &Config) -> Result<(), Wrong> {
         ("stream.batch", own.batch as u64, 1, 100_000),
         ("stream.write_ms", own.write_ms, 10, 600_000),
         ("stream.rollup_s", own.rollup_s, 1, 86_400),
+        ("cluster.silence_s", config.cluster.silence_s, 1, 3_600),
         ("stream.watchdog_s", own.watchdog_s, 5, 3_600),
         ("stream.live_rows_per_s", own.live_rows_per_s as u64, 100, 10_000_000),
         ("stream.windows_mib", own.windows_mib as u64, 1, 1 << 20),
@@ -117,8 +162,29 @@ fn check(config: &Config) -> Result<(), Wrong> {
             return Err(Wrong::new(key, format!("{value} must lie between {least} and {most}")));
         }
     }
+    check_cluster(&config.cluster)?;
     if own.past_ms < 100 {
         return Err(Wrong::new("stream.past_ms", format!("{} must be 100 or more", own.past_ms)));
+    }
+    Ok(())
+}
+
+/// Most processes of a cluster.
+const MOST_PROCESSES: usize = 256;
+
+fn check_cluster(cluster: &ClusterSection) -> Result<(), Wrong> {
+    let hosts = cluster.hosts();
+    let count = hosts.len().max(1);
+    if count > MOST_PROCESSES {
+        return Err(Wrong::new("cluster.hosts", format!("{count} hosts, at most {MOST_PROCESSES}")));
+    }
+    if cluster.process >= count {
+        let why = format!("{} is none of {count} processes, they are numbered from 0", cluster.process);
+        return Err(Wrong::new("cluster.process", why));
+    }
+    let port = |host: &str| host.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    if let Some(host) = hosts.iter().find(|host| port(host).is_none_or(|port| port == 0)) {
+        return Err(Wrong::new("cluster.hosts", format!("{host:?} is not host:port")));
     }
     Ok(())
 }
@@ -126,6 +192,32 @@ fn check(config: &Config) -> Result<(), Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cluster_is_a_list_of_hosts_and_a_place_in_it() {
+        let cluster = |hosts: &str, process| ClusterSection {
+            hosts: hosts.to_owned(),
+            process,
+            listen: String::new(),
+            silence_s: 10,
+        };
+        assert_eq!(check_cluster(&cluster("", 0)), Ok(()));
+        let two = cluster("a:7000, [::1]:7001", 1);
+        assert_eq!(check_cluster(&two), Ok(()));
+        assert_eq!(two.hosts(), ["a:7000", "[::1]:7001"]);
+        let place =
+            |processes| config(None).expect("defaults").in_cluster(Some("a:1,b:1".to_owned()), Some(1), processes);
+        assert_eq!(place(Some(2)).expect("a place").cluster.process, 1);
+        assert_eq!(place(Some(3)).expect_err("refused").to_string(), "--processes says 3, cluster.hosts names 2");
+        for (wrong, key) in [
+            (cluster("", 1), "cluster.process"),
+            (cluster("a:1,b:1", 2), "cluster.process"),
+            (cluster("a:1,b", 0), "cluster.hosts"),
+            (cluster("a:1,b:0", 0), "cluster.hosts"),
+        ] {
+            assert_eq!(check_cluster(&wrong).expect_err("refused").key, key);
+        }
+    }
 
     #[test]
     fn the_defaults_are_complete() {

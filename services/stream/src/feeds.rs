@@ -1,13 +1,17 @@
 //! Feeds and watermark domains: who publishes, and whose clock a record goes by.
 
-use crate::{checkpoint::DomainForm, windows::LIVE};
+use crate::{
+    checkpoint::DomainForm,
+    cluster::{Ask, Authority, Tail},
+    windows::LIVE,
+};
 use gridwarden_domain::{
     city::CityFile,
     crs::Crs,
     reject::{Code, Reason},
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A feed as the city knows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,12 +71,13 @@ impl Feeds {
 }
 
 /// Watermark domains: the live one, and one per historical feed and topic.
-#[derive(Debug)]
 pub(crate) struct Domains {
     /// Partitions of all topics, then of each topic.
     live_parts: usize,
     topic_parts: Vec<usize>,
     made: Mutex<BTreeMap<(u16, u16), u8>>,
+    /// Who gives out numbers, when this process does not.
+    authority: Option<Authority>,
 }
 
 /// Domains fit into one machine word; the feeds beyond share the last.
@@ -81,19 +86,27 @@ const LAST: u8 = 63;
 impl Domains {
     /// `topic_parts`: number of partitions of each topic read.
     pub(crate) fn new(topic_parts: Vec<usize>) -> Self {
-        Self { live_parts: topic_parts.iter().sum(), topic_parts, made: Mutex::default() }
+        Self { live_parts: topic_parts.iter().sum(), topic_parts, made: Mutex::default(), authority: None }
+    }
+
+    /// From now on another process gives out numbers.
+    pub(crate) fn set_authority(&mut self, authority: Authority) {
+        self.authority = Some(authority);
     }
 
     /// The domain of a historical feed in a topic.
     pub(crate) fn historical(&self, feed: u16, topic: u16) -> u8 {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = self.made();
+        if let Some(authority) = self.authority.as_ref().filter(|_| !made.contains_key(&(feed, topic))) {
+            learn(&mut made, authority, Some((feed, topic)));
+        }
         let next = u8::try_from(made.len() + 1).unwrap_or(LAST).min(LAST);
         *made.entry((feed, topic)).or_insert(next)
     }
 
     /// For saving: historical domains.
     pub(crate) fn saved(&self) -> Vec<DomainForm> {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = self.made();
         made.iter().map(|((feed, topic), domain)| DomainForm { feed: *feed, topic: *topic, domain: *domain }).collect()
     }
 
@@ -102,11 +115,26 @@ impl Domains {
         if domain == LIVE {
             return self.live_parts;
         }
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = self.made();
+        if let Some(authority) = self.authority.as_ref().filter(|_| !made.values().any(|known| *known == domain)) {
+            // Another process has met it: a watermark without all who must speak would come too early.
+            learn(&mut made, authority, None);
+        }
         // The last domain is shared: its feeds may share topics as well.
         let topics = made.iter().filter(|(_, known)| **known == domain).map(|((_, topic), _)| usize::from(*topic));
         let topics: BTreeSet<usize> = topics.collect();
         topics.into_iter().map(|topic| self.topic_parts.get(topic).copied().unwrap_or(0)).sum()
+    }
+
+    fn made(&self) -> MutexGuard<'_, BTreeMap<(u16, u16), u8>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cold]
+fn learn(made: &mut BTreeMap<(u16, u16), u8>, authority: &Authority, wanted: Option<(u16, u16)>) {
+    if let Tail::Domains(all) = authority.ask(Ask::Domains { wanted }) {
+        made.extend(all.iter().map(|form| ((form.feed, form.topic), form.domain)));
     }
 }
 

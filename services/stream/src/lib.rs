@@ -7,17 +7,21 @@
 //!  source     asks     intake: decode, admit, place, rules, deltas        pure, borrowed
 //!  owner      asks     windows: apply, close, emit                        pure
 //!  intake     asks     rules: threshold, fence · watermark · intern      pure
+//!  cluster, company     several processes as one stream
 //!  sink, alerts        take rows and alerts away, off the workers' threads
 //! ```
 //! A restarted stream goes on from its newest checkpoint (see [`checkpoint`]), without one from the beginning of its logs:
 //! rows carry versions that only rise with truth, alerts the same ids as before.
 //!
 //! Invariants (each stands where it holds and is tested there): `SHD-1` shards, `WIN-1…3` windows, `WMK-1…2` clocks,
-//! `RUL-1…3` rules, `INT-1…3` intake, `CKP-1…6` checkpoints, `REC-1…4` counting again, `WDG-1` the watchdog.
+//! `RUL-1…3` rules, `INT-1…3` intake, `CKP-1…6` checkpoints, `REC-1…4` counting again, `WDG-1` the watchdog,
+//! `CLU-1…3` clusters.
 
 mod alerts;
 mod beginning;
 mod checkpoint;
+mod cluster;
+mod company;
 mod config;
 #[cfg(test)]
 mod counting;
@@ -44,6 +48,6 @@ mod watchdog;
 mod watermark;
 mod windows;
 
-pub use config::{CitySection, Config, StreamSection, config};
+pub use config::{CitySection, ClusterSection, Config, StreamSection, config};
 pub use recompute::{Done, Span, Wanted, recompute};
 pub use start::run;

@@ -9,6 +9,7 @@
 //! come, a mark counts once the frontier has passed the tick it was sent at, when all that was sent before it has come.
 
 use crate::{
+    cluster::{Clock, Records, allocators},
     owner::Owner,
     sink::RowSink,
     source::{Next, Source, SourceContext},
@@ -42,6 +43,9 @@ type Builder<D> = CapacityContainerBuilder<Vec<D>>;
 /// How long to wait before looking again for room in a full channel, or for the control topics.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// How far the frontier may be behind before reading waits.
+const FAR_AHEAD_MS: u64 = 5_000;
+
 /// The exit code of a process whose worker panicked, as the binary's own.
 const PANICKED: i32 = 101;
 
@@ -52,7 +56,7 @@ pub(crate) struct Plan {
     /// One per worker.
     pub(crate) rows: Vec<RowSink>,
     pub(crate) wakers: Wakers,
-    pub(crate) begun: Instant,
+    pub(crate) clock: Clock,
     /// The first failure of a worker.
     pub(crate) failure: Arc<Mutex<Option<anyhow::Error>>>,
 }
@@ -65,24 +69,44 @@ impl Plan {
     }
 
     fn tick(&self, now: Instant) -> Tick {
-        now.duration_since(self.begun).as_millis() as u64 / self.context.config.tick_ms.max(1)
+        self.clock.run_ms(now) / self.context.config.tick_ms.max(1)
     }
 
     fn until_next_tick(&self, now: Instant) -> Duration {
         let tick_ms = self.context.config.tick_ms.max(1);
-        let elapsed = now.duration_since(self.begun).as_millis() as u64;
-        Duration::from_millis(tick_ms - elapsed % tick_ms)
+        Duration::from_millis(tick_ms - self.clock.run_ms(now) % tick_ms)
+    }
+
+    /// Whether what was sent does not come through to the owners, in other processes, as fast as it is read: then reading waits, or
+    /// what is under way would fill the memory.
+    fn is_far_ahead(&self) -> bool {
+        if self.context.seat.is_alone() {
+            return false;
+        }
+        let frontier = self.context.shared.frontier();
+        frontier.is_some_and(|frontier| is_far(self.tick(Instant::now()), frontier, self.context.config.tick_ms))
     }
 }
 
-/// Runs the dataflow until the shutdown. Blocks.
-pub(crate) fn run(plan: &Plan, workers: usize) -> Result<()> {
-    let communication = if workers == 1 { Communication::Thread } else { Communication::Process(workers) };
+/// Whether a frontier is far behind a tick, however many cuts were made.
+fn is_far(tick: Tick, frontier: Tick, tick_ms: u64) -> bool {
+    let behind = tick.saturating_sub(frontier & (after(1) - 1));
+    behind.saturating_mul(tick_ms) > FAR_AHEAD_MS
+}
+
+/// Runs the dataflow until the shutdown, with other processes where there are connections to them. Blocks.
+pub(crate) fn run(plan: &Plan, records: Option<Records>) -> Result<()> {
+    let seat = plan.context.seat;
+    let (builders, guard) = match records {
+        Some(records) => allocators(seat, records)?,
+        None if seat.workers == 1 => Communication::Thread.try_build().map_err(|error| anyhow!(error))?,
+        None => Communication::Process(seat.workers).try_build().map_err(|error| anyhow!(error))?,
+    };
     // Spinning buys nothing here and costs a core.
     let worker = timely::WorkerConfig::default().idle_spin(Duration::ZERO);
-    let config = timely::Config { communication, worker };
     let own = plan.clone();
-    let guards = timely::execute(config, move |worker| guarded(worker.index(), || work(worker, &own)));
+    let work = move |worker: &mut Worker| guarded(worker.index(), || work(worker, &own));
+    let guards = timely::execute::execute_from(builders, guard, worker, work);
     let guards = guards.map_err(|error| anyhow!(error))?;
     for outcome in guards.join() {
         outcome.map_err(|error| anyhow!(error))?;
@@ -101,17 +125,18 @@ fn guarded(worker: usize, work: impl FnOnce()) {
 
 fn work(worker: &mut Worker, plan: &Plan) {
     let (index, peers) = (worker.index(), worker.peers());
-    let source = match Source::open(plan.context.clone(), index, peers) {
+    let local = plan.context.seat.local(index);
+    let source = match Source::open(plan.context.clone(), index) {
         Ok(source) => Some(source),
         Err(error) => {
             plan.fail(error);
             None
         }
     };
-    let owner = plan.rows.get(index).map(|rows| {
+    let owner = plan.rows.get(local).map(|rows| {
         let context = &plan.context;
         let ends = (rows.clone(), context.loans.clone());
-        let mut owner = Owner::new(Arc::clone(&context.shared), context.config.clone(), ends, index);
+        let mut owner = Owner::new(Arc::clone(&context.shared), context.config.clone(), ends, local);
         context.restored.fill_windows(|shard| usize::from(shard) % peers == index, owner.windows_mut());
         owner
     });
@@ -170,7 +195,7 @@ fn read<'scope>(scope: Scope<'scope, Tick>, plan: Plan, source: Option<Source>) 
                 return;
             };
             let [delta_cap, partial_cap, mark_cap] = held.0.as_slice() else { return };
-            let next = reading.read();
+            let next = if plan.is_far_ahead() { Ok(Next::Wait) } else { reading.read() };
             deltas_out.activate().session(delta_cap).give_iterator(reading.deltas());
             let now = Instant::now();
             let is_cut = reading.is_cut_wanted();
@@ -224,7 +249,7 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
     let write_every = Duration::from_millis(plan.context.config.write_ms);
     let shutdown = plan.context.shutdown.clone();
     let pieces = plan.context.pieces.clone();
-    let (shared, index) = (Arc::clone(&plan.context.shared), scope.index());
+    let (shared, index) = (Arc::clone(&plan.context.shared), plan.context.seat.local(scope.index()));
     plan.wakers.add(scope.worker().sync_activator_for(address.to_vec()));
     builder.build(move |_capabilities| {
         let mut armed = Instant::now();
@@ -269,6 +294,13 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
 mod tests {
     use super::*;
     use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_frontier_is_far_behind_after_seconds_whatever_cuts_were_made() {
+        assert!(!is_far(1_000, after(3) + 1_000, 50) && !is_far(1_000, after(3) + 1_200, 50));
+        assert!(!is_far(1_000, after(3) + 900, 50));
+        assert!(is_far(1_000, after(3) + 899, 50) && is_far(1_000, 0, 50));
+    }
 
     const IN_CHILD: &str = "GRIDWARDEN_TEST_PANICS";
 

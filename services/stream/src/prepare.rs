@@ -2,19 +2,25 @@
 
 use crate::{
     alerts::{Known, Reached, fence},
-    beginning::{Beginning, bounds},
-    checkpoint::{Mark, Names, Place},
+    beginning::{Beginning, bounds, restore},
+    checkpoint::{Desk, Mark, Pieces, Place, Said, Speaker},
+    cluster::{Gate, Go, Joined, others_of},
+    company::{self, Company, Way},
     config::Config,
     feeds::{Domains, Feeds},
+    intern::{MetricNames, Views, Whereabouts},
+    metrics::Metrics,
     restored::Restored,
-    shared::{IdLimits, Part, Topic, World},
+    rules::{Books, Limits},
+    shared::{IdLimits, Lore, Part, Progress, Shared, Topic, World},
     windows::sketch::Sketches,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use gridwarden_bus::{KafkaConfig, Offsets, TopicMeta, control::ControlReader, topic_meta, topics};
 use gridwarden_domain::{
     city::{CityFile, MappingFile},
     decode::Decoder,
+    identity::RecordId,
     mapping::Mapping,
 };
 use gridwarden_runtime::{
@@ -27,6 +33,7 @@ use gridwarden_runtime::{
 };
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// How long to wait before trying again what may come by itself.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -34,7 +41,7 @@ const DAY_MS: i64 = 86_400_000;
 
 /// All that is needed to start.
 pub(crate) struct Prepared {
-    pub(crate) world: World,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) metas: Vec<TopicMeta>,
     pub(crate) control: Arc<ControlReader>,
     pub(crate) known: Known,
@@ -42,24 +49,49 @@ pub(crate) struct Prepared {
     /// The generation claimed, and the number of the checkpoint it goes on from.
     pub(crate) last: Mark,
     pub(crate) objects: Objects,
-    pub(crate) names: Names,
     pub(crate) restored: Restored,
     /// Where each partition ended when the fence stood.
     pub(crate) fence: Arc<[i64]>,
+    /// The way of pieces of checkpoints.
+    pub(crate) pieces: (Pieces, UnboundedReceiver<(Speaker, Said)>),
+    pub(crate) company: Company,
     control_was: Vec<Place>,
+}
+
+/// What stays the same, however often it is tried.
+struct Ground {
+    config: Config,
+    city: City,
+    objects: Objects,
+    gate: Option<Arc<Gate>>,
+    metrics: Metrics,
+    health: Health,
+    shutdown: Shutdown,
 }
 
 /// Tries until Kafka is there and the control topics are read; none when the shutdown came first. ClickHouse is not
 /// waited for: rules and alerts do without it.
-pub(crate) async fn until_ready(config: &Config, health: &Health, shutdown: &Shutdown) -> Result<Option<Prepared>> {
+pub(crate) async fn until_ready(
+    config: &Config,
+    metrics: &Metrics,
+    health: &Health,
+    shutdown: &Shutdown,
+) -> Result<Option<Prepared>> {
     let folder = config.city.folder.clone();
     let city = tokio::task::spawn_blocking(move || City::load(&folder)).await?;
-    let city = Arc::new(city.context("the city cannot be read")?);
-    let objects = Objects::at(&config.checkpoints.folder).context("checkpoints")?;
+    let ground = Arc::new(Ground {
+        city: city.context("the city cannot be read")?,
+        objects: Objects::at(&config.checkpoints.folder).context("checkpoints")?,
+        gate: company::gate(config, shutdown)?.map(Arc::new),
+        config: config.clone(),
+        metrics: metrics.clone(),
+        health: health.clone(),
+        shutdown: shutdown.clone(),
+    });
     while !shutdown.is_triggered() {
-        let (config, city, objects, ending) = (config.clone(), Arc::clone(&city), objects.clone(), shutdown.clone());
+        let ground = Arc::clone(&ground);
         let attempt = tokio::select! {
-            attempt = tokio::task::spawn_blocking(move || prepare(&config, &city, objects, &ending)) => attempt?,
+            attempt = tokio::task::spawn_blocking(move || prepare(&ground)) => attempt?,
             // Nobody may wait for a broker that does not answer.
             () = shutdown.wait() => return Ok(None),
         };
@@ -103,7 +135,8 @@ async fn cover(prepared: Prepared, health: &Health, shutdown: &Shutdown) -> Resu
     Ok(Some(prepared))
 }
 
-fn prepare(config: &Config, city: &City, objects: Objects, shutdown: &Shutdown) -> Result<Option<Prepared>> {
+fn prepare(ground: &Arc<Ground>) -> Result<Option<Prepared>> {
+    let Ground { config, city, health, .. } = &**ground;
     let kafka = &config.kafka;
     let (topics, metas) = find_topics(kafka, &city.mappings)?;
     let parts = parts_of(&metas)?;
@@ -112,32 +145,86 @@ fn prepare(config: &Config, city: &City, objects: Objects, shutdown: &Shutdown) 
     let mut world = world(&city.file, (topics, parts), &metas, ids);
     world.quarantine = Crashes::open(&config.crashes)?.quarantine()?;
     have_leaders(kafka, &world)?;
-    let Beginning { last, names, restored, alerts, control } =
-        Beginning::claim(kafka, &objects, &world, shutdown).context("checkpoints")?;
+    let joined = match &ground.gate {
+        None => Joined::Alone,
+        Some(gate) => match gate.meet(&company::card(config, city, &world, &metas), health)? {
+            Some(joined) => joined,
+            None => return Ok(None),
+        },
+    };
+    let alone = matches!(joined, Joined::Alone);
+    let prepared = begin(ground, (world, metas), reader, joined);
+    // The others do not try again with this one.
+    prepared.map_err(|error| if alone { error } else { anyhow!("{error:#}") })
+}
+
+/// From the claim on.
+fn begin(
+    ground: &Arc<Ground>,
+    (mut world, metas): (World, Vec<TopicMeta>),
+    control: Arc<ControlReader>,
+    joined: Joined,
+) -> Result<Option<Prepared>> {
+    let Ground { config, city, objects, shutdown, health, .. } = &**ground;
+    let (kafka, seat) = (&config.kafka, company::seat(config));
+    let at_gate = ground.gate.clone().map(|gate| (gate, company::card(config, city, &world, &metas)));
+    let Some(way) = Way::of(joined, at_gate, shutdown)? else { return Ok(None) };
+    let beginning = match way.go() {
+        Some(go) => Beginning::follow(objects, go, &world),
+        None => Beginning::claim(kafka, objects, &world, shutdown),
+    };
+    let Beginning { last, base, state, alerts, control: control_was } = beginning.context("checkpoints")?;
     world.generation = last.generation;
-    if !seeded("fence-left-out") {
+    if seat.leads() && !seeded("fence-left-out") {
         fence(kafka, last.generation)?;
     }
-    let ends: Arc<[i64]> = bounds(kafka, &world, Offsets::ends)?.into();
-    let Some((mut known, reached)) =
-        Known::read(kafka, &alerts, (last.generation, config.stream.worker_count()), shutdown)?
-    else {
+    health.set_ready(false, "reading alerts.v1");
+    let names = &state.names;
+    if let Some(authority) = way.authority() {
+        world.domains.set_authority(authority);
+    }
+    let shared = Arc::new(Shared {
+        world,
+        lore: Lore {
+            names: Arc::new(MetricNames::restored(&names.kinds).asking(way.authority())),
+            views: Views::restored(&names.areas).asking(way.authority()),
+            books: Books::restored(Limits { shapes_mib: config.stream.fences_mib }, &names.rules)
+                .asking(way.authority()),
+            whereabouts: Whereabouts::default(),
+        },
+        metrics: ground.metrics.clone(),
+        progress: std::iter::repeat_with(Progress::in_the_past).take(seat.workers).collect(),
+        others: others_of(seat),
+    });
+    let pieces = Desk::channel();
+    let go = || Ok(Go { last, base, cluster: Beginning::claim_hash(objects, last.generation)? });
+    let Some(company) = way.begin((&shared, &pieces.0), seat, go)? else { return Ok(None) };
+    let restored = restore(kafka, state, &shared.world).context("checkpoints")?;
+    let ends: Arc<[i64]> = bounds(kafka, &shared.world, Offsets::ends)?.into();
+    let is_ours = |cause: RecordId| shared.world.is_watched(cause, seat);
+    let Some((mut known, reached)) = Known::read(kafka, &alerts, ((last.generation, seat), is_ours), shutdown)? else {
         return Ok(None);
     };
     restored.open_alerts().into_iter().for_each(|(id, seq)| known.note(id, seq));
+    if !seat.is_alone() {
+        restored.keep(&shared.world, seat);
+    }
     tracing::info!(alerts = known.len(), "read what alerts there are");
+    let objects = objects.clone();
+    let fence = ends;
     Ok(Some(Prepared {
-        world,
+        shared,
         metas,
-        control: reader,
+        control,
         known,
         reached,
         last,
         objects,
-        names,
         restored,
-        fence: ends,
-        control_was: control,
+        fence,
+        pieces,
+        company,
+        control_was,
     }))
 }
 

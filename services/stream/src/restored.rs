@@ -2,6 +2,7 @@
 
 use crate::{
     checkpoint::{KindForm, Names, Renumber, ShardForm, State},
+    cluster::Seat,
     intake::{Intake, SavedPart},
     intern::Entity,
     shard::SHARDS,
@@ -62,6 +63,19 @@ impl Restored {
     pub(crate) fn skip_to(&self, part: u16, start: i64) {
         if let Some(saved) = self.left().parts.get_mut(&part) {
             saved.form.next = saved.form.next.map(|next| next.max(start));
+        }
+    }
+
+    /// Lets go of what other processes go on with.
+    pub(crate) fn keep(&self, world: &World, seat: Seat) {
+        let mut left = self.left();
+        left.parts.retain(|part, _| {
+            world.parts.get(usize::from(*part)).is_some_and(|part| seat.reads(part.topic, part.partition))
+        });
+        for (shard, windows) in (0u16..).zip(&mut left.windows) {
+            if !seat.owns(shard) {
+                *windows = Vec::new();
+            }
         }
     }
 

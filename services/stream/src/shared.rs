@@ -1,6 +1,7 @@
 //! What all workers share: names, what is in force, where to put alerts and rows.
 
 use crate::{
+    cluster::{Others, Seat, Status},
     feeds::{Domains, Feeds},
     intern::{MetricNames, Views, Whereabouts},
     metrics::Metrics,
@@ -96,6 +97,16 @@ impl World {
         !self.quarantine.is_empty() && self.quarantine.holds(self.identity(part, offset))
     }
 
+    /// Whether this process decides what becomes of an alert with this cause. One whose partition is read no more is the first's.
+    pub(crate) fn is_watched(&self, cause: RecordId, seat: Seat) -> bool {
+        let topic = self.topics.iter().position(|topic| topic.id == cause.topic_id);
+        let part = |topic: &u16| self.parts.contains(&Part { topic: *topic, partition: cause.partition });
+        match topic.and_then(|topic| u16::try_from(topic).ok()).filter(part) {
+            Some(topic) => seat.reads(topic, cause.partition),
+            None => seat.leads(),
+        }
+    }
+
     /// The identity of a record in a partition.
     pub(crate) fn identity(&self, part: u16, offset: i64) -> RecordId {
         let part = self.parts.get(usize::from(part));
@@ -155,8 +166,10 @@ pub(crate) struct Shared {
     pub(crate) lore: Lore,
     /// Counted.
     pub(crate) metrics: Metrics,
-    /// By worker.
+    /// By worker of this process.
     pub(crate) progress: Vec<Progress>,
+    /// How all other processes are.
+    pub(crate) others: Others,
 }
 
 impl Shared {
@@ -174,19 +187,58 @@ impl Shared {
         }
     }
 
-    /// The live watermark all windows have come to; none while one owner does not know it.
+    /// The live watermark all windows have come to, in all processes; none while one owner does not know it.
     pub(crate) fn watermark(&self) -> Option<i64> {
+        self.own_watermark().map(|own| own.min(self.others.watermark())).filter(|watermark| *watermark != i64::MIN)
+    }
+
+    fn own_watermark(&self) -> Option<i64> {
         let lowest = self.progress.iter().map(|progress| progress.watermark.load(Ordering::Relaxed)).min();
         lowest.filter(|watermark| *watermark != i64::MIN)
     }
 
     /// Whether any worker reads the past: then windows wait until they are closed.
     pub(crate) fn in_the_past(&self) -> bool {
+        self.is_in_the_past() || self.others.in_the_past()
+    }
+
+    fn is_in_the_past(&self) -> bool {
         self.progress.iter().any(|progress| progress.past.load(Ordering::Relaxed))
     }
 
     /// Whether reading should wait until ClickHouse has taken some of the past.
     pub(crate) fn is_pressed(&self) -> bool {
+        self.presses() || self.others.is_pressed()
+    }
+
+    fn presses(&self) -> bool {
         self.progress.iter().any(|progress| progress.pressed.load(Ordering::Relaxed))
+    }
+
+    /// How this process is, for the others.
+    pub(crate) fn status(&self) -> Status {
+        Status { past: self.is_in_the_past(), pressed: self.presses(), watermark: self.own_watermark() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::tests::shared;
+
+    #[test]
+    fn every_alert_is_watched_by_one_process_the_one_that_reads_what_caused_it() {
+        let world = shared().world;
+        let seats = [0, 1].map(|process| Seat { process, processes: 2, workers: 1 });
+        let watching = |topic: u128, partition| {
+            let cause = RecordId { topic_id: TopicId(topic), partition, offset: 5 };
+            seats.map(|seat| world.is_watched(cause, seat))
+        };
+        assert_eq!(watching(1, 0), [true, false]);
+        assert_eq!(watching(1, 1), [false, true]);
+        assert_eq!(watching(2, 0), [false, true], "topics are shifted against each other");
+        for gone in [watching(1, 9), watching(7, 0)] {
+            assert_eq!(gone, [true, false], "nobody reads it: the first decides");
+        }
     }
 }

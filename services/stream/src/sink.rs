@@ -150,6 +150,8 @@ pub(crate) struct Writer {
     pub(crate) tables: watch::Receiver<bool>,
     /// Tells blocks of this process and this writer from all others.
     pub(crate) name: String,
+    /// Whether this process numbers areas itself.
+    pub(crate) leads: bool,
 }
 
 impl Writer {
@@ -246,6 +248,9 @@ impl Writer {
         block.clear();
         sketches.clear();
         let written = self.shared.metrics.window_rows.get();
+        if let Some(most) = rows.iter().map(|row| row.area).max().filter(|_| !self.leads) {
+            self.shared.lore.views.names.learn_up_to(most);
+        }
         self.shared.lore.views.names.with(|areas| {
             order.sort(rows, areas, |metric| self.metric(metrics, metric));
             for row in order.of(rows) {

@@ -6,6 +6,7 @@
 use crate::{
     alerts::AlertQueue,
     checkpoint::{Loans, Order, Pieces, Place, Said, Speaker},
+    cluster::Seat,
     config::StreamSection,
     ends::EndsBoard,
     intake::{Copy, Intake, Outbox, Record},
@@ -57,6 +58,8 @@ pub(crate) struct SourceContext {
     pub(crate) loans: Loans,
     /// Where each partition ended when the fence stood.
     pub(crate) fence: Arc<[i64]>,
+    /// Which process this is.
+    pub(crate) seat: Seat,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -71,6 +74,7 @@ pub(crate) enum Next {
 /// One worker's reading.
 pub(crate) struct Source {
     context: SourceContext,
+    /// Among the workers of this process.
     worker: usize,
     label: String,
     workers: u16,
@@ -101,11 +105,12 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Opens the reader of this worker's partitions.
-    pub(crate) fn open(mut context: SourceContext, worker: usize, workers: usize) -> Result<Self> {
+    /// Opens the reader of the partitions of this worker, numbered among all of all processes.
+    pub(crate) fn open(mut context: SourceContext, index: usize) -> Result<Self> {
         context.entities = context.entities.of_another();
+        let (worker, workers) = (context.seat.local(index), context.seat.peers());
         let world = &context.shared.world;
-        let mine = |part: &crate::shared::Part| reader_of(part.topic, part.partition, workers) == worker;
+        let mine = |part: &crate::shared::Part| reader_of(part.topic, part.partition, workers) == index;
         let parts: Vec<u16> =
             (0u16..).zip(&world.parts).filter(|(_, part)| mine(part)).map(|(number, _)| number).collect();
         let topic = |number: u16| world.topics.get(usize::from(number));

@@ -2,16 +2,15 @@
 
 use crate::{
     alerts::{AlertQueue, Announcer, Reached},
-    checkpoint::{self, Asked, Keeper, Lender, Loans, Order, Place},
+    checkpoint::{self, Asked, Desk, Keeper, Lender, Loans, Order, Place, Scribe},
+    company::{Company, Role},
     config::Config,
     ends::Asker,
-    intern::{MetricNames, Views, Whereabouts},
     metrics::Metrics,
     pipeline::{self, Plan},
     prepare::{self, Prepared},
     restored, rollups,
-    rules::{Books, Limits},
-    shared::{Lore, Progress, Shared},
+    shared::Shared,
     sink::{Sink, Writer, make_tables, run_name},
     source::SourceContext,
     wake::Wakers,
@@ -31,7 +30,7 @@ use gridwarden_runtime::{
 use gridwarden_store::{BlockWriter, CountsWriter, Rollup, StoreMetrics, WriterOptions, rows::StreamCounts};
 use prometheus::Registry;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Runs the stream until shutdown.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
@@ -44,8 +43,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
     let mut tasks = Tasks::new(&shutdown);
     let ending = shutdown.clone();
     tasks.spawn("http", async move { Ok(http::serve(listener, router, ending).await?) });
-    let started = match prepare::until_ready(&config, &health, &shutdown).await {
-        Ok(Some(prepared)) => start(&config, prepared, (&registry, metrics, &health), (&mut tasks, &shutdown)),
+    let started = match prepare::until_ready(&config, &metrics, &health, &shutdown).await {
+        Ok(Some(prepared)) => start(&config, prepared, (&registry, &health), (&mut tasks, &shutdown)),
         // The end began before everything was there.
         Ok(None) => Ok(()),
         Err(error) => Err(error),
@@ -58,24 +57,21 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
     tasks.finish().await
 }
 
-type Outside<'a> = (&'a Registry, Metrics, &'a Health);
+type Outside<'a> = (&'a Registry, &'a Health);
 
 fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut Tasks, &Shutdown)) -> Result<()> {
-    let (registry, metrics, health) = outside;
+    let (registry, health) = outside;
     let (tasks, shutdown) = run;
-    let workers = config.stream.worker_count();
-    let Prepared { world, metas, control, known, reached, last, objects, names, restored, fence, .. } = prepared;
-    let asker = Asker::new(&config.kafka, &world, &metas, (health, shutdown));
-    let lore = Lore {
-        names: Arc::new(MetricNames::restored(&names.kinds)),
-        views: Views::restored(&names.areas),
-        books: Books::restored(Limits { shapes_mib: config.stream.fences_mib }, &names.rules),
-        whereabouts: Whereabouts::default(),
-    };
-    let progress = std::iter::repeat_with(Progress::in_the_past).take(workers).collect();
-    let shared = Arc::new(Shared { world, lore, metrics, progress });
-
-    let (pieces, said) = Keeper::channel();
+    let Prepared { shared, metas, control, known, reached, last, objects, restored, fence, pieces, company, .. } =
+        prepared;
+    let Company { seat, clock, ending, role, records, door } = company;
+    let workers = seat.workers;
+    let asker = Asker::new(&config.kafka, &shared.world, &metas, (health, shutdown));
+    let (pieces, said) = pieces;
+    tasks.spawn("cluster", ending.watch());
+    if let Some(door) = door {
+        tasks.thread("gate", move || door.stay_closed())?;
+    }
     let (loans, wishes) = Loans::new(Duration::from_millis(config.checkpoints.every_ms));
     let order = Order::default();
     let (alerts, alerts_out) = AlertQueue::new();
@@ -94,15 +90,19 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     let writer = BlockWriter::new(&config.clickhouse, WriterOptions::default(), store.clone());
     let (tell, tables) = tokio::sync::watch::channel(false);
     tasks.spawn("tables", make_tables(config.clickhouse.clone(), tell, shutdown.clone()));
-    let rollup = Rollup::new(&config.clickhouse, &shared.world.timezone);
-    let every = Duration::from_secs(config.stream.rollup_s);
-    tasks.spawn("rollups", rollups::run(rollup, every, (Arc::clone(&shared), tables.clone()), shutdown.clone()));
+    // What one process writes for all.
+    if seat.leads() {
+        let rollup = Rollup::new(&config.clickhouse, &shared.world.timezone);
+        let every = Duration::from_secs(config.stream.rollup_s);
+        tasks.spawn("rollups", rollups::run(rollup, every, (Arc::clone(&shared), tables.clone()), shutdown.clone()));
+    }
     let write = |name: String| Writer {
         tables: tables.clone(),
         shared: Arc::clone(&shared),
         writer: writer.clone(),
         shutdown: shutdown.clone(),
         name: run_name(&name),
+        leads: seat.leads(),
     };
     let told = CountsWriter::<StreamCounts>::new(&config.clickhouse, store, &process_name());
     let (counted, ending, there) = (shared.metrics.clone(), shutdown.clone(), tables.clone());
@@ -120,10 +120,14 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     for worker in 0..workers {
         let (sink, out) = Sink::new();
         rows.push(sink);
-        tasks.spawn("windows", write(format!("windows-{worker}")).windows(out));
+        tasks.spawn("windows", write(format!("windows-{}", seat.process * workers + worker)).windows(out));
     }
     let (entities, entities_out) = Sink::new();
-    tasks.spawn("entities", write("entities".to_owned()).entities(entities_out));
+    tasks.spawn(
+        "entities",
+        write(format!("entities{}", if seat.leads() { String::new() } else { format!("-{}", seat.process) }))
+            .entities(entities_out),
+    );
 
     let wakers = Wakers::default();
     let waking = wakers.clone();
@@ -141,11 +145,11 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         pieces,
         loans: loans.clone(),
         fence,
+        seat,
         shutdown: shutdown.clone(),
     };
-    let plan =
-        Plan { context, rows, wakers: wakers.clone(), begun: Instant::now(), failure: Arc::new(Mutex::new(None)) };
-    tasks.thread("timely", move || pipeline::run(&plan, workers))?;
+    let plan = Plan { context, rows, wakers: wakers.clone(), clock, failure: Arc::new(Mutex::new(None)) };
+    tasks.thread("timely", move || pipeline::run(&plan, records))?;
     tasks.thread("ends", move || asker.run())?;
     let (watched, limit, ending) =
         (Arc::clone(&shared), Duration::from_secs(config.stream.watchdog_s), shutdown.clone());
@@ -167,34 +171,58 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         shutdown: shutdown.clone(),
     };
     tasks.spawn("loans", lender.run(wishes));
-    let keeper = Keeper {
+    let desk = Desk {
         objects,
-        last,
-        every: Duration::from_millis(config.checkpoints.every_ms),
+        process: seat.process,
         workers,
-        order,
-        wakers,
-        asked: asked(&shared, &control, reached),
-        laid: loans.laid,
-        topics: shared.world.topics.iter().map(|topic| (topic.name.clone(), topic.id.to_string())).collect(),
-        metrics: shared.metrics.clone(),
+        others: if seat.leads() { 1..seat.processes } else { 0..0 },
         health: health.clone(),
         shutdown: shutdown.clone(),
     };
-    tasks.spawn("checkpoints", keeper.run(said));
+    let laid = loans.laid;
+    let metrics = shared.metrics.clone();
+    match role {
+        Role::Leads(links) => {
+            let keeper = Keeper {
+                desk,
+                last,
+                every: Duration::from_millis(config.checkpoints.every_ms),
+                order,
+                wakers,
+                asked: asked(&shared, &control, reached),
+                laid,
+                topics: shared.world.topics.iter().map(|topic| (topic.name.clone(), topic.id.to_string())).collect(),
+                metrics,
+                tell: Box::new(move |ordered| links.order(ordered)),
+            };
+            tasks.spawn("checkpoints", keeper.run(said));
+        }
+        Role::Follows(lead, orders) => {
+            let (reached, tell) = (Box::new(move || reached.told()), Box::new(move |part| lead.part(part)));
+            let scribe = Scribe { desk, order, wakers, laid, reached, tell, metrics };
+            tasks.spawn("checkpoints", scribe.run(orders, said));
+        }
+    }
     tasks.spawn("control", watch_control(control, shared.metrics.clone(), health.clone(), shutdown.clone()));
     health.set_ready(true, "");
-    tracing::info!(workers, partitions = shared.world.parts.len(), "reading");
+    tracing::info!(
+        workers,
+        process = seat.process,
+        processes = seat.processes,
+        partitions = shared.world.parts.len(),
+        "reading"
+    );
     Ok(())
 }
 
 /// What a checkpoint asks for.
 fn asked(shared: &Arc<Shared>, control: &Arc<ControlReader>, reached: Reached) -> Asked {
-    let (shared, control) = (Arc::clone(shared), Arc::clone(control));
+    let (shared, control, heard) = (Arc::clone(shared), Arc::clone(control), reached.clone());
     let place = |(topic, next): (&'static str, i64)| Place { topic: topic.to_owned(), partition: 0, next };
     Asked {
         alerts: Box::new(move || reached.places()),
         control: Box::new(move || control.positions().map(place).collect()),
+        heard: Box::new(move |process, places, settled| heard.heard(process, places, settled)),
         names: Box::new(move || checkpoint::write("names", &restored::names(&shared))),
     }
 }

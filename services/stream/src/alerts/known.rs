@@ -1,13 +1,13 @@
 //! What `alerts.v1` holds already: read at the start, from where a checkpoint says, to its end behind this process's fence.
 
 use super::{Reached, Reconcile};
-use crate::checkpoint::AlertPlace;
+use crate::{checkpoint::AlertPlace, cluster::Seat};
 use anyhow::Result;
 use gridwarden_bus::{
     Assignment, From, KafkaConfig, Message, Producer, ProducerOptions, Reader, ReaderOptions, Record, headers,
     topic_meta, topics,
 };
-use gridwarden_domain::generation::Fences;
+use gridwarden_domain::{generation::Fences, identity::RecordId};
 use gridwarden_runtime::shutdown::Shutdown;
 use hashbrown::HashMap;
 use std::time::Duration;
@@ -86,29 +86,38 @@ pub(crate) fn highest_generation(kafka: &KafkaConfig, shutdown: &Shutdown) -> Re
 
 impl Known {
     /// Reads `alerts.v1` from where a checkpoint says to its end, behind the fence of `generation`; none when the shutdown came
-    /// first. Blocks.
+    /// first. Alerts this process watches over are those `is_ours` says. Blocks.
     pub(crate) fn read(
         kafka: &KafkaConfig,
         from: &[AlertPlace],
-        (generation, workers): (u32, usize),
+        ((generation, seat), is_ours): ((u32, Seat), impl Fn(RecordId) -> bool),
         shutdown: &Shutdown,
     ) -> Result<Option<(Self, Reached)>> {
-        let mut known = Self { reconcile: Reconcile::new(workers), ..Self::default() };
+        let mut known = Self { reconcile: Reconcile::new(seat.workers), ..Self::default() };
         // A fence before those places is not read again.
         from.iter().for_each(|place| known.fences.raise(place.partition, place.fence));
         let ends = read(kafka, from, shutdown, |record| {
-            known.learn(record.partition, record.payload, record.headers().get(headers::FENCE));
+            let fence = record.headers().get(headers::FENCE);
+            known.learn((record.partition, record.payload, fence), &is_ours);
         })?;
-        Ok(ends.map(|ends| (known, Reached::new(from, &ends, generation))))
+        let others = if seat.leads() { 1..seat.processes } else { 0..0 };
+        Ok(ends.map(|ends| (known, Reached::new(from, (&ends, generation), (seat.process, others)))))
     }
 
     /// What cannot be read is not ours, and not known; no more is what nobody hears.
-    fn learn(&mut self, partition: i32, payload: Option<&[u8]>, fence: Option<&[u8]>) {
+    fn learn(
+        &mut self,
+        (partition, payload, fence): (i32, Option<&[u8]>, Option<&[u8]>),
+        is_ours: impl Fn(RecordId) -> bool,
+    ) {
         if let Some(Ok(alert)) = self.fences.read(partition, payload, fence)
             && let Ok(id) = u128::from_str_radix(&alert.id, 16)
         {
             self.is_new(id, alert.seq);
-            self.reconcile.read(id, alert);
+            // An alert's transitions are caused by one partition's records: one process decides about it.
+            if is_ours(alert.cause) {
+                self.reconcile.read(id, alert);
+            }
         }
     }
 
@@ -141,7 +150,7 @@ mod tests {
         assert!(known.is_new(1, 1) && !known.is_new(1, 1));
         assert!(known.is_new(1, 2) && !known.is_new(1, 1));
         assert!(known.is_new(2, 1));
-        known.learn(0, Some(b"not an alert"), None);
+        known.learn((0, Some(b"not an alert"), None), |_| true);
         assert_eq!(known.len(), 2);
     }
 }

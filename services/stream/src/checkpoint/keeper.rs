@@ -3,31 +3,22 @@
 //! It waits for the store as long as it takes: a checkpoint that cannot be written holds up the next one, never the stream.
 
 use super::{
+    desk::{AGAIN, Desk, Draft, Lain, Part},
     lay,
     loans::Laid,
-    manifest::{AlertPlace, FORMAT, Manifest, Place, Section, Slice, hash},
+    manifest::{AlertPlace, FORMAT, Manifest, Place, Section, Slice},
     names,
     protocol::{Mark, Prune},
+    scribe::Ordered,
 };
 use crate::{metrics::Metrics, wake::Wakers};
 use anyhow::{Context, Result, bail};
-use gridwarden_runtime::{
-    clock::now_ms,
-    health::Health,
-    objects::{Created, Objects},
-    seeded::seeded,
-    shutdown::Shutdown,
-};
+use gridwarden_runtime::{clock::now_ms, seeded::seeded};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-
-/// Pieces are put together to objects of about this size.
-const OBJECT: usize = 8 << 20;
-/// How long to wait before writing again what could not be written.
-const AGAIN: Duration = Duration::from_secs(1);
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 /// Who has said something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -38,6 +29,8 @@ pub(crate) enum Speaker {
     Owner(usize),
     /// The producer of alerts, about those of a worker.
     Alerts(usize),
+    /// Another process.
+    Process(usize),
 }
 
 /// What somebody has to say about a cut.
@@ -46,13 +39,15 @@ pub(crate) enum Said {
     Piece(Section, Option<Vec<u8>>),
     /// Where a partition goes on.
     Place(Place),
+    /// All of another process.
+    Part(Box<Part>),
     /// That was all.
     Done,
 }
 
 /// The way from those who copy to the one who writes.
 #[derive(Clone)]
-pub(crate) struct Pieces(UnboundedSender<(Speaker, Said)>);
+pub(crate) struct Pieces(pub(super) UnboundedSender<(Speaker, Said)>);
 
 impl Pieces {
     /// Says something. Nobody listens any more when the process ends.
@@ -76,10 +71,18 @@ impl Order {
         self.0.load(Ordering::Acquire)
     }
 
-    fn one_more(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
+    fn one_more(&self) -> u32 {
+        self.0.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// So many are ordered by the process that leads.
+    pub(super) fn set(&self, cuts: u32) {
+        self.0.store(cuts, Ordering::Release);
     }
 }
+
+/// Takes what a process has said of `alerts.v1`.
+type Hears = dyn Fn(usize, &[AlertPlace], bool) + Send + Sync;
 
 /// What is asked at the moment of a cut, and of what the names stand for after it.
 pub(crate) struct Asked {
@@ -87,17 +90,18 @@ pub(crate) struct Asked {
     pub(crate) alerts: Box<dyn Fn() -> Vec<AlertPlace> + Send + Sync>,
     /// How far the control topics are read.
     pub(crate) control: Box<dyn Fn() -> Vec<Place> + Send + Sync>,
+    /// Takes from another process how far it knows `alerts.v1` to be written, and whether it is settled there.
+    pub(crate) heard: Box<Hears>,
     /// The names section.
     pub(crate) names: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
 }
 
 /// Takes checkpoints.
 pub(crate) struct Keeper {
-    pub(crate) objects: Objects,
+    pub(crate) desk: Desk,
     /// The generation claimed, and the number of its base.
     pub(crate) last: Mark,
     pub(crate) every: Duration,
-    pub(crate) workers: usize,
     pub(crate) order: Order,
     pub(crate) wakers: Wakers,
     pub(crate) asked: Asked,
@@ -106,47 +110,24 @@ pub(crate) struct Keeper {
     /// Ids of the topics read, by name.
     pub(crate) topics: Vec<(String, String)>,
     pub(crate) metrics: Metrics,
-    pub(crate) health: Health,
-    pub(crate) shutdown: Shutdown,
-}
-
-/// Where pieces lie: object, place in it.
-pub(super) type Lain = BTreeMap<Section, (Arc<str>, Slice)>;
-
-/// A checkpoint on its way.
-struct Draft {
-    mark: Mark,
-    begun: Instant,
-    alerts: Vec<AlertPlace>,
-    control: Vec<Place>,
-    places: Vec<Place>,
-    lain: Lain,
-    /// Pieces that are not written yet.
-    open: Vec<(Section, u64, u64, u128)>,
-    bytes: Vec<u8>,
-    objects: usize,
-    written: u64,
+    /// Tells other processes what they have to do.
+    pub(crate) tell: Box<dyn Fn(Ordered) + Send + Sync>,
 }
 
 impl Keeper {
-    /// A way for pieces and its other end.
-    pub(crate) fn channel() -> (Pieces, UnboundedReceiver<(Speaker, Said)>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Pieces(sender), receiver)
-    }
-
     /// Takes checkpoints until the shutdown; an error when another process has taken over.
     pub(crate) async fn run(mut self, mut said: UnboundedReceiver<(Speaker, Said)>) -> Result<()> {
         let mut last = Arc::new(Lain::new());
-        while self.shutdown.sleep(self.every).await {
-            let mut draft = self.begin();
+        while self.desk.shutdown.sleep(self.every).await {
+            let (mut draft, alerts, control) = self.begin();
             if !self.collect(&mut draft, &last, &mut said).await? {
                 return Ok(());
             }
-            let Some(manifest) = self.finish(&mut draft).await? else { return Ok(()) };
+            let Some(manifest) = self.finish(&mut draft, alerts, control).await? else { return Ok(()) };
             self.note(&draft, &manifest);
             (self.last, last) = (draft.mark, Arc::new(draft.lain));
             self.laid.set(self.order.cuts(), Arc::clone(&last));
+            (self.tell)(Ordered::Laid { cuts: self.order.cuts() });
             if let Err(error) = self.prune().await? {
                 tracing::warn!(%error, "old checkpoints cannot be removed, will try again");
             }
@@ -155,102 +136,39 @@ impl Keeper {
     }
 
     /// Everything after the cut is behind what is asked for here.
-    fn begin(&self) -> Draft {
+    fn begin(&self) -> (Draft, Vec<AlertPlace>, Vec<Place>) {
         let mark = Mark { number: self.last.number + 1, ..self.last };
         let (alerts, control) = ((self.asked.alerts)(), (self.asked.control)());
-        self.order.one_more();
+        let cuts = self.order.one_more();
         self.wakers.wake();
-        Draft {
-            mark,
-            begun: Instant::now(),
-            alerts,
-            control,
-            places: Vec::new(),
-            lain: Lain::new(),
-            open: Vec::new(),
-            bytes: Vec::new(),
-            objects: 0,
-            written: 0,
-        }
+        (self.tell)(Ordered::Cut { cuts, mark });
+        (Draft::new(mark), alerts, control)
     }
 
-    /// Until everybody is done; false at the shutdown.
+    /// Until everybody is done and all is written; false at the shutdown.
     async fn collect(
         &self,
         draft: &mut Draft,
         last: &Lain,
         said: &mut UnboundedReceiver<(Speaker, Said)>,
     ) -> Result<bool> {
-        let all = |worker| [Speaker::Source(worker), Speaker::Owner(worker), Speaker::Alerts(worker)];
-        let mut awaited: BTreeSet<Speaker> = (0..self.workers).flat_map(all).collect();
-        while !awaited.is_empty() {
-            let heard = tokio::select! {
-                heard = said.recv() => heard,
-                () = self.shutdown.wait() => None,
-            };
-            let Some((speaker, said)) = heard else { return Ok(false) };
-            match said {
-                Said::Piece(section, Some(body)) => draft.add(section, &body),
-                Said::Piece(section, None) => {
-                    // A defect: a piece that was never written cannot be as it was.
-                    let known = last.get(&section).context("a piece is said to be as it was, and never was")?;
-                    draft.lain.insert(section, known.clone());
-                }
-                Said::Place(place) => draft.places.push(place),
-                Said::Done => {
-                    awaited.remove(&speaker);
-                }
-            }
-            if draft.bytes.len() >= OBJECT && !self.write_object(draft).await {
-                return Ok(false);
-            }
+        if !self.desk.collect(draft, last, said).await? {
+            return Ok(false);
+        }
+        for (process, part) in &draft.parts {
+            (self.asked.heard)(*process, &part.reached, part.settled);
         }
         draft.add(Section::Names, &(self.asked.names)());
-        Ok(self.write_object(draft).await)
-    }
-
-    /// Writes what has come together as an object; false at the shutdown.
-    async fn write_object(&self, draft: &mut Draft) -> bool {
-        if draft.bytes.is_empty() {
-            return true;
-        }
-        let name: Arc<str> = names::piece(draft.mark, draft.objects).into();
-        let bytes = std::mem::take(&mut draft.bytes);
-        draft.written += bytes.len() as u64;
-        draft.objects += 1;
-        for (section, from, length, hash) in draft.open.drain(..) {
-            draft.lain.insert(section, (Arc::clone(&name), Slice { object: 0, from, length, hash }));
-        }
-        self.create(&name, bytes).await
-    }
-
-    /// Writes an object, for as long as it takes; false at the shutdown. What is there under the name already was written by
-    /// an attempt whose answer was lost.
-    async fn create(&self, name: &str, bytes: Vec<u8>) -> bool {
-        loop {
-            // What is broken off is there whole or not at all.
-            let created = tokio::select! {
-                created = self.objects.create(name, bytes.clone()) => created,
-                () = self.shutdown.wait() => return false,
-            };
-            match created {
-                Ok(Created::New | Created::Taken) => {
-                    self.health.set_part("checkpoints", true, "");
-                    return true;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a checkpoint cannot be written, will try again");
-                    self.health.set_part("checkpoints", false, &error.to_string());
-                    if !self.shutdown.sleep(AGAIN).await {
-                        return false;
-                    }
-                }
-            }
-        }
+        Ok(self.desk.write_object(draft).await)
     }
 
     /// Writes the manifest (`CKP-4`); none at the shutdown.
-    async fn finish(&self, draft: &mut Draft) -> Result<Option<Manifest>> {
+    async fn finish(
+        &self,
+        draft: &mut Draft,
+        alerts: Vec<AlertPlace>,
+        control: Vec<Place>,
+    ) -> Result<Option<Manifest>> {
         if self.taken_over().await? && !seeded("zombie-goes-on") {
             bail!("another process has claimed the stream's state; this one ends");
         }
@@ -261,23 +179,23 @@ impl Keeper {
             written_at: now_ms(),
             topics: self.topics.clone(),
             places: std::mem::take(&mut draft.places),
-            alerts: std::mem::take(&mut draft.alerts),
-            control: std::mem::take(&mut draft.control),
+            alerts,
+            control,
             objects,
             sections,
         };
         let bytes = manifest.to_bytes().context("a manifest cannot be written")?;
-        Ok(self.create(&names::manifest(draft.mark), bytes).await.then_some(manifest))
+        Ok(self.desk.create(&names::manifest(draft.mark), bytes).await.then_some(manifest))
     }
 
     /// Whether a later generation is claimed. A store that does not answer says nothing.
     async fn taken_over(&self) -> Result<bool> {
         loop {
-            match lay::facts(&self.objects).await {
+            match lay::facts(&self.desk.objects).await {
                 Ok(facts) => return Ok(facts.taken_over(self.last.generation).is_some()),
                 Err(lay::LayError::Objects(error)) => {
                     tracing::warn!(%error, "checkpoints cannot be looked at, will try again");
-                    if !self.shutdown.sleep(AGAIN).await {
+                    if !self.desk.shutdown.sleep(AGAIN).await {
                         return Ok(false);
                     }
                 }
@@ -298,7 +216,7 @@ impl Keeper {
 
     /// Outer error: this process is over. Inner error: the store does not answer.
     async fn prune(&self) -> Result<Result<(), lay::LayError>> {
-        let facts = match lay::facts(&self.objects).await {
+        let facts = match lay::facts(&self.desk.objects).await {
             Ok(facts) => facts,
             Err(error) => return Ok(Err(error)),
         };
@@ -315,21 +233,14 @@ impl Keeper {
         let Prune::Older { kept, .. } = prune else { return Ok(()) };
         let mut pieces = BTreeSet::new();
         for mark in kept {
-            let bytes = self.objects.get(&names::manifest(*mark)).await?;
+            let bytes = self.desk.objects.get(&names::manifest(*mark)).await?;
             match bytes.as_deref().map(Manifest::parse) {
                 Some(Ok(manifest)) => pieces.extend(manifest.objects),
                 // What a damaged one names cannot be told: nothing goes until it is among the last no more.
                 Some(Err(_)) | None => return Ok(()),
             }
         }
-        Ok(lay::remove(&self.objects, prune, &pieces).await?)
-    }
-}
-
-impl Draft {
-    fn add(&mut self, section: Section, body: &[u8]) {
-        self.open.push((section, self.bytes.len() as u64, body.len() as u64, hash(body)));
-        self.bytes.extend_from_slice(body);
+        Ok(lay::remove(&self.desk.objects, prune, &pieces).await?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The object store as checkpoints use it: facts out, claims and removals in.
 
 use super::{
+    manifest::hash,
     names::{self, CLAIMS, MANIFESTS, PIECES},
     protocol::{Facts, Mark, Prune},
 };
@@ -54,6 +55,11 @@ pub(crate) async fn claim(objects: &Objects, generation: u32, base: Option<Mark>
     let name = names::claim(generation);
     let body = serde_json::to_vec(&claim).map_err(|source| LayError::Claim { name: name.clone(), source })?;
     Ok(objects.create(&name, body).await? == Created::New)
+}
+
+/// The hash of a claim as it lies there; none when it does not. Claims say when and by whom: no two are alike.
+pub(crate) async fn claim_hash(objects: &Objects, generation: u32) -> Result<Option<u128>, LayError> {
+    Ok(objects.get(&names::claim(generation)).await?.map(|body| hash(&body)))
 }
 
 /// Removes what is not needed any more. `pieces`: those the kept checkpoints name.

@@ -65,6 +65,11 @@ pub(crate) async fn load(objects: &Objects, floor: u32) -> Result<Loaded, LayErr
     }
 }
 
+/// Loads the base another process has claimed. Outer error: the store does not answer. Inner error: what is damaged, in words.
+pub(crate) async fn load_base(objects: &Objects, base: Mark) -> Result<Result<(Manifest, State), String>, ObjectError> {
+    look(objects, base).await
+}
+
 /// Outer error: the store does not answer. Inner error: what is damaged, in words.
 async fn look(objects: &Objects, mark: Mark) -> Result<Result<(Manifest, State), String>, ObjectError> {
     let Some(bytes) = objects.get(&names::manifest(mark)).await? else {

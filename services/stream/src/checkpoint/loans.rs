@@ -4,8 +4,8 @@
 //! read.
 
 use super::{
+    desk::Lain,
     form::ShardForm,
-    keeper::Lain,
     manifest::{Section, Slice, hash},
 };
 use crate::wake::Wakers;

@@ -2,14 +2,16 @@
 //!
 //! ```text
 //!  keeper     orders one every so often ─▶ source: notes offsets, copies its partitions ─┐
-//!             writes pieces as they come,      owner: copies windows once all of it came ┼─▶ pieces
-//!             the manifest last, removes old   alerts: says when those before are there ─┘
+//!             the manifest last, removes old   owner: copies windows once all of it came ┼─▶ desk: writes pieces as they come
+//!  scribe     does what a keeper in another    alerts: says when those before are there ─┘
+//!             process orders
 //!  protocol   decides: where to begin, what counts, what may go        pure
 //!  form       how state is written down          manifest   what a checkpoint is made of
 //!  load       reads the newest that counts and is whole         loans      reads windows back that were lent to it
 //! ```
 //! Invariants: `CKP-1…3` [`protocol`], `CKP-4` [`manifest`], `CKP-5` copies are of one moment, `CKP-6` [`loans`].
 
+mod desk;
 mod form;
 mod keeper;
 mod lay;
@@ -21,7 +23,9 @@ mod model;
 mod names;
 mod protocol;
 mod renumber;
+mod scribe;
 
+pub(crate) use desk::{Desk, Part};
 #[cfg(test)]
 pub(crate) use form::read;
 pub(crate) use form::{
@@ -29,10 +33,12 @@ pub(crate) use form::{
     TimerForm, write, write_list,
 };
 pub(crate) use keeper::{Asked, Keeper, Order, Pieces, Said, Speaker};
-pub(crate) use load::{Loaded, State, is_claimed, load};
+pub(crate) use lay::claim_hash;
+pub(crate) use load::{Loaded, State, is_claimed, load, load_base};
 pub(crate) use loans::{Back, Lender, Loans};
 #[cfg(test)]
 pub(crate) use manifest::FORMAT;
-pub(crate) use manifest::{AlertPlace, Place, Section};
+pub(crate) use manifest::{AlertPlace, Manifest, Place, Section};
 pub(crate) use protocol::{Mark, Why};
 pub(crate) use renumber::Renumber;
+pub(crate) use scribe::{Ordered, Scribe};

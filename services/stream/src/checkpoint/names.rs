@@ -14,8 +14,10 @@ pub(crate) fn manifest(mark: Mark) -> String {
     format!("{MANIFESTS}/{:010}-{:010}", mark.generation, mark.number)
 }
 
-pub(crate) fn piece(mark: Mark, number: usize) -> String {
-    format!("{PIECES}/{:010}-{:010}-{number:06}", mark.generation, mark.number)
+/// `process`: whose it is; that of the process that leads is not said.
+pub(crate) fn piece(mark: Mark, process: usize, number: usize) -> String {
+    let of = if process == 0 { String::new() } else { format!("-of-{process}") };
+    format!("{PIECES}/{:010}-{:010}-{number:06}{of}", mark.generation, mark.number)
 }
 
 /// The generation a claim's name says.
@@ -39,7 +41,8 @@ mod tests {
     fn names_say_what_they_were_made_from() {
         let mark = Mark { generation: 12, number: 345 };
         assert_eq!(marked(&manifest(mark)), Some(mark));
-        assert_eq!(marked(&piece(mark, 3)), Some(mark));
+        assert_eq!((marked(&piece(mark, 0, 3)), marked(&piece(mark, 2, 3))), (Some(mark), Some(mark)));
+        assert_ne!(piece(mark, 1, 3), piece(mark, 2, 3));
         assert_eq!(claimed(&claim(7)), Some(7));
         assert_eq!((marked("manifests/x"), claimed("manifests/7"), marked("stray")), (None, None, None));
         assert!(manifest(mark) < manifest(Mark { generation: 100, number: 1 }), "sorted as numbers");

@@ -80,7 +80,8 @@ pub(crate) fn shared() -> Shared {
         whereabouts: Whereabouts::default(),
     };
     let metrics = Metrics::new(&Registry::new()).expect("metrics");
-    Shared { world, lore, metrics, progress: vec![Progress::in_the_past()] }
+    let others = crate::cluster::Others::none();
+    Shared { world, lore, metrics, progress: vec![Progress::in_the_past()], others }
 }
 
 /// A layer as its publisher sends it: head, areas.

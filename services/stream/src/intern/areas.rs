@@ -2,6 +2,7 @@
 
 use crate::{
     checkpoint::AreaForm,
+    cluster::{Ask, Authority, Tail},
     shard::shard_of,
     windows::{Above, Tree},
 };
@@ -48,42 +49,102 @@ struct Inner {
 
 /// All areas of the process. An area is layer, level and code: the same in every version.
 #[derive(Default)]
-pub(crate) struct AreaNames(RwLock<Inner>);
+pub(crate) struct AreaNames {
+    inner: RwLock<Inner>,
+    /// Who gives out numbers, when this process does not.
+    authority: Option<Authority>,
+}
 
 impl AreaNames {
     /// Looks at many names under one lock.
     pub(crate) fn with<R>(&self, look: impl FnOnce(&[AreaName]) -> R) -> R {
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner).list)
+        look(&self.read().list)
     }
 
     /// For saving: areas by number.
     pub(crate) fn saved(&self) -> Vec<AreaForm> {
-        let form = |name: &AreaName| AreaForm {
-            layer: name.layer.to_string(),
-            level: name.level.to_string(),
-            code: name.code.to_string(),
-        };
         self.with(|names| names.iter().map(form).collect())
     }
 
     /// As they were saved, with the numbers they had.
     pub(crate) fn restored(saved: &[AreaForm]) -> Self {
         let mut inner = Inner::default();
-        for form in saved {
-            inner.number(&form.layer.as_str().into(), &form.level.as_str().into(), &form.code);
+        saved.iter().for_each(|form| inner.number_form(form));
+        Self { inner: RwLock::new(inner), authority: None }
+    }
+
+    /// Learns the names of all areas up to this number, which may come from another process.
+    pub(crate) fn learn_up_to(&self, number: u32) {
+        let Some(authority) = &self.authority else { return };
+        if self.with(|names| names.len() <= number as usize) {
+            self.ask(authority, Vec::new());
         }
-        Self(RwLock::new(inner))
+    }
+
+    /// For another process: the areas behind the first `from`, with those that are wanted.
+    pub(crate) fn tail(&self, from: u32, wanted: &[AreaForm]) -> Vec<AreaForm> {
+        if !wanted.is_empty() {
+            let mut inner = self.write();
+            wanted.iter().for_each(|form| inner.number_form(form));
+        }
+        self.with(|names| names.iter().skip(from as usize).map(form).collect())
+    }
+
+    #[cold]
+    fn ask(&self, authority: &Authority, wanted: Vec<AreaForm>) {
+        let from = self.with(|names| names.len() as u32);
+        if let Tail::Areas { from, areas } = authority.ask(Ask::Areas { from, wanted }) {
+            let mut inner = self.write();
+            let known = inner.list.len().saturating_sub(from as usize);
+            areas.iter().skip(known).for_each(|form| inner.number_form(form));
+        }
+    }
+
+    /// Has all areas of a layer numbered: first by what the other process has met already, which is most often all.
+    fn learn_layer(&self, authority: &Authority, layer: &Layer) {
+        for wants in [false, true] {
+            let missing = self.missing(layer);
+            if !missing.is_empty() {
+                self.ask(authority, if wants { missing } else { Vec::new() });
+            }
+        }
+    }
+
+    fn missing(&self, layer: &Layer) -> Vec<AreaForm> {
+        let inner = self.read();
+        let level = |level: u8| layer.head.levels.get(usize::from(level)).map_or("", |level| level.id.as_str());
+        let new = |area: &&gridwarden_domain::layer::Area| {
+            let same = inner.layers.get(layer.head.layer.as_str()).and_then(|codes| codes.get(area.code.as_str()));
+            !same.is_some_and(|same| same.iter().any(|(known, _)| **known == *level(area.level)))
+        };
+        let form = |area: &gridwarden_domain::layer::Area| AreaForm {
+            layer: layer.head.layer.clone(),
+            level: level(area.level).to_owned(),
+            code: area.code.clone(),
+        };
+        layer.areas.iter().filter(new).map(form).collect()
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Numbers of the areas with this layer and code.
     pub(crate) fn find(&self, layer: &str, code: &str) -> SmallVec<[u32; 1]> {
-        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.read();
         let same = inner.layers.get(layer).and_then(|codes| codes.get(code));
         same.map_or_else(SmallVec::new, |same| same.iter().map(|(_, number)| *number).collect())
     }
 
     fn number_layer(&self, layer: &Layer) -> Vec<u32> {
-        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(authority) = &self.authority {
+            self.learn_layer(authority, layer);
+        }
+        let mut inner = self.write();
         let name: Arc<str> = layer.head.layer.as_str().into();
         let levels: Vec<Arc<str>> = layer.head.levels.iter().map(|level| level.id.as_str().into()).collect();
         let number = |area: &gridwarden_domain::layer::Area| {
@@ -101,7 +162,15 @@ impl AreaNames {
     }
 }
 
+fn form(name: &AreaName) -> AreaForm {
+    AreaForm { layer: name.layer.to_string(), level: name.level.to_string(), code: name.code.to_string() }
+}
+
 impl Inner {
+    fn number_form(&mut self, form: &AreaForm) {
+        self.number(&form.layer.as_str().into(), &form.level.as_str().into(), &form.code);
+    }
+
     fn number(&mut self, layer: &Arc<str>, level: &Arc<str>, code: &str) -> u32 {
         let codes = self.layers.entry(Arc::clone(layer)).or_default();
         let known = codes.get(code).and_then(|same| same.iter().find(|(known, _)| known == level));
@@ -224,6 +293,12 @@ impl Views {
         Self { names: AreaNames::restored(areas), made: Mutex::default() }
     }
 
+    /// The same, with numbers given out by another process.
+    pub(crate) fn asking(mut self, authority: Option<Authority>) -> Self {
+        self.names.authority = authority;
+        self
+    }
+
     /// The view of a layer set, made by the first who asks.
     pub(crate) fn of(&self, set: &Arc<LayerSet>) -> Arc<View> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -241,6 +316,46 @@ impl Views {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn layer(codes: &[&str]) -> Layer {
+        use gridwarden_domain::layer::{Area, LayerHead, Level};
+        let level = |id: &str| Level { id: id.to_owned(), name: Default::default() };
+        let head = LayerHead {
+            layer: "grid".to_owned(),
+            title: Default::default(),
+            levels: vec![level("city"), level("cell")],
+            main: true,
+        };
+        let area = |(place, code): (usize, &&str)| Area {
+            code: (*code).to_owned(),
+            level: u8::from(place > 0),
+            name: Default::default(),
+            parent: (place > 0).then(|| "C".to_owned()),
+            valid_from: None,
+            valid_to: None,
+            polygons: None,
+        };
+        Layer::build(head, String::new(), codes.iter().enumerate().map(area).collect()).expect("a layer")
+    }
+
+    #[test]
+    fn two_processes_number_areas_alike_whoever_sees_a_layer_first() {
+        let leads = Arc::new(AreaNames::default());
+        let asked = Arc::clone(&leads);
+        let authority = Authority::new(move |ask| match ask {
+            Ask::Areas { from, wanted } => Tail::Areas { from, areas: asked.tail(from, &wanted) },
+            other => panic!("{other:?}"),
+        });
+        let follows = AreaNames { authority: Some(authority), ..AreaNames::default() };
+        let seen = follows.number_layer(&layer(&["C", "b", "a"]));
+        assert_eq!(leads.number_layer(&layer(&["C", "x", "a"])), [seen[0], 3, seen[2]]);
+        assert_eq!(follows.number_layer(&layer(&["C", "y", "x"])), [seen[0], 4, 3]);
+        assert_eq!(leads.number_layer(&layer(&["C", "b", "y"])), [seen[0], seen[1], 4]);
+        let new = leads.number_layer(&layer(&["C", "z"]))[1];
+        follows.learn_up_to(new);
+        assert_eq!(follows.with(|names| names[new as usize].code.to_string()), "z");
+        assert_eq!(follows.with(|names| names[3].parent), Some(seen[0]), "its own version says what is above");
+    }
 
     #[test]
     fn what_overlapping_areas_share_above_stands_once() {

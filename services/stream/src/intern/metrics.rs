@@ -1,7 +1,11 @@
 //! Numbers of kinds and metrics. The metrics of a kind lie in groups of [`WIDTH`]: first the count of its events, then its
 //! values in the order in which they were first seen.
 
-use crate::{checkpoint::KindForm, windows::WIDTH};
+use crate::{
+    checkpoint::KindForm,
+    cluster::{Ask, Authority, MetricForm, MetricOf, Tail},
+    windows::WIDTH,
+};
 use hashbrown::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -31,11 +35,17 @@ struct Inner {
     kinds: Vec<Kind>,
     by_name: HashMap<Box<str>, u16>,
     metrics: Vec<Option<Metric>>,
+    /// Metrics in the order they were made.
+    made: Vec<u32>,
 }
 
 /// All kinds and metrics of the process.
 #[derive(Default)]
-pub(crate) struct MetricNames(RwLock<Inner>);
+pub(crate) struct MetricNames {
+    inner: RwLock<Inner>,
+    /// Who gives out numbers, when this process does not.
+    authority: Option<Authority>,
+}
 
 impl MetricNames {
     /// The number of a kind, made if need be; none when there are too many.
@@ -43,7 +53,13 @@ impl MetricNames {
         if let Some(number) = self.read().by_name.get(name) {
             return Some(*number);
         }
-        self.write().kind(name)
+        match &self.authority {
+            None => self.write().kind(name),
+            Some(authority) => {
+                self.ask(authority, Some((name.to_owned(), None)));
+                self.read().by_name.get(name).copied()
+            }
+        }
     }
 
     /// A kind's name.
@@ -61,19 +77,71 @@ impl MetricNames {
         if let Some(number) = self.read().kinds.get(usize::from(kind))?.values.get(name) {
             return Some(*number);
         }
-        self.write().value(kind, name)
+        match &self.authority {
+            None => self.write().value(kind, name),
+            Some(authority) => {
+                self.ask(authority, Some((self.kind_name(kind).to_string(), Some(name.to_owned()))));
+                self.read().kinds.get(usize::from(kind))?.values.get(name).copied()
+            }
+        }
     }
 
     /// The metric's name as it stands in rows.
     pub(crate) fn name(&self, metric: u32) -> Option<Arc<str>> {
-        let inner = self.read();
-        inner.metrics.get(metric as usize)?.as_ref().map(|metric| Arc::clone(&metric.name))
+        self.look(metric, |metric| Arc::clone(&metric.name))
     }
 
     /// What the metric is of: kind and, unless it counts events, the value's name.
     pub(crate) fn parts(&self, metric: u32) -> Option<(u16, Option<Arc<str>>)> {
+        self.look(metric, |metric| (metric.kind, metric.value.clone()))
+    }
+
+    fn look<R>(&self, metric: u32, take: impl Fn(&Metric) -> R) -> Option<R> {
+        let find = || self.read().metrics.get(metric as usize)?.as_ref().map(&take);
+        let found = find();
+        match &self.authority {
+            // Another process has met it.
+            Some(authority) if found.is_none() => {
+                self.ask(authority, None);
+                find()
+            }
+            _ => found,
+        }
+    }
+
+    /// Learns what was numbered since; what is wanted is numbered, unless there are too many.
+    #[cold]
+    fn ask(&self, authority: &Authority, wanted: Option<(String, Option<String>)>) {
+        let from = self.read().made.len() as u32;
+        if let Tail::Metrics { from, metrics } = authority.ask(Ask::Metrics { from, wanted }) {
+            self.write().take_over(from, metrics);
+        }
+    }
+
+    /// For another process: the metrics made after the first `from`, with what is wanted.
+    pub(crate) fn tail(&self, from: u32, wanted: Option<(&str, Option<&str>)>) -> Vec<MetricForm> {
+        if let Some((kind, value)) = wanted
+            && let Some(kind) = self.kind(kind)
+            && let Some(value) = value
+        {
+            // One too many is none, and not there.
+            self.value(kind, value);
+        }
         let inner = self.read();
-        inner.metrics.get(metric as usize)?.as_ref().map(|metric| (metric.kind, metric.value.clone()))
+        let form = |number: &u32| {
+            let metric = inner.metrics.get(*number as usize)?.as_ref()?;
+            let of = match &metric.value {
+                None => MetricOf::Kind(metric.name.to_string()),
+                Some(value) => MetricOf::Value(value.to_string()),
+            };
+            Some(MetricForm { metric: *number, kind: metric.kind, of })
+        };
+        inner.made.iter().skip(from as usize).filter_map(form).collect()
+    }
+
+    /// The same, with numbers given out by another process.
+    pub(crate) fn asking(self, authority: Option<Authority>) -> Self {
+        Self { authority, ..self }
     }
 
     /// For saving: kinds by number.
@@ -93,15 +161,15 @@ impl MetricNames {
         for (number, form) in (0u16..).zip(saved) {
             inner.put_back(number, form);
         }
-        Self(RwLock::new(inner))
+        Self { inner: RwLock::new(inner), authority: None }
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Inner> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Inner> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,6 +201,7 @@ impl Inner {
         let number = match known.next {
             Some(number) => {
                 *self.metrics.get_mut(number as usize)? = Some(metric);
+                self.made.push(number);
                 number
             }
             None => self.group(metric)?,
@@ -154,6 +223,7 @@ impl Inner {
             if let Some(known) = self.metrics.get_mut(place) {
                 *known = Some(Metric { name: full, kind: number, value: value.map(Into::into) });
             }
+            self.made.push(metric);
         };
         put(form.count, None);
         form.values.iter().for_each(|(value, metric)| put(*metric, Some(value)));
@@ -162,12 +232,37 @@ impl Inner {
         self.kinds.push(Kind { name, values, next: form.next, count: form.count });
     }
 
+    /// Takes metrics numbered by another process; those before `from` are known, and may be more by now.
+    fn take_over(&mut self, from: u32, metrics: Vec<MetricForm>) {
+        let known = self.made.len().saturating_sub(from as usize);
+        for MetricForm { metric, kind, of } in metrics.into_iter().skip(known) {
+            match of {
+                MetricOf::Kind(name) => {
+                    let form = KindForm { name, count: metric, next: None, values: Vec::new() };
+                    self.put_back(kind, &form);
+                }
+                MetricOf::Value(value) => {
+                    let Some(kind_known) = self.kinds.get_mut(usize::from(kind)) else { continue };
+                    kind_known.values.insert(value.as_str().into(), metric);
+                    let name = format!("{}.{value}", kind_known.name).into();
+                    let end = (metric as usize / WIDTH + 1) * WIDTH;
+                    self.metrics.resize_with(self.metrics.len().max(end), || None);
+                    if let Some(place) = self.metrics.get_mut(metric as usize) {
+                        *place = Some(Metric { name, kind, value: Some(value.as_str().into()) });
+                    }
+                    self.made.push(metric);
+                }
+            }
+        }
+    }
+
     /// A new group that begins with `first`; none when group numbers are used up.
     fn group(&mut self, first: Metric) -> Option<u32> {
         let number = self.metrics.len();
         u16::try_from(number / WIDTH).ok()?;
         self.metrics.push(Some(first));
         self.metrics.resize_with(number + WIDTH, || None);
+        self.made.push(number as u32);
         Some(number as u32)
     }
 }
@@ -208,6 +303,52 @@ mod tests {
         let (kind, new) = (names.kind("gas").unwrap(), names.value(0, "e"));
         assert_eq!((again.kind("gas").unwrap(), again.value(0, "e")), (kind, new));
         assert_eq!(again.name(1), names.name(1));
+    }
+
+    /// A process that gives out numbers, and another that asks it.
+    fn two() -> (Arc<MetricNames>, MetricNames) {
+        let leads = Arc::new(MetricNames::default());
+        leads.value(leads.kind("air").unwrap(), "a");
+        let asked = Arc::clone(&leads);
+        let follows = MetricNames::restored(&leads.saved()).asking(Some(Authority::new(move |ask| match ask {
+            Ask::Metrics { from, wanted } => {
+                let wanted = wanted.as_ref().map(|(kind, value)| (kind.as_str(), value.as_deref()));
+                Tail::Metrics { from, metrics: asked.tail(from, wanted) }
+            }
+            other => panic!("{other:?}"),
+        })));
+        (leads, follows)
+    }
+
+    #[test]
+    fn two_processes_number_alike_whoever_meets_a_name_first() {
+        let (leads, follows) = two();
+        // Each meets names the other has not met, in another order.
+        let (noise, air) = (follows.kind("noise").unwrap(), leads.kind("air").unwrap());
+        let x = follows.value(noise, "x").unwrap();
+        let b = leads.value(air, "b").unwrap();
+        leads.kind("water").unwrap();
+        let e = ["c", "d", "e"].map(|name| follows.value(air, name).unwrap());
+        assert_eq!(leads.kind("noise"), Some(noise));
+        assert_eq!((leads.value(noise, "x"), leads.value(air, "b")), (Some(x), follows.value(air, "b")));
+        assert_eq!(e.map(|metric| leads.name(metric)), ["air.c", "air.d", "air.e"].map(|name| Some(name.into())));
+        assert_eq!(follows.kind("water"), leads.kind("water"));
+        // A number that came from the other process, with a name not asked for yet.
+        let late = leads.value(leads.kind("water").unwrap(), "level").unwrap();
+        assert_eq!(follows.name(late).as_deref(), Some("water.level"));
+        assert_eq!(follows.parts(b), leads.parts(b));
+        let count = |names: &MetricNames, kind: &str| names.count(names.kind(kind).unwrap());
+        assert_eq!(count(&follows, "noise"), count(&leads, "noise"));
+    }
+
+    #[test]
+    fn limits_hold_over_all_processes() {
+        let (leads, follows) = two();
+        let air = leads.kind("air").unwrap();
+        let half = |names: &MetricNames, from: usize| {
+            (from..from + MOST_VALUES).filter(|number| names.value(air, &number.to_string()).is_some()).count()
+        };
+        assert_eq!(half(&leads, 0) + half(&follows, MOST_VALUES), MOST_VALUES - 1, "and the one named a");
     }
 
     #[test]

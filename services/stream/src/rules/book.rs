@@ -1,7 +1,10 @@
 //! A rule set made ready: every rule can be found by what it looks at.
 
 use super::threshold::Levels;
-use crate::intern::{MetricNames, View, Views};
+use crate::{
+    cluster::{Ask, Authority, Tail},
+    intern::{MetricNames, View, Views},
+};
 use gridwarden_domain::{
     alert::AreaRef,
     control::RuleSet,
@@ -270,6 +273,8 @@ fn some_set<T: Eq + std::hash::Hash>(items: impl Iterator<Item = T>) -> Option<H
 pub(crate) struct Books {
     limits: Limits,
     inner: Mutex<Shelf>,
+    /// Who gives out slots, when this process does not.
+    authority: Option<Authority>,
 }
 
 #[derive(Default)]
@@ -278,23 +283,64 @@ struct Shelf {
     made: Vec<Arc<Book>>,
 }
 
-impl Books {
-    /// For saving: rules by slot.
-    pub(crate) fn saved(&self) -> Vec<String> {
-        let shelf = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rules = vec![String::new(); shelf.slots.len()];
-        for (rule, slot) in &shelf.slots {
+impl Shelf {
+    /// A rule's slot, made if need be.
+    fn slot(&mut self, rule: &str) -> u32 {
+        let next = self.slots.len() as u32;
+        *self.slots.entry_ref(rule).or_insert(next)
+    }
+
+    fn by_slot(&self) -> Vec<String> {
+        let mut rules = vec![String::new(); self.slots.len()];
+        for (rule, slot) in &self.slots {
             if let Some(place) = rules.get_mut(*slot as usize) {
                 place.clone_from(rule);
             }
         }
         rules
     }
+}
+
+impl Books {
+    /// For saving: rules by slot.
+    pub(crate) fn saved(&self) -> Vec<String> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).by_slot()
+    }
+
+    /// For another process: the rules from slot `from` on, with those that are wanted.
+    pub(crate) fn tail(&self, from: u32, wanted: &[String]) -> Vec<String> {
+        let mut shelf = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.iter().for_each(|rule| {
+            shelf.slot(rule);
+        });
+        shelf.by_slot().split_off((from as usize).min(shelf.slots.len()))
+    }
+
+    /// Has the rules of a set numbered by the process that gives out slots.
+    fn learn(&self, shelf: &mut Shelf, set: &RuleSet) {
+        let Some(authority) = &self.authority else { return };
+        let new = |rule: &&Arc<Rule>| !shelf.slots.contains_key(rule.id.as_str());
+        let wanted: Vec<String> = set.rules.iter().filter(new).map(|rule| rule.id.clone()).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let from = shelf.slots.len() as u32;
+        if let Tail::Rules { rules, .. } = authority.ask(Ask::Rules { from, wanted }) {
+            rules.iter().for_each(|rule| {
+                shelf.slot(rule);
+            });
+        }
+    }
 
     /// None made yet, rules with the slots they had.
     pub(crate) fn restored(limits: Limits, rules: &[String]) -> Self {
         let slots = (0u32..).zip(rules).map(|(slot, rule)| (rule.clone(), slot)).collect();
-        Self { limits, inner: Mutex::new(Shelf { slots, made: Vec::new() }) }
+        Self { limits, inner: Mutex::new(Shelf { slots, made: Vec::new() }), authority: None }
+    }
+
+    /// The same, with slots given out by another process.
+    pub(crate) fn asking(self, authority: Option<Authority>) -> Self {
+        Self { authority, ..self }
     }
 
     /// The book of a rule set and a version of the layers, made by the first who asks.
@@ -307,12 +353,11 @@ impl Books {
             return Arc::clone(book);
         }
         shelf.made.retain(|book| Arc::strong_count(book) > 1);
+        self.learn(&mut shelf, set);
         let (views, names) = shared;
         let mut binder = Binder { book: empty(set, view), geometry: Vec::new(), views, names };
         for rule in &set.rules {
-            let next = shelf.slots.len() as u32;
-            let slot = *shelf.slots.entry_ref(rule.id.as_str()).or_insert(next);
-            binder.add(rule, slot);
+            binder.add(rule, shelf.slot(&rule.id));
         }
         let book = Arc::new(binder.bind(self.limits));
         shelf.made.push(Arc::clone(&book));
