@@ -18,6 +18,7 @@ mod produce;
 mod recovery;
 mod ruleset;
 mod scale;
+mod snapshot;
 mod stages;
 mod verify;
 
