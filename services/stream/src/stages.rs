@@ -186,3 +186,32 @@ fn apply(windows: &mut Windows, deltas: &[Delta]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::tests::{city, timeline};
+
+    #[test]
+    fn the_dataflow_brings_what_the_loop_makes() {
+        let messages: Messages = Arc::new(
+            (0..10_000i64)
+                .map(|number| {
+                    let text = format!(
+                        r#"{{"source":"s{}","kind":"air","time":{},"position":{{"lon":0.5,"lat":0.5}},"values":{{"t":{}}}}}"#,
+                        number % 7,
+                        100_000 + number,
+                        number % 40
+                    );
+                    ((number % 12) as u16, number / 12, 111_000, text.into_bytes())
+                })
+                .collect(),
+        );
+        let stages = || Stages::new(&city(), timeline(0)).expect("stages");
+        let mut plain = stages();
+        assert_eq!(plain.plainly(&messages, Until::Windows), 10_000);
+        let mut events = 0;
+        assert!(plain.rows(|_, _, count| events += count) > 0 && events >= 20_000, "panes and minutes: {events}");
+        assert_eq!(stages().through_timely(&messages).expect("a dataflow"), 10_000);
+    }
+}
