@@ -59,6 +59,9 @@ bench: build ## the figures of README's table of guarantees, as JSON
 	target/release/gridwarden bench geo --json
 	target/release/gridwarden bench stream --events 3000000 --json
 	target/release/gridwarden bench recovery --json
+	target/release/gridwarden bench latency --json
+	target/release/gridwarden bench scale --json
+	target/release/gridwarden bench outage --json
 
 .PHONY: chaos chaos-selftest
 chaos: build setup-test ## half an hour and more of kills, cuts and zombies under 20,000 events/s; the last line is JSON

@@ -102,7 +102,7 @@ fn covered(reader: &ControlReader) -> Result<Timeline> {
 }
 
 /// What the control topics would say if they held this city and nothing else.
-fn target(city: &City) -> Result<Timeline, Reason> {
+pub(crate) fn target(city: &City) -> Result<Timeline, Reason> {
     let mut fold = Fold::new();
     for entity in &city.registry {
         fold.registry(entity.id.as_bytes(), Some(&json(entity)), 0)?;

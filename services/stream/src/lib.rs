@@ -41,6 +41,7 @@ mod shard;
 mod shared;
 mod sink;
 mod source;
+pub mod stages;
 mod start;
 mod table_order;
 mod wake;

@@ -48,6 +48,8 @@ pub(crate) struct Metrics {
     pub(crate) window_bytes: IntGaugeVec,
     /// Entities, by worker.
     pub(crate) entities: IntGaugeVec,
+    /// Bytes of entities, by worker, and of where they were first seen (`all`).
+    pub(crate) entity_bytes: IntGaugeVec,
     /// Wall clock less the live watermark, in ms.
     pub(crate) watermark_lag: IntGauge,
     /// Records between a worker's position and the end of its partitions.
@@ -113,6 +115,7 @@ impl Metrics {
             windows_back: made.counter("windows_back_total", "Pieces of windows read back from a checkpoint")?,
             rollups: made.counter("rollups_total", "Hours and days summed from minutes")?,
             window_bytes: made.gauges("window_bytes", "Memory of windows", &["worker"])?,
+            entity_bytes: made.gauges("entity_bytes", "Memory of entities, ids of messages left out", &["worker"])?,
             entities: made.gauges("entities", "Entities remembered", &["worker"])?,
             watermark_lag: made.gauge("watermark_lag_ms", "Wall clock less the live watermark")?,
             behind: made.gauges("behind_records", "Records not read yet", &["worker"])?,

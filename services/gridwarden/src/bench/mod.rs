@@ -21,6 +21,8 @@ pub(crate) enum BenchCommand {
     Recovery(stream::RecoveryArgs),
     /// From publishing an event to its alert at a webhook and its window in ClickHouse
     Latency(stream::LatencyArgs),
+    /// What an event costs as cells, entities and rules grow
+    Scale(stream::ScaleArgs),
     /// ClickHouse away for minutes: memory, alerts, catching up
     Outage(stream::OutageArgs),
 }
@@ -33,6 +35,7 @@ impl BenchCommand {
             Self::Stream(args) => stream::run(args).await,
             Self::Recovery(args) => stream::recovery(args).await,
             Self::Latency(args) => stream::latency(args).await,
+            Self::Scale(args) => stream::scale(args).await,
             Self::Outage(args) => stream::outage(args).await,
         }
     }

@@ -71,6 +71,9 @@ impl Intake {
         self.mind.tally.settle(&shared.metrics);
         let entities: usize = self.parts.iter().flatten().map(|part| part.entities.len()).sum();
         shared.metrics.entities.with_label_values(&[worker]).set(entities as i64);
+        let bytes: usize = self.parts.iter().flatten().map(|part| part.entities.bytes()).sum();
+        shared.metrics.entity_bytes.with_label_values(&[worker]).set(bytes as i64);
+        shared.metrics.entity_bytes.with_label_values(&["all"]).set(shared.lore.whereabouts.bytes() as i64);
     }
 }
 

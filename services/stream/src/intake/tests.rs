@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 const LATENESS: i64 = 10_000;
 const DAY: i64 = 86_400_000;
 
-fn city() -> CityFile {
+pub(crate) fn city() -> CityFile {
     CityFile {
         name: gridwarden_domain::text::Text::default(),
         timezone: "UTC".to_owned(),
@@ -111,7 +111,7 @@ fn publish_layer(fold: &mut Fold, (head, areas): (&str, &str), appended: i64) {
 }
 
 /// A city of two cells under one district, from 0 to 2 degrees; a registered sensor; a rule in force from `rule_from` on.
-fn timeline(rule_from: i64) -> Arc<Timeline> {
+pub(crate) fn timeline(rule_from: i64) -> Arc<Timeline> {
     timeline_of(&[GRID], &[("hot", Some(HOT), rule_from)])
 }
 

@@ -206,6 +206,14 @@ impl Entities {
     }
 }
 
+impl Entities {
+    /// Bytes they take, the ids of their messages left out, and what does not lie with them: long names, many values.
+    pub(crate) fn bytes(&self) -> usize {
+        let entities: usize = self.pages.iter().map(|page| page.entities.capacity()).sum();
+        entities * (size_of::<Entity>() - size_of::<SourceIds>()) + self.table.allocation_size()
+    }
+}
+
 impl Entity {
     fn new(source: &str, kind: u16) -> Self {
         Self {
@@ -312,6 +320,13 @@ impl Whereabouts {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |other: &Known| other.source() == known.source();
         table.entry(known.source(), same, Known::source).or_insert(known).get().part()
+    }
+}
+
+impl Whereabouts {
+    /// Bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).allocation_size()
     }
 }
 

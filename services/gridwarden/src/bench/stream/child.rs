@@ -72,6 +72,14 @@ impl Run<'_> {
     }
 }
 
+/// Of a line of `/proc/…/stat`.
+fn cpu_s(stat: &str) -> f64 {
+    const TICKS_PER_S: f64 = 100.0;
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+    ticks / TICKS_PER_S
+}
+
 impl Child {
     /// Its figures now; none while it does not answer.
     pub(super) async fn figures(&mut self) -> Result<Option<Figures>> {
@@ -91,12 +99,14 @@ impl Child {
 
     /// CPU time used so far, in seconds.
     pub(super) fn cpu_s(&self) -> f64 {
-        const TICKS_PER_S: f64 = 100.0;
-        let stat = fs::read_to_string(self.proc("stat")).unwrap_or_default();
-        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks: f64 =
-            after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-        ticks / TICKS_PER_S
+        cpu_s(&fs::read_to_string(self.proc("stat")).unwrap_or_default())
+    }
+
+    /// The same of timely's worker threads.
+    pub(super) fn workers_cpu_s(&self) -> f64 {
+        let Ok(threads) = fs::read_dir(self.proc("task")) else { return 0.0 };
+        let stats = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+        stats.filter(|stat| stat.contains("(timely:work")).map(|stat| cpu_s(&stat)).sum()
     }
 
     /// The most memory it ever held, in MiB.

@@ -4,9 +4,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::fmt::Write;
 
-/// Number of entities, and how many of them send four fifths of the events.
-pub(super) const ENTITIES: u32 = 200_000;
-pub(super) const HOT: u32 = ENTITIES / 5;
+/// One entity in so many is hot: together they send four fifths of the events.
+const HOT: u32 = 5;
 
 /// A kind and its values.
 pub(super) struct Kind {
@@ -78,9 +77,10 @@ impl Event {
     }
 }
 
-/// The number of the entity that speaks next.
-pub(super) fn speaker(rng: &mut ChaCha8Rng) -> u32 {
-    if rng.random_range(0..5) < 4 { rng.random_range(0..HOT) } else { rng.random_range(HOT..ENTITIES) }
+/// The number of the entity, of so many, that speaks next.
+pub(super) fn speaker(rng: &mut ChaCha8Rng, entities: u32) -> u32 {
+    let hot = entities / HOT;
+    if rng.random_range(0..5) < 4 { rng.random_range(0..hot) } else { rng.random_range(hot..entities) }
 }
 
 /// The values of an event of this kind.

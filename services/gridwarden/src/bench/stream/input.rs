@@ -1,6 +1,6 @@
 //! The benchmark's city and events.
 
-use super::entity::{DEGREE, ENTITIES, Entity, Event, KINDS, Order, speaker, values};
+use super::entity::{DEGREE, Entity, Event, KINDS, Order, speaker, values};
 use super::ruleset;
 use crate::simulate::city::{self, CityOptions, GeneratedCity};
 use anyhow::{Context, Result};
@@ -17,6 +17,20 @@ pub(super) const PER_MS: u64 = 100;
 const SEED: u64 = 1;
 /// How far a vehicle moves between two events, at most, in millionths of a degree: about 100 m.
 const STEP: i64 = 1_000;
+
+/// How much there is of everything.
+#[derive(Clone, Debug)]
+pub(super) struct Size {
+    pub(super) cells: u32,
+    pub(super) entities: u32,
+    /// A multiple of four: as many of each sort.
+    pub(super) rules: u32,
+}
+
+impl Size {
+    /// As in `bench stream`.
+    pub(super) const USUAL: Self = Self { cells: 50_000, entities: 200_000, rules: 100 };
+}
 
 /// The city, its rules and who speaks in it.
 pub(super) struct Town {
@@ -35,6 +49,12 @@ impl Town {
         Self::make_with(cells, folder, None, Vec::new()).await
     }
 
+    /// Makes one of a certain size.
+    pub(super) async fn of_size(size: &Size, folder: &Path) -> Result<Self> {
+        let (size, folder) = (size.clone(), folder.to_owned());
+        tokio::task::spawn_blocking(move || Self::make_now(&size, &folder, None, Vec::new())).await?
+    }
+
     /// The same, with an endpoint for webhooks (URL, secret) and more rules. The truth knows nothing of those.
     pub(super) async fn make_with(
         cells: u32,
@@ -42,26 +62,26 @@ impl Town {
         endpoint: Option<(String, String)>,
         rules: Vec<Rule>,
     ) -> Result<Self> {
-        let folder = folder.to_owned();
-        tokio::task::spawn_blocking(move || Self::make_now(cells, &folder, endpoint, rules)).await?
+        let (folder, size) = (folder.to_owned(), Size { cells, ..Size::USUAL });
+        tokio::task::spawn_blocking(move || Self::make_now(&size, &folder, endpoint, rules)).await?
     }
 
-    fn make_now(cells: u32, folder: &Path, endpoint: Option<(String, String)>, more: Vec<Rule>) -> Result<Self> {
+    fn make_now(size: &Size, folder: &Path, endpoint: Option<(String, String)>, more: Vec<Rule>) -> Result<Self> {
         // 100 km × 100 km.
-        let cell_m = 100_000.0 / f64::from(cells).sqrt();
-        let mut made = city::generate(&CityOptions { seed: SEED, cells, cell_m, endpoint });
+        let cell_m = 100_000.0 / f64::from(size.cells).sqrt();
+        let mut made = city::generate(&CityOptions { seed: SEED, cells: size.cells, cell_m, endpoint });
         made.layers.truncate(1);
         made.file.layers.truncate(1);
         made.registry.clear();
         let bounds = inner_bounds(&made).context("a city without areas")?;
         let areas = made.layers.first().map_or(&[][..], |(_, areas)| areas.as_slice());
-        made.rules = ruleset::rules(bounds, areas, SEED);
+        made.rules = ruleset::rules(bounds, areas, (size.rules / 4, SEED));
         let rules = made.rules.clone();
         made.rules.extend(more);
         city::write(&made, folder)?;
         let city = City::load(folder)?;
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-        let entities = (0..ENTITIES)
+        let entities = (0..size.entities)
             .map(|_| Entity {
                 lon: rng.random_range(bounds[0]..bounds[2]),
                 lat: rng.random_range(bounds[1]..bounds[3]),
@@ -118,7 +138,7 @@ impl Iterator for Events<'_> {
         }
         let number = self.next;
         self.next += 1;
-        let speaks = speaker(&mut self.rng);
+        let speaks = speaker(&mut self.rng, self.entities.len() as u32);
         let kind = KINDS.get(speaks as usize % KINDS.len())?;
         let entity = self.entities.get_mut(speaks as usize)?;
         if kind.name == "vehicle" {

@@ -89,7 +89,7 @@ fn send(town: &Town, kafka: &KafkaConfig, rate: u64, stop: &AtomicBool) -> Resul
         write(&event, order, &mut text);
         let key = Source { kind: super::entity::KINDS[event.kind()].name, number: event.entity }.to_string();
         submit(&producer, &key, &text)?;
-        if event.number % every == 0 {
+        if event.number.is_multiple_of(every) {
             let probe = probe(event.number / every, event.position());
             submit(&producer, &probe.0.source, &probe.1)?;
             probes.push(probe.0);
@@ -102,7 +102,7 @@ fn send(town: &Town, kafka: &KafkaConfig, rate: u64, stop: &AtomicBool) -> Resul
 /// A probe and its text: each sender goes above the level and below it in turn.
 fn probe(number: u64, [lon, lat]: [f64; 2]) -> (Sent, String) {
     let source = format!("{PROBE}-{}", number % PROBES);
-    let value = if number / PROBES % 2 == 0 { 60 } else { 40 };
+    let value = if (number / PROBES).is_multiple_of(2) { 60 } else { 40 };
     let time = now_ms();
     let text = format!(
         r#"{{"source":"{source}","kind":"{PROBE}","time":{time},"position":{{"lon":{lon:.6},"lat":{lat:.6}}},"values":{{"v":{value}}}}}"#

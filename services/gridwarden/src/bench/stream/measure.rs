@@ -23,8 +23,11 @@ pub(super) struct Taken {
     /// Events per second until then.
     pub(super) complete_per_s: f64,
     pub(super) cpu_ns_per_event: f64,
+    /// The same of the threads alone that events pass through.
+    pub(super) worker_ns_per_event: f64,
     pub(super) rss_mib: f64,
     pub(super) window_rows: f64,
+    pub(super) bytes_per_entity: f64,
     pub(super) alerts: f64,
 }
 
@@ -99,10 +102,10 @@ pub(super) async fn stream(run: &Run<'_>) -> Result<Taken> {
         let reading_since = figures.sum("gridwarden_stream_reading_since_ms");
         if first.is_none() && reading_since > 0.0 {
             let ago = (now_ms() as f64 - reading_since).max(0.0) / 1000.0;
-            first = Some((now - Duration::from_secs_f64(ago), child.cpu_s()));
+            first = Some((now - Duration::from_secs_f64(ago), child.cpu_s(), child.workers_cpu_s()));
         }
         if last.is_none() && read >= run.events as f64 {
-            last = Some((now, child.cpu_s()));
+            last = Some((now, child.cpu_s(), child.workers_cpu_s()));
         }
         let rows = figures.one("gridwarden_store_rows_total{table=\"area_metrics_rows\"}");
         let entities = figures.one("gridwarden_store_rows_total{table=\"entity_latest_rows\"}");
@@ -117,16 +120,19 @@ pub(super) async fn stream(run: &Run<'_>) -> Result<Taken> {
         if now.duration_since(since) < Duration::from_secs(4) {
             continue;
         }
-        let (begin, cpu_before) = first.context("the stream never said that it reads")?;
-        let (end, cpu_after) = last.context("the stream never came to the end")?;
+        let (begin, cpu_before, workers_before) = first.context("the stream never said that it reads")?;
+        let (end, cpu_after, workers_after) = last.context("the stream never came to the end")?;
         let (took, complete) = (end.duration_since(begin).as_secs_f64(), since.duration_since(begin).as_secs_f64());
         let taken = Taken {
             per_s: run.events as f64 / took,
             complete_s: complete,
             complete_per_s: run.events as f64 / complete,
             cpu_ns_per_event: (cpu_after - cpu_before) * 1e9 / run.events as f64,
+            worker_ns_per_event: (workers_after - workers_before) * 1e9 / run.events as f64,
             rss_mib: child.most_rss_mib(),
             window_rows: handed,
+            bytes_per_entity: figures.sum("gridwarden_stream_entity_bytes")
+                / figures.sum("gridwarden_stream_entities").max(1.0),
             alerts: figures.sum("gridwarden_stream_alerts_total"),
         };
         child.stop().await?;

@@ -17,6 +17,8 @@ mod outage;
 mod produce;
 mod recovery;
 mod ruleset;
+mod scale;
+mod snapshot;
 mod stages;
 mod verify;
 
@@ -28,6 +30,7 @@ pub(super) use latency::{LatencyArgs, run as latency};
 use measure::Taken;
 pub(super) use outage::{OutageArgs, run as outage};
 pub(super) use recovery::{RecoveryArgs, run as recovery};
+pub(super) use scale::{ScaleArgs, run as scale};
 use serde_json::{Value, json};
 
 /// Arguments.
@@ -145,7 +148,7 @@ fn report(
         "cpu_ns_per_event": of(|taken| taken.cpu_ns_per_event)?.round(),
         "stages_ns": stages,
         "rss_mib": of(|taken| taken.rss_mib)?.round(),
-        "bytes_per_entity": null,
+        "bytes_per_entity": of(|taken| taken.bytes_per_entity)?.round(),
         "window_rows": of(|taken| taken.window_rows)?.round(),
         "alerts": of(|taken| taken.alerts)?.round(),
     });

@@ -7,7 +7,9 @@
 use super::{
     child::{Child, Figures, Run},
     input::Town,
+    live::probe_rule,
     produce,
+    snapshot::p99_ratio,
 };
 use crate::bench::{common, median, place::Place, tell};
 use crate::output::progress;
@@ -16,6 +18,7 @@ use gridwarden_bus::{KafkaConfig, Message, Producer, ProducerOptions, topics};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_store::migrate;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long anything may take.
@@ -64,7 +67,8 @@ struct Restart {
 
 async fn measured(args: &RecoveryArgs, place: &Place) -> Result<Value> {
     progress(&format!("making a city of {} cells", args.cells));
-    let town = Town::make(args.cells, &place.path("city")).await?;
+    let town = Town::make_with(args.cells, &place.path("city"), None, vec![probe_rule()]).await?;
+    let town = Arc::new(town);
     produce::prepare(&town, &place.kafka()).await?;
     progress(&format!("sending one event of each of {} entities", args.entities));
     send(&town, place.kafka(), args.entities, args.entities)?;
@@ -87,8 +91,10 @@ async fn measured(args: &RecoveryArgs, place: &Place) -> Result<Value> {
         // The next one begins with a checkpoint of this one.
         self::snapshot(&mut child).await?;
     }
+    progress("alerts while checkpoints are taken");
+    let ratio = p99_ratio(&mut child, &town, place.kafka()).await?;
     child.stop().await?;
-    report(args, snapshot, rss, &restarts)
+    report(args, (snapshot, ratio), rss, &restarts)
 }
 
 const READ: &str = "gridwarden_stream_records_read_total";
@@ -168,7 +174,12 @@ fn send(town: &Town, kafka: KafkaConfig, count: u32, entities: u32) -> Result<()
     })
 }
 
-fn report(args: &RecoveryArgs, snapshot: (f64, f64), rss: f64, restarts: &[Restart]) -> Result<Value> {
+fn report(
+    args: &RecoveryArgs,
+    (snapshot, ratio): ((f64, f64), (f64, usize)),
+    rss: f64,
+    restarts: &[Restart],
+) -> Result<Value> {
     let of =
         |figure: fn(&Restart) -> f64| median(restarts.iter().map(figure).collect()).context("nothing was measured");
     let hundredths = |figure: f64| (figure * 100.0).round() / 100.0;
@@ -178,7 +189,8 @@ fn report(args: &RecoveryArgs, snapshot: (f64, f64), rss: f64, restarts: &[Resta
         "entities": args.entities,
         "snapshot_mib": snapshot.0.round(),
         "snapshot_s": hundredths(snapshot.1),
-        "p99_ratio_while_snapshotting": null,
+        "p99_ratio_while_snapshotting": hundredths(ratio.0),
+        "alerts_while_snapshotting": ratio.1,
         "restart_s": hundredths(of(|restart| restart.again_s)?),
         "restart_all_s": hundredths(of(|restart| restart.all_s)?),
         "rss_mib": rss.round(),

@@ -8,18 +8,16 @@ use gridwarden_domain::text::Text;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Rules of each sort.
-const EACH: u32 = 25;
 /// Every so many fences one is an area of the city; the others are drawn.
 const AREA_EVERY: u32 = 5;
 
-/// The rules for a city in these bounds (millionths of a degree).
-pub(super) fn rules(bounds: [i64; 4], areas: &[Area], seed: u64) -> Vec<Rule> {
+/// The rules for a city in these bounds (millionths of a degree), so many of each sort.
+pub(super) fn rules(bounds: [i64; 4], areas: &[Area], (each, seed): (u32, u64)) -> Vec<Rule> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed + 2);
     let leaf = areas.iter().map(|area| area.level).max().unwrap_or(0);
     let cells: Vec<&Area> = areas.iter().filter(|area| area.level == leaf).collect();
     let mut rules = Vec::new();
-    for number in 0..EACH {
+    for number in 0..each {
         rules.push(threshold(number, Side::Above));
         rules.push(threshold(number, Side::Below));
         for on in [Crossing::Enter, Crossing::Exit] {

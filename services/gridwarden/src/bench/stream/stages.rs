@@ -4,10 +4,17 @@ use super::entity::write;
 use super::input::Town;
 use super::produce::protobuf;
 use anyhow::{Context, Result, ensure};
+use gridwarden_domain::control::Timeline;
 use gridwarden_domain::crs::Crs;
 use gridwarden_domain::decode::{Decoder, Encoding};
 use gridwarden_domain::layer::version_of;
 use gridwarden_domain::locate::{Layer, LayerSet, Places};
+use gridwarden_domain::value::Fixed;
+use gridwarden_store::{
+    Block,
+    rows::{AreaMetricRow, AreaMetrics},
+};
+use gridwarden_stream::stages::{Messages, PARTITIONS, Stages, Until};
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -62,9 +69,85 @@ pub(super) fn measure(town: &Town) -> Result<Value> {
             black_box(places.len());
         }
     });
-    Ok(
-        json!({"decode": decode, "decode_protobuf": decode_protobuf, "locate": locate, "rules": null, "windows": null, "encode": null}),
-    )
+    let mut stages = json!({"decode": decode, "decode_protobuf": decode_protobuf, "locate": locate});
+    let rest = together(town, texts)?;
+    if let (Some(all), Some(rest)) = (stages.as_object_mut(), rest.as_object()) {
+        all.extend(rest.clone());
+    }
+    Ok(stages)
+}
+
+/// What cannot be taken out of the whole: measured with it and without it.
+fn together(town: &Town, texts: Vec<String>) -> Result<Value> {
+    let begin = 1_763_940_000_000;
+    let messages: Messages = Arc::new(
+        (0i64..)
+            .zip(texts)
+            .map(|(offset, text)| ((offset % i64::from(PARTITIONS)) as u16, offset, begin + 5_000, text.into_bytes()))
+            .collect(),
+    );
+    let first: Messages = Arc::new(messages.iter().take(1).cloned().collect());
+    let timeline = Arc::new(crate::publish::target(&town.city)?);
+    let mut lawless = town.city.clone();
+    lawless.rules.clear();
+    let lawless = Arc::new(crate::publish::target(&lawless)?);
+    let begun = |timeline: &Arc<Timeline>| {
+        let mut stages = Stages::new(&town.city.file, Arc::clone(timeline))?;
+        // What is made with the first message belongs to no event.
+        stages.plainly(&first, Until::Windows);
+        Ok::<_, anyhow::Error>(stages)
+    };
+    let [mut deltas, mut without_rules, mut whole, mut timely, mut encode] = [f64::MAX; 5];
+    for _ in 0..ROUNDS {
+        let mut stages = begun(&timeline)?;
+        let (made, took) = timed(|| stages.plainly(&messages, Until::Deltas));
+        deltas = deltas.min(took);
+        let mut stages = begun(&lawless)?;
+        without_rules = without_rules.min(timed(|| stages.plainly(&messages, Until::Deltas)).1);
+        let mut stages = begun(&timeline)?;
+        whole = whole.min(timed(|| stages.plainly(&messages, Until::Windows)).1);
+        let mut block = Block::<AreaMetrics>::with_capacity(2 * EVENTS as usize);
+        encode = encode.min(timed(|| stages.rows(|code, start_ms, count| block.push(&row(code, start_ms, count)))).1);
+        let stages = begun(&timeline)?;
+        let (came, took) = timed(|| stages.through_timely(&messages));
+        ensure!(came? == made, "timely brought other changes than the loop made");
+        timely = timely.min(took);
+    }
+    Ok(json!({
+        "rules": (deltas - without_rules).round(),
+        "windows": (whole - deltas).round(),
+        "encode": encode.round(),
+        "plain_loop": whole.round(),
+        "timely": timely.round(),
+        "timely_over_plain": (whole / timely * 1000.0).round() / 1000.0,
+    }))
+}
+
+/// A row as the stream writes it.
+fn row(code: &str, start_ms: i64, count: u64) -> AreaMetricRow<'_> {
+    AreaMetricRow {
+        layer: "grid",
+        level: "cell",
+        code,
+        metric: "air.pm25",
+        window_s: 10,
+        start_s: (start_ms / 1000) as u32,
+        version: count,
+        count,
+        sum: i128::from(count) * 7,
+        min: Fixed(1),
+        max: Fixed(7),
+        last: Fixed(3),
+        last_ms: start_ms,
+        closed: true,
+    }
+}
+
+/// What work answers, and nanoseconds an event.
+fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let begun = Instant::now();
+    let answer = work();
+    (answer, begun.elapsed().as_secs_f64() * 1e9 / EVENTS as f64)
 }
 
 /// The fastest of some rounds: what the code costs when nothing else runs.
