@@ -75,7 +75,7 @@ fn send(town: &Town, kafka: &KafkaConfig, rate: u64, stop: &AtomicBool) -> Resul
     let mut oracle = Oracle::new(town);
     let mut probes = Vec::new();
     let mut text = String::with_capacity(300);
-    let every = (rate / PROBES_PER_S).max(1);
+    let (every, mut next) = ((rate / PROBES_PER_S).max(1), 0);
     for (event, order) in town.events(u64::MAX, begin_ms) {
         let due = Duration::from_micros(event.number * 1_000_000 / rate.max(1));
         if let Some(early) = due.checked_sub(begun.elapsed()).filter(|early| *early > Duration::from_millis(1)) {
@@ -89,8 +89,9 @@ fn send(town: &Town, kafka: &KafkaConfig, rate: u64, stop: &AtomicBool) -> Resul
         write(&event, order, &mut text);
         let key = Source { kind: super::entity::KINDS[event.kind()].name, number: event.entity }.to_string();
         submit(&producer, &key, &text)?;
-        if event.number.is_multiple_of(every) {
-            let probe = probe(event.number / every, event.position());
+        if event.number >= next && oracle.holds(event.position()) {
+            next = event.number + every;
+            let probe = probe(probes.len() as u64, event.position());
             submit(&producer, &probe.0.source, &probe.1)?;
             probes.push(probe.0);
         }

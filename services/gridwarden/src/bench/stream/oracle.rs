@@ -17,8 +17,9 @@ pub(super) struct Truth {
     pub(super) windows: BTreeMap<i64, u64>,
     /// Transitions by (rule, raised).
     pub(super) alerts: BTreeMap<(String, bool), u64>,
-    /// Events.
+    /// Events, and the sum of all their values (hundredths), wherever they were.
     pub(super) events: u64,
+    pub(super) values: i128,
     /// Leaf, parents and levels: number of levels.
     pub(super) levels: usize,
 }
@@ -57,10 +58,16 @@ impl Oracle {
         Self { truth, rules, sums: Default::default(), outline, open: HashMap::new(), inside: HashMap::new() }
     }
 
+    /// Whether a position lies in the city: outside it is in no window.
+    pub(super) fn holds(&self, position: [f64; 2]) -> bool {
+        self.outline.as_ref().is_none_or(|outline| contains(outline, position))
+    }
+
     /// The next event.
     pub(super) fn see(&mut self, event: &Event) {
         self.truth.events += 1;
-        if self.outline.as_ref().is_none_or(|outline| contains(outline, event.position())) {
+        self.truth.values += event.values.iter().map(|value| i128::from(*value)).sum::<i128>();
+        if self.holds(event.position()) {
             self.count(event);
         }
         self.weigh(event);

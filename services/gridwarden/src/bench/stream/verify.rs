@@ -29,8 +29,7 @@ pub(super) async fn archive(clickhouse: &ClickHouseConfig, truth: &Truth) -> Res
     let sql = "SELECT count() AS rows, uniqExact(partition, offset) AS records,
         toInt64(sum(arraySum(arrayMap(number -> round(number * 100), value_numbers)))) AS sum FROM observations";
     let found = query::<ArchivedRow>(clickhouse, sql).await?;
-    let sums = truth.sums.iter().filter(|(metric, _)| metric.contains('.'));
-    let sum: i128 = sums.map(|(_, (_, sum))| sum).sum();
+    let sum = truth.values;
     let (events, Some(row)) = (truth.events, found.first()) else { anyhow::bail!("ClickHouse does not answer") };
     ensure!(
         (row.rows, row.records, i128::from(row.sum)) == (events, events, sum),
