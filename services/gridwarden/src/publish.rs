@@ -102,13 +102,28 @@ fn covered(reader: &ControlReader) -> Result<Timeline> {
 }
 
 /// What the control topics would say if they held this city and nothing else.
-pub(crate) fn target(city: &City) -> Result<Timeline, Reason> {
+fn target(city: &City) -> Result<Timeline, Reason> {
     let mut fold = Fold::new();
     for entity in &city.registry {
         fold.registry(entity.id.as_bytes(), Some(&json(entity)), 0)?;
     }
     for rule in &city.rules {
         fold.rule(rule.id.as_bytes(), Some(&json(rule)), 0)?;
+    }
+    Ok(fold.timeline())
+}
+
+/// What is in force where this city was published at the beginning of time.
+pub(crate) fn in_force(city: &City) -> Result<Timeline> {
+    let (records, _) = difference(city, &target(city)?, &Timeline::default())?;
+    let mut fold = Fold::new();
+    for record in &records {
+        let (key, value) = (record.key.as_bytes(), record.payload.as_deref());
+        match record.topic {
+            topics::LAYERS => fold.layer(key, value, 0)?,
+            topics::RULES => fold.rule(key, value, 0)?,
+            _ => fold.registry(key, value, 0)?,
+        }
     }
     Ok(fold.timeline())
 }

@@ -87,10 +87,10 @@ fn together(town: &Town, texts: Vec<String>) -> Result<Value> {
             .collect(),
     );
     let first: Messages = Arc::new(messages.iter().take(1).cloned().collect());
-    let timeline = Arc::new(crate::publish::target(&town.city)?);
+    let timeline = Arc::new(crate::publish::in_force(&town.city)?);
     let mut lawless = town.city.clone();
     lawless.rules.clear();
-    let lawless = Arc::new(crate::publish::target(&lawless)?);
+    let lawless = Arc::new(crate::publish::in_force(&lawless)?);
     let begun = |timeline: &Arc<Timeline>| {
         let mut stages = Stages::new(&town.city.file, Arc::clone(timeline))?;
         // What is made with the first message belongs to no event.
@@ -110,7 +110,7 @@ fn together(town: &Town, texts: Vec<String>) -> Result<Value> {
         encode = encode.min(timed(|| stages.rows(|code, start_ms, count| block.push(&row(code, start_ms, count)))).1);
         let stages = begun(&timeline)?;
         let (came, took) = timed(|| stages.through_timely(&messages));
-        ensure!(came? == made, "timely brought other changes than the loop made");
+        ensure!(made > 0 && came? == made, "timely brought other changes than the loop made, which made {made}");
         timely = timely.min(took);
     }
     Ok(json!({
