@@ -1,6 +1,6 @@
 //! The values of one column of a block.
 
-use super::{dictionary::Dictionary, kind::Kind};
+use super::{dictionary::Dictionary, kind::Kind, text};
 use std::borrow::Cow;
 
 /// Values of one column.
@@ -31,6 +31,21 @@ impl Column {
             Kind::Nullable(..) | Kind::NullableText => self.nulls.reserve(rows),
             kind if kind.is_list() => self.ends.reserve(rows),
             _ => {}
+        }
+    }
+
+    /// Ends a list of so many values.
+    pub(super) fn end_list(&mut self, values: u64) {
+        let before = self.ends.last().copied().unwrap_or(0);
+        self.ends.push(before + values);
+    }
+
+    /// Appends a text, where this column keeps texts.
+    #[inline]
+    pub(super) fn push_text(&mut self, value: &[u8]) {
+        match self.kind.is_low() {
+            true => self.words.push(value),
+            false => text(&mut self.bytes, value),
         }
     }
 

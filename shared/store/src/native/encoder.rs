@@ -1,6 +1,6 @@
 //! One row on its way into the columns: each call fills the next column.
 
-use super::{column::Column, kind::Kind, length, text};
+use super::{column::Column, kind::Kind, text};
 use gridwarden_domain::identity::RecordId;
 
 /// Takes the values of one row, in the order of the columns.
@@ -111,10 +111,8 @@ impl<'c> Encoder<'c> {
     /// `String` or `LowCardinality(String)`.
     #[inline]
     pub(crate) fn bytes(&mut self, value: &[u8]) {
-        match self.next(|kind| matches!(kind, Kind::Text | Kind::Low)) {
-            Some(column) if column.kind.is_low() => column.words.push(value),
-            Some(column) => text(&mut column.bytes, value),
-            None => {}
+        if let Some(column) = self.next(|kind| matches!(kind, Kind::Text | Kind::Low)) {
+            column.push_text(value);
         }
     }
 
@@ -127,26 +125,23 @@ impl<'c> Encoder<'c> {
     /// `Array` of either.
     pub(crate) fn strs<'v>(&mut self, values: impl Iterator<Item = &'v str>) {
         let Some(column) = self.next(|kind| matches!(kind, Kind::Texts | Kind::Lows)) else { return };
-        let mut end = column.ends.last().copied().unwrap_or(0);
+        let mut count = 0;
         for value in values {
-            end += 1;
-            match column.kind.is_low() {
-                true => column.words.push(value.as_bytes()),
-                false => text(&mut column.bytes, value.as_bytes()),
-            }
+            count += 1;
+            column.push_text(value.as_bytes());
         }
-        column.ends.push(end);
+        column.end_list(count);
     }
 
     /// `Array` of a type of fixed width.
     pub(crate) fn list<const N: usize>(&mut self, values: impl Iterator<Item = [u8; N]>) {
         let Some(column) = self.next(|kind| matches!(kind, Kind::List(width, _) if width == N)) else { return };
-        let mut end = column.ends.last().copied().unwrap_or(0);
+        let mut count = 0;
         for value in values {
-            end += 1;
+            count += 1;
             column.bytes.extend_from_slice(&value);
         }
-        column.ends.push(end);
+        column.end_list(count);
     }
 
     /// `Array(Float64)`.
@@ -157,17 +152,16 @@ impl<'c> Encoder<'c> {
     /// `Map` of either to `String`.
     pub(crate) fn map<'v>(&mut self, entries: impl Iterator<Item = (&'v str, &'v [u8])>) {
         let Some(column) = self.next(|kind| matches!(kind, Kind::TextMap | Kind::LowMap)) else { return };
-        let mut end = column.ends.last().copied().unwrap_or(0);
+        let mut count = 0;
         for (key, value) in entries {
-            end += 1;
+            count += 1;
             match column.kind.is_low() {
                 true => column.words.push(key.as_bytes()),
                 false => text(&mut column.keys, key.as_bytes()),
             }
-            length(&mut column.bytes, value.len());
-            column.bytes.extend_from_slice(value);
+            text(&mut column.bytes, value);
         }
-        column.ends.push(end);
+        column.end_list(count);
     }
 
     /// `area_layers Array(LowCardinality(String)), area_codes Array(String)`.
