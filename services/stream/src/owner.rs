@@ -5,7 +5,7 @@ use crate::{
     config::StreamSection,
     shared::Shared,
     sink::RowSink,
-    windows::{AHEAD, Delta, LIVE, Mark, Marks, Mode, Partial, Row, Windows},
+    windows::{Delta, LIVE, Mark, Marks, Mode, Partial, Row, Windows},
 };
 use gridwarden_runtime::{clock::now_ms, seeded::seeded};
 use std::collections::BTreeMap;
@@ -112,12 +112,7 @@ impl Owner {
 
     #[inline]
     fn apply(&mut self, deltas: &[Delta]) {
-        for chunk in deltas.chunks(AHEAD) {
-            self.windows.look_ahead(chunk);
-            for delta in chunk {
-                self.refused += u64::from(!self.windows.apply(delta));
-            }
-        }
+        self.refused += self.windows.apply_all(deltas);
     }
 
     /// Takes sums sent after so many cuts, as [`Owner::deltas`].

@@ -8,10 +8,8 @@ use crate::{
     company::{self, Company, Way},
     config::Config,
     feeds::{Domains, Feeds},
-    intern::{MetricNames, Views, Whereabouts},
     metrics::Metrics,
     restored::Restored,
-    rules::{Books, Limits},
     shared::{IdLimits, Lore, Part, Progress, Shared, Topic, World},
     windows::sketch::Sketches,
 };
@@ -142,7 +140,8 @@ fn prepare(ground: &Arc<Ground>) -> Result<Option<Prepared>> {
     let parts = parts_of(&metas)?;
     let reader = Arc::new(ControlReader::start(kafka)?);
     let ids = IdLimits { of_source: config.stream.ids_per_source, reports: config.stream.report_ids_per_partition };
-    let mut world = world(&city.file, (topics, parts), &metas, ids);
+    let partitions = metas.iter().map(|meta| usize::try_from(meta.partitions).unwrap_or(0)).collect();
+    let mut world = world(&city.file, (topics, parts), partitions, ids);
     world.quarantine = Crashes::open(&config.crashes)?.quarantine()?;
     have_leaders(kafka, &world)?;
     let joined = match &ground.gate {
@@ -179,19 +178,12 @@ fn begin(
         fence(kafka, last.generation)?;
     }
     health.set_ready(false, "reading alerts.v1");
-    let names = &state.names;
     if let Some(authority) = way.authority() {
         world.domains.set_authority(authority);
     }
     let shared = Arc::new(Shared {
         world,
-        lore: Lore {
-            names: Arc::new(MetricNames::restored(&names.kinds).asking(way.authority())),
-            views: Views::restored(&names.areas).asking(way.authority()),
-            books: Books::restored(Limits { shapes_mib: config.stream.fences_mib }, &names.rules)
-                .asking(way.authority()),
-            whereabouts: Whereabouts::default(),
-        },
+        lore: Lore::restored(&state.names, config.stream.fences_mib, way.authority()),
         metrics: ground.metrics.clone(),
         progress: std::iter::repeat_with(Progress::in_the_past).take(seat.workers).collect(),
         others: others_of(seat),
@@ -232,9 +224,9 @@ fn begin(
 /// them first.
 fn have_leaders(kafka: &KafkaConfig, world: &World) -> Result<()> {
     let alerts = topic_meta(kafka, topics::ALERTS)?.partitions;
-    let written: Vec<(&str, i32)> = (0..alerts).map(|partition| (topics::ALERTS, partition)).collect();
-    Offsets::open(kafka)?.ends(&written)?;
-    bounds(kafka, world, Offsets::ends)?;
+    let mut asked = world.partitions();
+    asked.extend((0..alerts).map(|partition| (topics::ALERTS, partition)));
+    Offsets::open(kafka)?.ends(&asked)?;
     Ok(())
 }
 
@@ -276,14 +268,18 @@ pub(crate) fn parts_of(metas: &[TopicMeta]) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-fn world(city: &CityFile, read: (Vec<Topic>, Vec<Part>), metas: &[TopicMeta], ids: IdLimits) -> World {
-    let (topics, parts) = read;
-    let topic_parts = metas.iter().map(|meta| usize::try_from(meta.partitions).unwrap_or(0)).collect();
+/// What is fixed for the life of the process. `partitions`: of each topic. Nothing is left out, nothing is claimed yet.
+pub(crate) fn world(
+    city: &CityFile,
+    (topics, parts): (Vec<Topic>, Vec<Part>),
+    partitions: Vec<usize>,
+    ids: IdLimits,
+) -> World {
     World {
         topics,
         parts,
         feeds: Feeds::of(city),
-        domains: Domains::new(topic_parts),
+        domains: Domains::new(partitions),
         lateness_ms: i64::from(city.limits.lateness_s) * 1000,
         max_age_ms: i64::from(city.limits.max_age_days) * DAY_MS,
         ids,

@@ -1,11 +1,12 @@
 //! What all workers share: names, what is in force, where to put alerts and rows.
 
 use crate::{
-    cluster::{Others, Seat, Status},
+    checkpoint::Names,
+    cluster::{Authority, Others, Seat, Status},
     feeds::{Domains, Feeds},
     intern::{MetricNames, Views, Whereabouts},
     metrics::Metrics,
-    rules::Books,
+    rules::{Books, Limits},
     windows::sketch::Sketches,
 };
 use gridwarden_domain::{
@@ -129,6 +130,19 @@ pub(crate) struct Lore {
     pub(crate) books: Books,
     /// Where sources were first seen.
     pub(crate) whereabouts: Whereabouts,
+}
+
+impl Lore {
+    /// With the numbers names were saved with; `authority` gives out new ones, when this process does not. Fences drawn may take
+    /// so many MiB.
+    pub(crate) fn restored(names: &Names, fences_mib: usize, authority: Option<Authority>) -> Self {
+        Self {
+            names: Arc::new(MetricNames::restored(&names.kinds).asking(authority.clone())),
+            views: Views::restored(&names.areas).asking(authority.clone()),
+            books: Books::restored(Limits { shapes_mib: fences_mib }, &names.rules).asking(authority),
+            whereabouts: Whereabouts::default(),
+        }
+    }
 }
 
 /// How far a worker is.

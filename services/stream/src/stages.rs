@@ -2,15 +2,14 @@
 //! one after the other, or as two operators of a dataflow. Sums for the areas above are made, but not handed on.
 
 use crate::{
-    cluster::{Seat, others_of},
-    feeds::{Domains, Feeds},
+    checkpoint::Names,
+    cluster::Others,
     intake::{Intake, Outbox, Record},
-    intern::{MetricNames, Views, Whereabouts},
     metrics::Metrics,
-    rules::{Books, Limits},
-    shared::{IdLimits, Lore, Part, Progress, Shared, Topic, World},
+    prepare::world,
+    shared::{IdLimits, Lore, Part, Progress, Shared, Topic},
     table_order::TableOrder,
-    windows::{AHEAD, Delta, LIVE, Mode, Row, Windows, sketch::Sketches},
+    windows::{Delta, LIVE, Mode, Row, Windows, sketch::Sketches},
 };
 use anyhow::{Result, anyhow};
 use gridwarden_domain::{city::CityFile, control::Timeline, decode::Decoder, identity::TopicId};
@@ -50,29 +49,14 @@ impl Stages {
         let parts = (0..PARTITIONS).map(|partition| Part { topic: 0, partition: i32::from(partition) }).collect();
         let topic = Topic { name: "observations.v1".to_owned(), id: TopicId(1), decoder: Decoder::observations() };
         let defaults = crate::config(None)?.stream;
-        let world = World {
-            topics: vec![topic],
-            parts,
-            feeds: Feeds::of(city),
-            domains: Domains::new(vec![usize::from(PARTITIONS)]),
-            lateness_ms: i64::from(city.limits.lateness_s) * 1000,
-            max_age_ms: i64::from(city.limits.max_age_days) * 86_400_000,
-            ids: IdLimits { of_source: defaults.ids_per_source, reports: defaults.report_ids_per_partition },
-            timezone: city.timezone.clone(),
-            sketches: Sketches::default(),
-            quarantine: Default::default(),
-            simulated: city.simulated,
-            generation: 1,
-        };
-        let lore = Lore {
-            names: Arc::new(MetricNames::default()),
-            views: Views::default(),
-            books: Books::restored(Limits { shapes_mib: defaults.fences_mib }, &[]),
-            whereabouts: Whereabouts::default(),
-        };
+        let ids = IdLimits { of_source: defaults.ids_per_source, reports: defaults.report_ids_per_partition };
+        let mut world = world(city, (vec![topic], parts), vec![usize::from(PARTITIONS)], ids);
+        // What only some cities ask for is no part of the path.
+        world.sketches = Sketches::default();
+        let lore = Lore::restored(&Names::default(), defaults.fences_mib, None);
         let metrics = Metrics::new(&Registry::new())?;
         let progress = vec![Progress::in_the_past()];
-        let others = others_of(Seat { process: 0, processes: 1, workers: 1 });
+        let others = Others::none();
         let shared = Arc::new(Shared { world, lore, metrics, progress, others });
         let numbers: Vec<u16> = (0..PARTITIONS).collect();
         let mut intake = Intake::new(&shared, &numbers, defaults.most_entities);
@@ -88,7 +72,7 @@ impl Stages {
             take(&mut self.intake, &self.shared, batch, &mut out);
             changes += out.deltas.len() as u64;
             if until == Until::Windows {
-                apply(&mut self.windows, &out.deltas);
+                self.windows.apply_all(&out.deltas);
             }
             out.deltas.clear();
             out.alerts.clear();
@@ -127,7 +111,7 @@ impl Stages {
                     });
                 deltas.sink(Exchange::new(|delta: &Delta| u64::from(delta.shard)), "windows", move |(input, _)| {
                     input.for_each(|_, data| {
-                        apply(&mut windows, data);
+                        windows.apply_all(data);
                         *count.lock().unwrap_or_else(PoisonError::into_inner) += data.len() as u64;
                     });
                 });
@@ -147,7 +131,7 @@ impl Stages {
     pub fn rows(&mut self, mut encode: impl FnMut(&str, i64, u64)) -> u64 {
         self.windows.advance(LIVE, i64::MAX / 2);
         let (mut rows, mut order) = (Vec::<Row>::new(), TableOrder::default());
-        while !self.windows.emit_closed(Mode::CatchUp, 200_000, &mut rows) {}
+        self.windows.emit_closed(Mode::CatchUp, usize::MAX, &mut rows);
         let names = &self.shared.lore.names;
         self.shared.lore.views.names.with(|areas| {
             order.sort(&rows, areas, |metric| names.name(metric));
@@ -162,29 +146,10 @@ impl Stages {
 }
 
 fn take(intake: &mut Intake, shared: &Shared, batch: &[(u16, i64, i64, Vec<u8>)], out: &mut Outbox) {
-    let records = batch.iter().map(|(part, offset, appended, payload)| Record {
-        part: *part,
-        offset: *offset,
-        appended: *appended,
-        payload: Some(payload),
-        feed: None,
-        end: None,
-        content_type: None,
-        simulated: false,
-        origin: None,
-        #[cfg(debug_assertions)]
-        fault: None,
-    });
+    let records = batch
+        .iter()
+        .map(|(part, offset, appended, payload)| Record::plain(*part, *offset, *appended, Some(payload.as_slice())));
     intake.take_known(shared, records, i64::MAX, std::iter::empty(), out);
-}
-
-fn apply(windows: &mut Windows, deltas: &[Delta]) {
-    for chunk in deltas.chunks(AHEAD) {
-        windows.look_ahead(chunk);
-        for delta in chunk {
-            windows.apply(delta);
-        }
-    }
 }
 
 #[cfg(test)]

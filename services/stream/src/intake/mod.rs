@@ -66,7 +66,24 @@ pub(crate) struct Record<'a> {
     pub(crate) fault: Option<&'a [u8]>,
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// A record without headers: part, offset, append time, value.
+    pub(crate) fn plain(part: u16, offset: i64, appended: i64, payload: Option<&'a [u8]>) -> Self {
+        Self {
+            part,
+            offset,
+            appended,
+            payload,
+            feed: None,
+            end: None,
+            content_type: None,
+            simulated: false,
+            origin: None,
+            #[cfg(debug_assertions)]
+            fault: None,
+        }
+    }
+
     fn at(&self) -> At {
         At::new(self.part, self.offset)
     }

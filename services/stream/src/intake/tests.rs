@@ -14,9 +14,7 @@ mod times;
 use super::*;
 use crate::{
     feeds::{Domains, Feeds},
-    intern::{MetricNames, Views, Whereabouts},
     metrics::Metrics,
-    rules::{Books, Limits},
     shared::{IdLimits, Lore, Part, Progress, Topic, World},
     windows::{Aggregate, Delta, Mark, Partial, Share, WIDTH, pane_of},
 };
@@ -73,12 +71,7 @@ pub(crate) fn shared() -> Shared {
         simulated: true,
         generation: 7,
     };
-    let lore = Lore {
-        names: Arc::new(MetricNames::default()),
-        views: Views::default(),
-        books: Books::restored(Limits { shapes_mib: 1 }, &[]),
-        whereabouts: Whereabouts::default(),
-    };
+    let lore = Lore::restored(&Default::default(), 1, None);
     let metrics = Metrics::new(&Registry::new()).expect("metrics");
     let others = crate::cluster::Others::none();
     Shared { world, lore, metrics, progress: vec![Progress::in_the_past()], others }
@@ -132,22 +125,6 @@ fn report(id: &str, place: &str) -> String {
     format!(r#"{{"id":"{id}","channel":"hotline","class":{class},"time":100000{place}}}"#)
 }
 
-fn plain(part: u16, offset: i64, appended: i64, payload: Option<&[u8]>) -> Record<'_> {
-    Record {
-        part,
-        offset,
-        appended,
-        payload,
-        feed: None,
-        end: None,
-        content_type: None,
-        simulated: false,
-        origin: None,
-        #[cfg(debug_assertions)]
-        fault: None,
-    }
-}
-
 struct Desk {
     shared: Shared,
     intake: Intake,
@@ -172,7 +149,7 @@ impl Desk {
         let feed = feed.map(str::as_bytes);
         let end = if payload.is_none() { feed } else { None };
         let payload = payload.map(str::as_bytes);
-        let record = Record { feed, end, ..plain(part, *offset, appended, payload) };
+        let record = Record { feed, end, ..Record::plain(part, *offset, appended, payload) };
         *offset += 1;
         self.take_all(std::iter::once(record));
     }
@@ -183,7 +160,9 @@ impl Desk {
 
     /// Takes (offset, payload)s of one partition together.
     fn take_batch(&mut self, part: u16, appended: i64, batch: &[(i64, Vec<u8>)]) {
-        self.take_all(batch.iter().map(|(offset, payload)| plain(part, *offset, appended, Some(payload.as_slice()))));
+        self.take_all(
+            batch.iter().map(|(offset, payload)| Record::plain(part, *offset, appended, Some(payload.as_slice()))),
+        );
     }
 
     fn take(&mut self, part: u16, appended: i64, payload: &str) {

@@ -209,8 +209,8 @@ impl Entities {
 impl Entities {
     /// Bytes they take, the ids of their messages left out, and what does not lie with them: long names, many values.
     pub(crate) fn bytes(&self) -> usize {
-        let entities: usize = self.pages.iter().map(|page| page.entities.capacity()).sum();
-        entities * (size_of::<Entity>() - size_of::<SourceIds>()) + self.table.allocation_size()
+        // Room is made page by page.
+        self.pages.len() * PAGE * (size_of::<Entity>() - size_of::<SourceIds>()) + self.table.allocation_size()
     }
 }
 

@@ -123,6 +123,19 @@ impl Windows {
         black_box(blocks.iter().fold(0, |touched, (shard, block)| touched ^ shard.touch(*block)));
     }
 
+    /// Adds events, each looked at ahead of its turn; of how many the minute is forgotten already.
+    #[inline]
+    pub(crate) fn apply_all(&mut self, deltas: &[Delta]) -> u64 {
+        let mut refused = 0;
+        for chunk in deltas.chunks(AHEAD) {
+            self.look_ahead(chunk);
+            for delta in chunk {
+                refused += u64::from(!self.apply(delta));
+            }
+        }
+        refused
+    }
+
     /// Adds one event. False when its minute is forgotten already; then nothing is changed.
     #[inline]
     pub(crate) fn apply(&mut self, delta: &Delta) -> bool {

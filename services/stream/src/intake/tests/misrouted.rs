@@ -13,19 +13,7 @@ fn a_rule_that_ends_clears_what_it_held_wherever_the_entity_was_first_seen() {
         let mut workers: Vec<Intake> = layout.iter().map(|parts| Intake::new(&shared, parts, 1_000)).collect();
         let mut take = |part: u16, offset: i64, appended: i64, value: i64| {
             let text = format!(r#"{{"source":"s","kind":"air","time":{appended},"values":{{"t":{value}}}}}"#);
-            let record = Record {
-                part,
-                offset,
-                appended,
-                payload: Some(text.as_bytes()),
-                feed: None,
-                end: None,
-                content_type: None,
-                simulated: false,
-                origin: None,
-                #[cfg(debug_assertions)]
-                fault: None,
-            };
+            let record = Record::plain(part, offset, appended, Some(text.as_bytes()));
             let mut out = Outbox::default();
             let worker = layout.iter().position(|parts| parts.contains(&part)).expect("a worker");
             workers[worker].set_timeline(Arc::clone(&timeline));

@@ -57,7 +57,8 @@ fn a_message_sent_again_counts_once() {
     let mut again = |appended: i64, part: u16, text: &str, first: &str| {
         let origin = format!("{}/0/{first}/5", "0".repeat(32));
         let offset = appended / 1000;
-        let record = Record { origin: Some(origin.as_bytes()), ..plain(part, offset, appended, Some(text.as_bytes())) };
+        let record =
+            Record { origin: Some(origin.as_bytes()), ..Record::plain(part, offset, appended, Some(text.as_bytes())) };
         desk.take_all(std::iter::once(record));
         let rejected = ["malformed", "future_time", "invalid_value"].map(|code| desk.count(code)).iter().sum();
         [desk.count("accepted"), desk.count("late"), desk.count("duplicate"), rejected]

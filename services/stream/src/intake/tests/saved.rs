@@ -51,10 +51,7 @@ fn copy(desk: &mut Desk, meanwhile: std::ops::Range<usize>, read_line: impl Fn(&
 
 fn restart(state: State, timeline: Arc<Timeline>) -> Desk {
     let mut desk = Desk::with(Arc::clone(&timeline));
-    let (kinds, areas, rules) = (state.names.kinds.clone(), state.names.areas.clone(), state.names.rules.clone());
-    desk.shared.lore.names = Arc::new(MetricNames::restored(&kinds));
-    desk.shared.lore.views = Views::restored(&areas);
-    desk.shared.lore.books = Books::restored(Limits { shapes_mib: 1 }, &rules);
+    desk.shared.lore = Lore::restored(&state.names, 1, None);
     desk.intake = Intake::new(&desk.shared, &[0, 1, 2], 1_000);
     desk.intake.set_timeline(timeline);
     let restored = Restored::new(state, &desk.shared.world);

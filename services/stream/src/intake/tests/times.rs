@@ -65,18 +65,8 @@ fn what_is_in_force_is_not_known_yet_so_records_wait_and_the_ends_behind_them() 
     let mut desk = Desk::new();
     let text = |time: i64| format!(r#"{{"source":"s","kind":"air","time":{time},"position":{{"lon":0.5,"lat":0.5}}}}"#);
     let texts = [text(100_000), text(102_000)];
-    let record = |number: usize| Record {
-        part: number as u16,
-        offset: 0,
-        appended: 100_000 + 2_000 * number as i64,
-        payload: Some(texts[number].as_bytes()),
-        feed: None,
-        end: None,
-        content_type: None,
-        simulated: false,
-        origin: None,
-        #[cfg(debug_assertions)]
-        fault: None,
+    let record = |number: usize| {
+        Record::plain(number as u16, 0, 100_000 + 2_000 * number as i64, Some(texts[number].as_bytes()))
     };
     let take = |desk: &mut Desk, from: usize, known_until: i64| {
         let ends = [(0, 1), (1, 1)].into_iter();
@@ -157,19 +147,7 @@ fn a_feed_nobody_can_read_is_a_reason() {
     let mut desk = Desk::new();
     let payload = br#"{"source":"s","kind":"air","time":100000}"#;
     for feed in [&b"\xff"[..], b"nobody's"] {
-        let record = Record {
-            part: 0,
-            offset: 0,
-            appended: 100_000,
-            payload: Some(payload),
-            feed: Some(feed),
-            end: None,
-            content_type: None,
-            simulated: false,
-            origin: None,
-            #[cfg(debug_assertions)]
-            fault: None,
-        };
+        let record = Record { feed: Some(feed), ..Record::plain(0, 0, 100_000, Some(payload)) };
         desk.intake.take_known(&desk.shared, std::iter::once(record), i64::MAX, std::iter::empty(), &mut desk.out);
     }
     assert_eq!((desk.count("not_utf8"), desk.count("accepted")), (1, 1));
