@@ -68,10 +68,26 @@ fn commit() -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// A result: what every one carries, and its figures.
+fn result(config: &Value, figures: Value) -> Value {
+    let mut result = common(config);
+    if let (Some(all), Value::Object(figures)) = (result.as_object_mut(), figures) {
+        all.extend(figures);
+    }
+    result
+}
+
 /// Prints a result.
 fn tell(result: &Value, json: bool) -> Result<()> {
     answer(&if json { serde_json::to_string(result)? } else { serde_json::to_string_pretty(result)? });
     Ok(())
+}
+
+/// The figure that this share of all does not exceed.
+fn quantile(mut figures: Vec<f64>, share: f64) -> Option<f64> {
+    figures.sort_by(f64::total_cmp);
+    let place = (figures.len() as f64 * share).ceil() as usize;
+    figures.get(place.saturating_sub(1)).copied()
 }
 
 /// The middle one of some figures.

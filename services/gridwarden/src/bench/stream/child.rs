@@ -43,7 +43,18 @@ impl Figures {
 }
 
 impl Run<'_> {
-    /// Starts it.
+    /// Starts the stream, with checkpoints beside its database.
+    pub(super) fn stream(&self, more: &[(&str, String)]) -> Result<Child> {
+        let checkpoints = self.place.path(&format!("{}-checkpoints", self.database)).display().to_string();
+        let mut settings = vec![
+            ("GRIDWARDEN_STREAM__WORKERS", self.workers.to_string()),
+            ("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints),
+        ];
+        settings.extend(more.iter().cloned());
+        self.start("stream", &settings)
+    }
+
+    /// Starts a service.
     pub(super) fn start(&self, role: &str, settings: &[(&str, String)]) -> Result<Child> {
         let port = free_port()?;
         let clickhouse = self.place.clickhouse(self.database);

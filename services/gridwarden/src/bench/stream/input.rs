@@ -30,6 +30,19 @@ pub(super) struct Size {
 impl Size {
     /// As in `bench stream`.
     pub(super) const USUAL: Self = Self { cells: 50_000, entities: 200_000, rules: 100 };
+
+    /// The same with so many cells.
+    pub(super) fn of_cells(cells: u32) -> Self {
+        Self { cells, ..Self::USUAL }
+    }
+}
+
+/// What a city has besides. The truth knows nothing of it.
+#[derive(Default)]
+pub(super) struct More {
+    /// Where webhooks go: URL, secret.
+    pub(super) endpoint: Option<(String, String)>,
+    pub(super) rules: Vec<Rule>,
 }
 
 /// The city, its rules and who speaks in it.
@@ -45,31 +58,15 @@ pub(super) struct Town {
 
 impl Town {
     /// Makes the city in a folder.
-    pub(super) async fn make(cells: u32, folder: &Path) -> Result<Self> {
-        Self::make_with(cells, folder, None, Vec::new()).await
+    pub(super) async fn make(size: Size, more: More, folder: &Path) -> Result<Self> {
+        let folder = folder.to_owned();
+        tokio::task::spawn_blocking(move || Self::make_now(&size, more, &folder)).await?
     }
 
-    /// Makes one of a certain size.
-    pub(super) async fn of_size(size: &Size, folder: &Path) -> Result<Self> {
-        let (size, folder) = (size.clone(), folder.to_owned());
-        tokio::task::spawn_blocking(move || Self::make_now(&size, &folder, None, Vec::new())).await?
-    }
-
-    /// The same, with an endpoint for webhooks (URL, secret) and more rules. The truth knows nothing of those.
-    pub(super) async fn make_with(
-        cells: u32,
-        folder: &Path,
-        endpoint: Option<(String, String)>,
-        rules: Vec<Rule>,
-    ) -> Result<Self> {
-        let (folder, size) = (folder.to_owned(), Size { cells, ..Size::USUAL });
-        tokio::task::spawn_blocking(move || Self::make_now(&size, &folder, endpoint, rules)).await?
-    }
-
-    fn make_now(size: &Size, folder: &Path, endpoint: Option<(String, String)>, more: Vec<Rule>) -> Result<Self> {
+    fn make_now(size: &Size, more: More, folder: &Path) -> Result<Self> {
         // 100 km × 100 km.
         let cell_m = 100_000.0 / f64::from(size.cells).sqrt();
-        let mut made = city::generate(&CityOptions { seed: SEED, cells: size.cells, cell_m, endpoint });
+        let mut made = city::generate(&CityOptions { seed: SEED, cells: size.cells, cell_m, endpoint: more.endpoint });
         made.layers.truncate(1);
         made.file.layers.truncate(1);
         made.registry.clear();
@@ -77,7 +74,7 @@ impl Town {
         let areas = made.layers.first().map_or(&[][..], |(_, areas)| areas.as_slice());
         made.rules = ruleset::rules(bounds, areas, (size.rules / 4, SEED));
         let rules = made.rules.clone();
-        made.rules.extend(more);
+        made.rules.extend(more.rules);
         city::write(&made, folder)?;
         let city = City::load(folder)?;
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);

@@ -2,16 +2,15 @@
 //! load, with the archive on. Proved: every probe's alert came, and every probe stands in the windows.
 
 use super::{
-    child::{Child, Run},
-    input::Town,
-    live::{PROBE, Running, Sent, probe_rule},
+    child::Run,
+    input::{Size, Town},
+    live::{PROBE, Running, Sent, probed},
     produce,
     verify::{number, query_text},
 };
 use crate::bench::{
-    common,
     place::{Place, free_port},
-    tell,
+    quantile, result, tell,
 };
 use crate::output::progress;
 use anyhow::{Context, Result, ensure};
@@ -68,14 +67,11 @@ async fn measured(args: &LatencyArgs, place: &Place) -> Result<Value> {
     let (arrivals, shutdown) = (Arrivals::default(), Shutdown::new());
     let endpoint = receive(&arrivals, &shutdown).await?;
     let endpoint = Some((endpoint, SECRET.to_owned()));
-    let town = Arc::new(Town::make_with(args.cells, &place.path("city"), endpoint, vec![probe_rule()]).await?);
+    let town = Arc::new(Town::make(Size::of_cells(args.cells), probed(endpoint), &place.path("city")).await?);
     produce::prepare(&town, &place.kafka()).await?;
     migrate(&place.clickhouse("bench")).await?;
     let run = Run { topics: "", place, database: "bench", workers: args.workers, events: 0 };
-    let mut children = Vec::new();
-    for role in ["stream", "archive", "dispatch"] {
-        children.push(start(&run, role)?);
-    }
+    let mut children = vec![run.stream(&[])?, run.start("archive", &[])?, run.start("dispatch", &[])?];
     for child in &mut children {
         while child.figures().await?.is_none() {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -83,7 +79,8 @@ async fn measured(args: &LatencyArgs, place: &Place) -> Result<Value> {
     }
     progress(&format!("{} events a second for {} s", args.rate, WARM_UP.as_secs() + args.seconds));
     let load = Running::start(&town, place.kafka(), args.rate);
-    let looking = tokio::spawn(look(place.clickhouse("bench").url, shutdown.clone()));
+    let looks = Looks::default();
+    let looking = tokio::spawn(look(place.clickhouse("bench").url, Arc::clone(&looks), shutdown.clone()));
     tokio::time::sleep(WARM_UP + Duration::from_secs(args.seconds)).await;
     let load = load.stop().await?;
     let begun = Instant::now();
@@ -93,24 +90,17 @@ async fn measured(args: &LatencyArgs, place: &Place) -> Result<Value> {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     // The last windows are written when they are closed, at the latest.
-    let (begun, client, url) = (Instant::now(), reqwest::Client::new(), place.clickhouse("bench").url);
-    while counted(&client, &url).await? < all as u64 && begun.elapsed() < LIMIT {
+    let begun = Instant::now();
+    while last_of(&looks) < all as u64 && !looking.is_finished() && begun.elapsed() < LIMIT {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     shutdown.trigger("measured");
-    let seen = looking.await??;
+    looking.await??;
     for child in children {
         child.stop().await?;
     }
     let arrived = std::mem::take(&mut *lock(&arrivals));
-    report(args, &load.probes, &arrived, &seen)
-}
-
-fn start(run: &Run<'_>, role: &str) -> Result<Child> {
-    let checkpoints = run.place.path("checkpoints").display().to_string();
-    let of_stream =
-        [("GRIDWARDEN_STREAM__WORKERS", run.workers.to_string()), ("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints)];
-    run.start(role, if role == "stream" { &of_stream } else { &[] })
+    report(args, &load.probes, &arrived, &lock(&looks))
 }
 
 fn lock<T>(what: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -138,26 +128,27 @@ async fn take(State(arrivals): State<Arrivals>, Json(body): Json<Value>) -> Stat
 }
 
 /// How many probes the city's windows held, and when that was first seen.
-async fn look(url: String, shutdown: Shutdown) -> Result<Vec<(u64, Instant)>> {
-    let (client, mut seen) = (reqwest::Client::new(), Vec::<(u64, Instant)>::new());
-    loop {
-        let count = counted(&client, &url).await?;
-        if seen.last().is_none_or(|(before, _)| *before < count) {
-            seen.push((count, Instant::now()));
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = shutdown.wait() => return Ok(seen),
-        }
-    }
+type Looks = Arc<Mutex<Vec<(u64, Instant)>>>;
+
+fn last_of(looks: &Looks) -> u64 {
+    lock(looks).last().map_or(0, |(count, _)| *count)
 }
 
-/// How many probes the city's windows hold.
-async fn counted(client: &reqwest::Client, url: &str) -> Result<u64> {
+async fn look(url: String, looks: Looks, shutdown: Shutdown) -> Result<()> {
     let sql = format!(
         "SELECT sum(count) FROM area_metrics WHERE layer = 'grid' AND level = 'city' AND metric = '{PROBE}' AND window_s = 10"
     );
-    number(&query_text(client, &format!("{url}/?database=bench"), &sql).await?)
+    let (client, url) = (reqwest::Client::new(), format!("{url}/?database=bench"));
+    loop {
+        let count = number(&query_text(&client, &url, &sql).await?)?;
+        if last_of(&looks) < count {
+            lock(&looks).push((count, Instant::now()));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = shutdown.wait() => return Ok(()),
+        }
+    }
 }
 
 fn report(
@@ -184,17 +175,13 @@ fn report(
         }
     }
     let config = json!({"workers": args.workers, "cells": args.cells, "seconds": args.seconds, "probes": to_webhook.len(), "rules": 101});
-    let mut result = common(&config);
     let figures = json!({
         "rate": args.rate,
-        "publish_to_webhook_ms": spread(to_webhook),
-        "publish_to_clickhouse_ms": spread(to_clickhouse),
+        "publish_to_webhook_ms": spread(&to_webhook),
+        "publish_to_clickhouse_ms": spread(&to_clickhouse),
         "publish_to_browser_ms": null,
     });
-    if let (Some(all), Some(figures)) = (result.as_object_mut(), figures.as_object()) {
-        all.extend(figures.clone());
-    }
-    Ok(result)
+    Ok(result(&config, figures))
 }
 
 fn ms(duration: Duration) -> f64 {
@@ -202,12 +189,8 @@ fn ms(duration: Duration) -> f64 {
 }
 
 /// The middle, the ninth tenth, the last hundredth and the longest.
-pub(super) fn spread(mut figures: Vec<f64>) -> Value {
-    figures.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        let place = (figures.len() as f64 * share).ceil() as usize;
-        figures.get(place.clamp(1, figures.len().max(1)) - 1).map(|figure| (figure * 10.0).round() / 10.0)
-    };
+fn spread(figures: &[f64]) -> Value {
+    let at = |share| quantile(figures.to_vec(), share).map(|figure| (figure * 10.0).round() / 10.0);
     json!({"p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "max": at(1.0)})
 }
 
@@ -217,8 +200,8 @@ mod tests {
 
     #[test]
     fn a_spread_is_made_of_figures_that_were_measured() {
-        let figures = (1..=200).rev().map(f64::from).collect();
-        assert_eq!(spread(figures), json!({"p50": 100.0, "p90": 180.0, "p99": 198.0, "max": 200.0}));
-        assert_eq!(spread(vec![7.0]), json!({"p50": 7.0, "p90": 7.0, "p99": 7.0, "max": 7.0}));
+        let figures: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(spread(&figures), json!({"p50": 100.0, "p90": 180.0, "p99": 198.0, "max": 200.0}));
+        assert_eq!(spread(&[7.0]), json!({"p50": 7.0, "p90": 7.0, "p99": 7.0, "max": 7.0}));
     }
 }

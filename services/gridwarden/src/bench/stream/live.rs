@@ -1,7 +1,7 @@
 //! A load as life brings it: the city's events at so many a second, in real time, and among them probes that are watched.
 
 use super::entity::{Event, Source, write};
-use super::input::Town;
+use super::input::{More, Town};
 use super::oracle::{Oracle, Truth};
 use anyhow::{Context, Result, anyhow};
 use gridwarden_bus::{KafkaConfig, Message, Producer, ProducerOptions, topics};
@@ -20,8 +20,13 @@ const PROBES: u64 = 200;
 /// Probes a second.
 const PROBES_PER_S: u64 = 50;
 
+/// What a city needs for probes; where its webhooks go, if anywhere.
+pub(super) fn probed(endpoint: Option<(String, String)>) -> More {
+    More { endpoint, rules: vec![probe_rule()] }
+}
+
 /// The rule probes are raised by, and cleared.
-pub(super) fn probe_rule() -> Rule {
+fn probe_rule() -> Rule {
     let threshold = Threshold { value: "v".to_owned(), side: Side::Above, level: 50.0, clear: None, hold_s: 0 };
     Rule {
         version: 1,

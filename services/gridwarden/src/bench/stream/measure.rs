@@ -34,10 +34,7 @@ pub(super) struct Taken {
 /// Events per second that stream and archive, side by side, have both taken: the stream read, the archive in ClickHouse.
 pub(super) async fn stream_and_archive(run: &Run<'_>) -> Result<f64> {
     migrate(&run.place.clickhouse(run.database)).await?;
-    let checkpoints = run.place.path(&format!("{}-checkpoints", run.database)).display().to_string();
-    let settings =
-        [("GRIDWARDEN_STREAM__WORKERS", run.workers.to_string()), ("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints)];
-    let (mut stream, mut archive) = (run.start("stream", &settings)?, run.start("archive", &[])?);
+    let (mut stream, mut archive) = (run.stream(&[])?, run.start("archive", &[])?);
     let begun = Instant::now();
     let events = run.events as f64;
     let mut first = None;
@@ -85,10 +82,7 @@ pub(super) async fn raw(kafka: KafkaConfig, events: u64) -> Result<f64> {
 pub(super) async fn stream(run: &Run<'_>) -> Result<Taken> {
     let clickhouse: ClickHouseConfig = run.place.clickhouse(run.database);
     migrate(&clickhouse).await?;
-    let checkpoints = run.place.path(&format!("{}-checkpoints", run.database)).display().to_string();
-    let settings =
-        [("GRIDWARDEN_STREAM__WORKERS", run.workers.to_string()), ("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints)];
-    let mut child = run.start("stream", &settings)?;
+    let mut child = run.stream(&[])?;
     let begun = Instant::now();
     let (mut first, mut last) = (None, None);
     let mut quiet = None;

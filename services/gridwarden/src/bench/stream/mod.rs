@@ -22,10 +22,11 @@ mod snapshot;
 mod stages;
 mod verify;
 
-use super::{common, median, place::Place, tell};
+use super::{median, place::Place, result, tell};
 use crate::output::progress;
 use anyhow::{Context, Result};
 use gridwarden_domain::decode::Encoding;
+use input::{More, Size, Town};
 pub(super) use latency::{LatencyArgs, run as latency};
 use measure::Taken;
 pub(super) use outage::{OutageArgs, run as outage};
@@ -63,7 +64,7 @@ pub(crate) async fn run(args: StreamArgs) -> Result<()> {
 
 async fn measured(args: &StreamArgs, place: &Place) -> Result<Value> {
     progress(&format!("making a city of {} cells", args.cells));
-    let town = input::Town::make(args.cells, &place.path("city")).await?;
+    let town = Town::make(Size::of_cells(args.cells), More::default(), &place.path("city")).await?;
     let truth = filled(args, place, &town, ("", Encoding::Json)).await?;
     let in_protobuf = filled(args, place, &town, (PROTOBUF, Encoding::Protobuf)).await?;
 
@@ -111,7 +112,7 @@ const PROTOBUF: &str = "protobuf.";
 async fn filled(
     args: &StreamArgs,
     place: &Place,
-    town: &input::Town,
+    town: &Town,
     (prefix, encoding): (&str, Encoding),
 ) -> Result<oracle::Truth> {
     let kafka = place.kafka_with(prefix);
@@ -134,7 +135,6 @@ fn report(
     let protobuf_over_json = of_protobuf.iter().zip(taken).map(|(other, one)| other.per_s / one.per_s).collect();
     let (insert, stages) = rest;
     let config = json!({"events": args.events, "workers": args.workers, "cells": args.cells, "repeat": args.repeat});
-    let mut result = common(&config);
     let figures = json!({
         "raw_msgs_per_s": median(raw.to_vec()).map(f64::round),
         "workers": args.workers,
@@ -152,8 +152,5 @@ fn report(
         "window_rows": of(|taken| taken.window_rows)?.round(),
         "alerts": of(|taken| taken.alerts)?.round(),
     });
-    if let (Some(all), Some(figures)) = (result.as_object_mut(), figures.as_object()) {
-        all.extend(figures.clone());
-    }
-    Ok(result)
+    Ok(result(&config, figures))
 }

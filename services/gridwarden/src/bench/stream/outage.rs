@@ -3,11 +3,11 @@
 
 use super::{
     child::{Child, Run},
-    input::Town,
-    live::{Running, probe_rule},
+    input::{Size, Town},
+    live::{Running, probed},
     produce, verify,
 };
-use crate::bench::{common, place::Place, tell};
+use crate::bench::{place::Place, result, tell};
 use crate::output::progress;
 use anyhow::{Result, ensure};
 use gridwarden_store::migrate;
@@ -96,16 +96,14 @@ struct Measured {
 
 async fn measured(args: &OutageArgs, place: &mut Place) -> Result<Value> {
     progress(&format!("making a city of {} cells", args.cells));
-    let town = Town::make_with(args.cells, &place.path("city"), None, vec![probe_rule()]).await?;
+    let town = Town::make(Size::of_cells(args.cells), probed(None), &place.path("city")).await?;
     let town = Arc::new(town);
     produce::prepare(&town, &place.kafka()).await?;
     migrate(&place.clickhouse("bench")).await?;
     let run = Run { topics: "", place, database: "bench", workers: args.workers, events: 0 };
-    let checkpoints = place.path("checkpoints").display().to_string();
-    let mut of_stream =
-        vec![("GRIDWARDEN_STREAM__WORKERS", args.workers.to_string()), ("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints)];
-    of_stream.extend(args.windows_mib.map(|mib| ("GRIDWARDEN_STREAM__WINDOWS_MIB", mib.to_string())));
-    let mut pair = Pair { stream: run.start("stream", &of_stream)?, archive: run.start("archive", &[])? };
+    let windows_mib: Vec<(&str, String)> =
+        args.windows_mib.iter().map(|mib| ("GRIDWARDEN_STREAM__WINDOWS_MIB", mib.to_string())).collect();
+    let mut pair = Pair { stream: run.stream(&windows_mib)?, archive: run.start("archive", &[])? };
     let load = Running::start(&town, place.kafka(), args.rate);
     tokio::time::sleep(Duration::from_secs(30)).await;
     let measured = away(args, place, &mut pair).await?;
@@ -125,7 +123,7 @@ async fn measured(args: &OutageArgs, place: &mut Place) -> Result<Value> {
     let rss = [pair.stream.most_rss_mib(), pair.archive.most_rss_mib()];
     let clickhouse = place.clickhouse("bench");
     verify::archived(&clickhouse, load.truth.events + load.probes.len() as u64).await?;
-    verify::windows_of_load(&clickhouse, &load.truth).await?;
+    verify::windows(&clickhouse, &load.truth).await?;
     pair.stream.stop().await?;
     pair.archive.stop().await?;
     Ok(report(args, rss, &measured))
@@ -174,7 +172,6 @@ async fn away(args: &OutageArgs, place: &mut Place, pair: &mut Pair) -> Result<M
 
 fn report(args: &OutageArgs, [stream, archive]: [f64; 2], measured: &Measured) -> Value {
     let config = json!({"workers": args.workers, "cells": args.cells, "rate": args.rate, "away_s": args.seconds});
-    let mut result = common(&config);
     let tenths = |figure: f64| (figure * 10.0).round() / 10.0;
     let figures = json!({
         "stream_rss_mib": stream.round(),
@@ -185,8 +182,5 @@ fn report(args: &OutageArgs, [stream, archive]: [f64; 2], measured: &Measured) -
         "catch_up_s": tenths(measured.catch_up_s),
         "catch_up_over_live": tenths(measured.archived_meanwhile / measured.catch_up_s / args.rate as f64),
     });
-    if let (Some(all), Some(figures)) = (result.as_object_mut(), figures.as_object()) {
-        all.extend(figures.clone());
-    }
-    result
+    result(&config, figures)
 }

@@ -6,12 +6,12 @@
 
 use super::{
     child::{Child, Figures, Run},
-    input::Town,
-    live::probe_rule,
+    input::{Size, Town},
+    live::probed,
     produce,
     snapshot::p99_ratio,
 };
-use crate::bench::{common, median, place::Place, tell};
+use crate::bench::{median, place::Place, result, tell};
 use crate::output::progress;
 use anyhow::{Context, Result, ensure};
 use gridwarden_bus::{KafkaConfig, Message, Producer, ProducerOptions, topics};
@@ -67,7 +67,7 @@ struct Restart {
 
 async fn measured(args: &RecoveryArgs, place: &Place) -> Result<Value> {
     progress(&format!("making a city of {} cells", args.cells));
-    let town = Town::make_with(args.cells, &place.path("city"), None, vec![probe_rule()]).await?;
+    let town = Town::make(Size::of_cells(args.cells), probed(None), &place.path("city")).await?;
     let town = Arc::new(town);
     produce::prepare(&town, &place.kafka()).await?;
     progress(&format!("sending one event of each of {} entities", args.entities));
@@ -100,13 +100,7 @@ async fn measured(args: &RecoveryArgs, place: &Place) -> Result<Value> {
 const READ: &str = "gridwarden_stream_records_read_total";
 
 fn start(run: &Run<'_>) -> Result<Child> {
-    let checkpoints = run.place.path("checkpoints").display().to_string();
-    let settings = [
-        ("GRIDWARDEN_STREAM__WORKERS", run.workers.to_string()),
-        ("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints),
-        ("GRIDWARDEN_CHECKPOINTS__EVERY_MS", EVERY_MS.to_string()),
-    ];
-    run.start("stream", &settings)
+    run.stream(&[("GRIDWARDEN_CHECKPOINTS__EVERY_MS", EVERY_MS.to_string())])
 }
 
 async fn restart(run: &Run<'_>, entities: u32) -> Result<(Child, Restart)> {
@@ -184,7 +178,6 @@ fn report(
         |figure: fn(&Restart) -> f64| median(restarts.iter().map(figure).collect()).context("nothing was measured");
     let hundredths = |figure: f64| (figure * 100.0).round() / 100.0;
     let config = json!({"workers": args.workers, "cells": args.cells, "repeat": args.repeat, "every_ms": EVERY_MS});
-    let mut result = common(&config);
     let figures = json!({
         "entities": args.entities,
         "snapshot_mib": snapshot.0.round(),
@@ -195,8 +188,5 @@ fn report(
         "restart_all_s": hundredths(of(|restart| restart.all_s)?),
         "rss_mib": rss.round(),
     });
-    if let (Some(all), Some(figures)) = (result.as_object_mut(), figures.as_object()) {
-        all.extend(figures.clone());
-    }
-    Ok(result)
+    Ok(result(&config, figures))
 }

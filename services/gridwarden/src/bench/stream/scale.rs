@@ -3,10 +3,10 @@
 
 use super::{
     child::Run,
-    input::{Size, Town},
+    input::{More, Size, Town},
     measure, produce, verify,
 };
-use crate::bench::{common, place::Place, tell};
+use crate::bench::{place::Place, result, tell};
 use crate::output::progress;
 use anyhow::{Context, Result};
 use gridwarden_domain::decode::Encoding;
@@ -61,7 +61,7 @@ async fn one(args: &ScaleArgs, size: &Size) -> Result<(f64, f64)> {
 }
 
 async fn measured(args: &ScaleArgs, size: &Size, place: &Place) -> Result<(f64, f64)> {
-    let town = Town::of_size(size, &place.path("city")).await?;
+    let town = Town::make(size.clone(), More::default(), &place.path("city")).await?;
     produce::prepare(&town, &place.kafka()).await?;
     let truth = produce::send(&town, args.events, place.kafka(), Encoding::Json).await?;
     let (mut ns, mut rss) = (f64::INFINITY, f64::INFINITY);
@@ -80,17 +80,14 @@ type Line = Vec<(u32, f64, f64)>;
 fn report(args: &ScaleArgs, lines: &[(&str, Line)]) -> Value {
     let config =
         json!({"events": args.events, "workers": args.workers, "repeat": args.repeat, "cost": "CPU of the workers"});
-    let mut result = common(&config);
-    let mut growth = serde_json::Map::new();
-    if let Some(all) = result.as_object_mut() {
-        for (name, line) in lines {
-            let rows: Vec<Value> = line.iter().map(|(n, ns, rss)| json!([n, ns.round(), rss.round()])).collect();
-            all.insert((*name).to_owned(), json!(rows));
-            if let (Some((_, least, _)), Some((_, most, _))) = (line.first(), line.last()) {
-                growth.insert((*name).to_owned(), json!((most / least * 1000.0).round() / 1000.0));
-            }
+    let (mut figures, mut growth) = (serde_json::Map::new(), serde_json::Map::new());
+    for (name, line) in lines {
+        let rows: Vec<Value> = line.iter().map(|(n, ns, rss)| json!([n, ns.round(), rss.round()])).collect();
+        figures.insert((*name).to_owned(), json!(rows));
+        if let (Some((_, least, _)), Some((_, most, _))) = (line.first(), line.last()) {
+            growth.insert((*name).to_owned(), json!((most / least * 1000.0).round() / 1000.0));
         }
-        all.insert("growth".to_owned(), Value::Object(growth));
     }
-    result
+    figures.insert("growth".to_owned(), Value::Object(growth));
+    result(&config, Value::Object(figures))
 }

@@ -6,6 +6,7 @@ use super::{
     input::Town,
     live::{PROBE, Running, Sent},
 };
+use crate::bench::quantile;
 use anyhow::{Context, Result, ensure};
 use gridwarden_bus::{Assignment, From, KafkaConfig, Reader, ReaderOptions, topic_meta, topics};
 use gridwarden_domain::alert::{Alert, Subject};
@@ -95,9 +96,6 @@ fn compare(probes: &[Sent], arrivals: &Arrivals, taken: &[(i64, i64)]) -> Result
     }
     ensure!(within.len() >= FEWEST, "{} events were published during {} checkpoints", within.len(), taken.len());
     let count = within.len();
-    let p99 = |mut figures: Vec<f64>| {
-        figures.sort_by(f64::total_cmp);
-        figures.get((figures.len() * 99).div_ceil(100).saturating_sub(1)).copied().context("nothing was measured")
-    };
+    let p99 = |figures| quantile(figures, 0.99).context("nothing was measured");
     Ok((p99(within)? / p99(beside)?, count))
 }

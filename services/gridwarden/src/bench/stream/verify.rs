@@ -16,48 +16,28 @@ pub(super) async fn all(clickhouse: &ClickHouseConfig, kafka: &KafkaConfig, trut
     alerts(kafka.clone(), truth).await
 }
 
-#[derive(Deserialize)]
-struct ArchivedRow {
-    rows: u64,
-    records: u64,
-    /// Hundredths.
-    sum: i64,
-}
-
 /// Every event in the archive, once, with its values.
 pub(super) async fn archive(clickhouse: &ClickHouseConfig, truth: &Truth) -> Result<()> {
-    let sql = "SELECT count() AS rows, uniqExact(partition, offset) AS records,
-        toInt64(sum(arraySum(arrayMap(number -> round(number * 100), value_numbers)))) AS sum FROM observations";
-    let found = query::<ArchivedRow>(clickhouse, sql).await?;
-    let sum = truth.values;
-    let (events, Some(row)) = (truth.events, found.first()) else { anyhow::bail!("ClickHouse does not answer") };
-    ensure!(
-        (row.rows, row.records, i128::from(row.sum)) == (events, events, sum),
-        "the archive holds {} rows of {} records with values of {}, the truth is {events} and {sum}",
-        row.rows,
-        row.records,
-        row.sum,
-    );
+    let sum = archived(clickhouse, truth.events).await?;
+    ensure!(sum == truth.values, "values of {sum} in the archive, the truth is {}", truth.values);
     Ok(())
 }
 
-/// So many records in the archive, each once.
-pub(super) async fn archived(clickhouse: &ClickHouseConfig, expected: u64) -> Result<()> {
+/// So many records in the archive, each once; the sum of their values (hundredths).
+pub(super) async fn archived(clickhouse: &ClickHouseConfig, expected: u64) -> Result<i128> {
     #[derive(Deserialize)]
     struct Found {
         rows: u64,
         records: u64,
+        sum: i64,
     }
-    let sql = "SELECT count() AS rows, uniqExact(partition, offset) AS records FROM observations";
+    let sql = "SELECT count() AS rows, uniqExact(partition, offset) AS records,
+        toInt64(sum(arraySum(arrayMap(number -> round(number * 100), value_numbers)))) AS sum FROM observations";
     let found = query::<Found>(clickhouse, sql).await?;
-    let found = found.first().map_or((0, 0), |found| (found.rows, found.records));
+    let Some(Found { rows, records, sum }) = found.first() else { anyhow::bail!("ClickHouse does not answer") };
+    let found = (*rows, *records);
     ensure!(found == (expected, expected), "{found:?} rows and records in the archive, {expected} were sent");
-    Ok(())
-}
-
-/// Events by window, all of the city's kinds.
-pub(super) async fn windows_of_load(clickhouse: &ClickHouseConfig, truth: &Truth) -> Result<()> {
-    windows(clickhouse, truth).await
+    Ok(i128::from(*sum))
 }
 
 /// A query's answer as text.
@@ -113,7 +93,8 @@ struct WindowRow {
     count: u64,
 }
 
-async fn windows(clickhouse: &ClickHouseConfig, truth: &Truth) -> Result<()> {
+/// Events by window, those of probes left out.
+pub(super) async fn windows(clickhouse: &ClickHouseConfig, truth: &Truth) -> Result<()> {
     let rows: Vec<WindowRow> = query(
         clickhouse,
         "SELECT toInt64(toUnixTimestamp(window_start)) AS start, sum(count) AS count FROM area_metrics
