@@ -182,6 +182,26 @@ async fn what_does_not_exist_is_refused_with_words() {
     assert!(matches!(error, BusError::OffsetGone { partition: 0, .. }) && !error.is_transient(), "{error}");
 }
 
+/// An alert must not wait until a batch of others is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_handed_out_when_it_comes_however_many_are_asked_for() {
+    let kafka = ready("at_once").await;
+    let producer = producer(&kafka);
+    let mut reader = reader(&kafka, &all_of(topics::REPORTS, 6, From::Beginning));
+    drop(read_to_the_end(&mut reader));
+    let read = tokio::task::spawn_blocking(move || {
+        loop {
+            let batch = reader.poll(10_000, 3 * SOON).expect("poll");
+            if let Some(record) = batch.records().next() {
+                return record.payload.map(<[u8]>::to_vec);
+            }
+        }
+    });
+    producer.send(topics::REPORTS, None, Some(b"alone"), &[]).await.expect("sent");
+    let payload = tokio::time::timeout(SOON, read).await.expect("handed out long before the poll is over");
+    assert_eq!(payload.expect("thread").as_deref(), Some(b"alone".as_slice()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_wakes_whoever_waits_and_can_leap() {
     let kafka = ready("wakes").await;

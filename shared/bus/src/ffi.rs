@@ -176,8 +176,20 @@ impl ConsumerQueue {
         NonNull::new(unsafe { native::rd_kafka_queue_get_consumer(client) }).map(Self)
     }
 
-    /// Appends up to `max` messages to `to`, waiting at most `timeout` for the first.
+    /// Appends up to `max` messages to `to`, waiting at most `timeout` for the first. librdkafka's own call waits until `max` of
+    /// them are there, so what has come is asked for without waiting.
     pub(crate) fn read(&self, max: usize, timeout: Duration, to: &mut Vec<NativeMessage>) {
+        if !timeout.is_zero() && max > 0 {
+            self.take(1, timeout, to);
+            if to.is_empty() {
+                return;
+            }
+        }
+        self.take(max.saturating_sub(to.len()), Duration::ZERO, to);
+    }
+
+    /// Appends up to `max` messages to `to`, waiting for all of them at most for `timeout`.
+    fn take(&self, max: usize, timeout: Duration, to: &mut Vec<NativeMessage>) {
         to.reserve(max);
         let wait = millis(timeout);
         // SAFETY: there is room for `max` pointers past the length; `NativeMessage` is a transparent non-null pointer and
