@@ -140,7 +140,12 @@ fn assignments(sources: &[Source], partitions: &[Partition]) -> Vec<Assignment> 
 
 fn open(kafka: &KafkaConfig, assignments: &[Assignment]) -> Result<(Reader, ControlReader), BusError> {
     // Answers are small: JSON grows tenfold and more when it is unpacked, and a backlog is to stay in Kafka.
-    let options = ReaderOptions { queue_mib: 32, fetch_kib: 256, ..ReaderOptions::named("gridwarden-archive") };
+    let options = ReaderOptions {
+        queue_mib: 32,
+        fetch_kib: 256,
+        fetch_least_kib: 256,
+        ..ReaderOptions::named("gridwarden-archive")
+    };
     let control = ControlReader::start(kafka)?;
     control.build_rasters_ahead();
     Ok((Reader::open(kafka, assignments, &options)?, control))

@@ -22,6 +22,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
+/// Lines of the ledger under way at once, beside the attempts: a line takes a round trip to Kafka, and an endpoint need not wait
+/// for it. Beyond it (Kafka is away) no attempt begins.
+const LINES: usize = 256;
 /// Longest sleep: a clock that was set may not leave a job lying.
 const NAP: Duration = Duration::from_secs(30);
 /// How long attempts under way may go on once the shutdown began.
@@ -54,6 +57,14 @@ pub struct Courier {
     queue: Queue,
 }
 
+/// An attempt that was made; its line is still to be written.
+struct Made {
+    /// The job, this attempt counted.
+    job: Job,
+    verdict: Verdict,
+    line: Delivery,
+}
+
 struct Finished {
     job: Job,
     /// `None`: the shutdown came before the ledger was written.
@@ -69,24 +80,24 @@ impl Courier {
 
     /// Works until the shutdown, or until nobody can send jobs any more and none is left.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Job>) -> Result<()> {
-        let mut flying = FuturesUnordered::<BoxFuture<'static, Result<Finished>>>::new();
+        let mut way = UnderWay::default();
         let (mut open, shutdown) = (true, self.office.shutdown.clone());
-        while open || !self.queue.is_empty() || !flying.is_empty() {
-            self.hand_out(&mut flying);
-            let due = if flying.len() < self.office.concurrency { self.queue.next_due() } else { None };
+        while open || !self.queue.is_empty() || !way.is_empty() {
+            self.hand_out(&mut way);
+            let due = if way.has_room(self.office.concurrency) { self.queue.next_due() } else { None };
             tokio::select! {
                 job = inbox.recv(), if open => match job {
                     Some(job) => self.take(job),
                     None => open = false,
                 },
-                Some(finished) = flying.next() => self.settle(finished?),
+                Some(made) = way.attempts.next() => way.write(&self.office, made),
+                Some(finished) = way.lines.next() => self.settle(finished?),
                 () = until(due) => {}
                 () = shutdown.wait() => break,
             }
         }
         // Attempts under way may still get their answer and their line in the ledger; what does not is repeated.
-        let last = async { while let Some(Ok(_)) = flying.next().await {} };
-        tokio::time::timeout(GRACE, last).await.ok();
+        tokio::time::timeout(GRACE, way.finish(&self.office)).await.ok();
         Ok(())
     }
 
@@ -112,14 +123,14 @@ impl Courier {
         self.office.metrics.pending.with_label_values(&[&self.target.id]).set(pending);
     }
 
-    fn hand_out(&mut self, flying: &mut FuturesUnordered<BoxFuture<'static, Result<Finished>>>) {
-        while flying.len() < self.office.concurrency
+    fn hand_out(&mut self, way: &mut UnderWay) {
+        while way.has_room(self.office.concurrency)
             && let Some(job) = self.queue.next(now_ms())
         {
             let (target, status) = (Arc::clone(&self.target), Arc::clone(&self.status));
-            flying.push(Box::pin(attempt(self.office.clone(), target, status, job)));
+            way.attempts.push(Box::pin(attempt(self.office.clone(), target, status, job)));
         }
-        self.status.set_in_flight(flying.len());
+        self.status.set_in_flight(way.attempts.len());
         self.show();
     }
 
@@ -142,6 +153,35 @@ impl Courier {
     }
 }
 
+/// What one courier has under way.
+#[derive(Default)]
+struct UnderWay {
+    attempts: FuturesUnordered<BoxFuture<'static, Made>>,
+    lines: FuturesUnordered<BoxFuture<'static, Result<Finished>>>,
+}
+
+impl UnderWay {
+    fn is_empty(&self) -> bool {
+        self.attempts.is_empty() && self.lines.is_empty()
+    }
+
+    /// Whether another attempt may begin.
+    fn has_room(&self, concurrency: usize) -> bool {
+        self.attempts.len() < concurrency && self.lines.len() < LINES
+    }
+
+    fn write(&mut self, office: &Office, made: Made) {
+        self.lines.push(Box::pin(write(office.clone(), made)));
+    }
+
+    async fn finish(&mut self, office: &Office) {
+        while let Some(made) = self.attempts.next().await {
+            self.write(office, made);
+        }
+        while self.lines.next().await.is_some() {}
+    }
+}
+
 async fn until(due_ms: Option<i64>) {
     match due_ms {
         Some(due) => {
@@ -152,8 +192,8 @@ async fn until(due_ms: Option<i64>) {
     }
 }
 
-/// One attempt and its line in the ledger.
-async fn attempt(office: Office, target: Arc<Target>, status: Arc<Status>, job: Job) -> Result<Finished> {
+/// One attempt.
+async fn attempt(office: Office, target: Arc<Target>, status: Arc<Status>, job: Job) -> Made {
     let begun = now_ms();
     let timer = office.metrics.exchange.start_timer();
     let made = office.sender.send(&target, &job.alert, begun).await;
@@ -163,7 +203,6 @@ async fn attempt(office: Office, target: Arc<Target>, status: Arc<Status>, job: 
     let verdict = office.schedule.judge(&made.outcome, job.attempts, now, rand::random());
     status.note(verdict == Verdict::Delivered, now, &made.detail);
     count(&office.metrics, &target.id, &made.outcome);
-    let delivery = line(&job, &target.id, &made, verdict, now);
     let id = event::id(&job.alert);
     match verdict {
         Verdict::Delivered => tracing::debug!(endpoint = target.id, webhook = id, "delivered"),
@@ -175,13 +214,20 @@ async fn attempt(office: Office, target: Arc<Target>, status: Arc<Status>, job: 
             "not delivered"
         ),
     }
-    let written = office.log.write(&delivery, &office.shutdown).await?;
-    if written && matches!(delivery.state, State::Delivered | State::Failed) {
-        office.metrics.deliveries.with_label_values(&[target.id.as_str(), delivery.state.as_str()]).inc();
+    let line = line(&job, &target.id, &made, verdict, now);
+    Made { job, verdict, line }
+}
+
+/// The attempt's line in the ledger: what is not written there did not happen (`DSP-5`).
+async fn write(office: Office, made: Made) -> Result<Finished> {
+    let Made { job, verdict, line } = made;
+    let written = office.log.write(&line, &office.shutdown).await?;
+    if written && matches!(line.state, State::Delivered | State::Failed) {
+        office.metrics.deliveries.with_label_values(&[line.endpoint.as_str(), line.state.as_str()]).inc();
     }
     if verdict == Verdict::Delivered {
-        let took = now.saturating_sub(job.appended_ms).max(0) as f64 / 1000.0;
-        office.metrics.latency.with_label_values(&[&target.id]).observe(took);
+        let took = line.last_at.saturating_sub(job.appended_ms).max(0) as f64 / 1000.0;
+        office.metrics.latency.with_label_values(&[&line.endpoint]).observe(took);
     }
     Ok(Finished { job, verdict: written.then_some(verdict) })
 }

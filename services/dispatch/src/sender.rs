@@ -37,8 +37,9 @@ pub struct Attempt {
 }
 
 impl Sender {
-    /// A sender whose attempts take at most `timeout`, answer included.
-    pub fn new(timeout: Duration) -> Result<Self, reqwest::Error> {
+    /// A sender whose attempts take at most `timeout`, answer included. Of each endpoint's connections so many as it has attempts
+    /// at once are kept for the next ones: a new one costs round trips, with TLS several.
+    pub fn new(timeout: Duration, concurrency: usize) -> Result<Self, reqwest::Error> {
         let builder = || {
             Client::builder()
                 .redirect(redirect::Policy::none())
@@ -46,7 +47,7 @@ impl Sender {
                 .timeout(timeout)
                 .connect_timeout(timeout.min(Duration::from_secs(10)))
                 .pool_idle_timeout(Duration::from_secs(60))
-                .pool_max_idle_per_host(4)
+                .pool_max_idle_per_host(concurrency)
         };
         Ok(Self { public: builder().dns_resolver(Arc::new(PublicOnly)).build()?, any: builder().build()? })
     }

@@ -114,7 +114,7 @@ fn office(config: &Config, metrics: &Metrics, log: &LedgerLog, shutdown: &Shutdo
     let webhooks = &config.webhooks;
     let timeout = Duration::from_secs(u64::from(webhooks.timeout_s));
     Ok(Office {
-        sender: Sender::new(timeout).context("the HTTP client cannot be made")?,
+        sender: Sender::new(timeout, webhooks.concurrency).context("the HTTP client cannot be made")?,
         schedule: Arc::new(Schedule::new(&webhooks.schedule_s, webhooks.jitter)),
         log: log.clone(),
         metrics: metrics.clone(),

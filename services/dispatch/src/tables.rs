@@ -7,18 +7,21 @@ use crate::intake;
 use crate::ledger_log::{options, whole};
 use crate::metrics::Metrics;
 use anyhow::{Context, Result};
-use gridwarden_bus::{Batch, KafkaConfig, Reader, topics};
+use gridwarden_bus::{Batch, KafkaConfig, Reader, ReaderOptions, topics};
 use gridwarden_domain::delivery::{Delivery, State};
 use gridwarden_domain::generation::Fences;
 use gridwarden_runtime::prometheus::Registry;
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_store::rows::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState, Table};
 use gridwarden_store::{Block, BlockWriter};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 /// Rows of a block.
 const BATCH: usize = 10_000;
+/// How long rows are gathered for a block: every block is a part that ClickHouse has to merge, and a person who looks at a table
+/// does not see half a second.
+const GATHER: Duration = Duration::from_millis(500);
 /// Pause after an error that trying again at once cannot mend (a table that is not there yet).
 const PAUSE: Duration = Duration::from_secs(5);
 /// Index of `alerts.v1` among the topics read.
@@ -41,10 +44,18 @@ impl Tables {
     pub fn run(&self, kafka: &KafkaConfig) -> Result<()> {
         let mut assignments = whole(kafka, topics::ALERTS)?;
         assignments.extend(whole(kafka, topics::DELIVERIES)?);
-        let mut reader = Reader::open(kafka, &assignments, &options("gridwarden-dispatch-tables"))?;
+        let patient =
+            ReaderOptions { fetch_least_kib: 64, fetch_wait_ms: 200, ..options("gridwarden-dispatch-tables") };
+        let mut reader = Reader::open(kafka, &assignments, &patient)?;
         let mut fences = Fences::default();
+        let (mut alerts, mut deliveries, mut begun) = (Block::new(), Block::new(), None);
         while let Some(batch) = intake::poll(&mut reader, BATCH, &self.shutdown)? {
-            let (alerts, deliveries) = blocks(&batch, &mut fences);
+            fill(&batch, &mut fences, &mut alerts, &mut deliveries);
+            let rows = alerts.rows() + deliveries.rows();
+            if rows == 0 || rows < BATCH && begun.get_or_insert_with(Instant::now).elapsed() < GATHER {
+                continue;
+            }
+            begun = None;
             let both = async {
                 self.insert(&alerts, "alerts").await;
                 self.insert(&deliveries, "deliveries").await;
@@ -52,6 +63,8 @@ impl Tables {
             self.handle.block_on(async {
                 tokio::select! { () = both => {}, () = self.shutdown.wait() => {} }
             });
+            alerts.clear();
+            deliveries.clear();
         }
         Ok(())
     }
@@ -68,9 +81,8 @@ impl Tables {
     }
 }
 
-/// The rows of a batch. What cannot be read was counted where it is read first.
-fn blocks(batch: &Batch, fences: &mut Fences) -> (Block<Alerts>, Block<Deliveries>) {
-    let (mut alerts, mut deliveries) = (Block::new(), Block::new());
+/// Adds the rows of a batch. What cannot be read was counted where it is read first.
+fn fill(batch: &Batch, fences: &mut Fences, alerts: &mut Block<Alerts>, deliveries: &mut Block<Deliveries>) {
     for record in batch.records() {
         if record.topic == ALERTS {
             if let Some(Ok(alert)) = intake::alert(&record, fences) {
@@ -80,7 +92,6 @@ fn blocks(batch: &Batch, fences: &mut Fences) -> (Block<Alerts>, Block<Deliverie
             deliveries.push(&row(&delivery));
         }
     }
-    (alerts, deliveries)
 }
 
 fn row(delivery: &Delivery) -> DeliveryRow<'_> {

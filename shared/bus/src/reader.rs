@@ -49,8 +49,10 @@ pub struct ReaderOptions {
     pub fetch_kib: u32,
     /// How many messages per partition librdkafka tries to hold ready.
     pub queue_messages: u32,
-    /// How long the broker may hold a fetch that has nothing to give, in ms.
+    /// How long the broker may hold a fetch that has less than `fetch_least_kib` to give, in ms.
     pub fetch_wait_ms: u32,
+    /// What a fetch waits for, in KiB; 0: for anything. Whoever writes blocks need not be told of every record.
+    pub fetch_least_kib: u32,
 }
 
 impl ReaderOptions {
@@ -64,6 +66,7 @@ impl ReaderOptions {
             fetch_kib: 1024,
             queue_messages: 20_000,
             fetch_wait_ms: 100,
+            fetch_least_kib: 0,
         }
     }
 }
@@ -315,6 +318,7 @@ fn consumer(kafka: &KafkaConfig, options: &ReaderOptions) -> Result<BaseConsumer
     let (of_partition, of_broker) =
         (fetch.to_string(), fetch.saturating_mul(8).clamp(LEAST_OF_BROKER, MOST_OF_BROKER).to_string());
     let fetch_wait = options.fetch_wait_ms.to_string();
+    let fetch_least = options.fetch_least_kib.saturating_mul(1024).max(1).to_string();
     let ends = if options.partition_ends { "true" } else { "false" };
     // `fetch.queue.backoff.ms`: the default of 1 s stalls a partition whose local queue was full for a moment.
     let defaults = [
@@ -322,6 +326,7 @@ fn consumer(kafka: &KafkaConfig, options: &ReaderOptions) -> Result<BaseConsumer
         ("queued.min.messages", &queue_messages),
         ("fetch.queue.backoff.ms", "3"),
         ("fetch.wait.max.ms", &fetch_wait),
+        ("fetch.min.bytes", &fetch_least),
         ("fetch.message.max.bytes", &of_partition),
         ("fetch.max.bytes", &of_broker),
         ("check.crcs", "true"),

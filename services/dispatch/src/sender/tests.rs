@@ -63,7 +63,7 @@ async fn verified(headers: HeaderMap, body: Bytes) -> Response {
 }
 
 async fn sent(url: &str, allow_private: bool) -> Attempt {
-    let sender = Sender::new(Duration::from_secs(1)).expect("client");
+    let sender = Sender::new(Duration::from_secs(1), 2).expect("client");
     sender.send(&target(url, allow_private), &sample::alert(1), now_ms()).await
 }
 
