@@ -14,7 +14,7 @@ use crate::up::{self, UpArgs};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use gridwarden_embedded::clickhouse;
-use gridwarden_runtime::telemetry;
+use gridwarden_runtime::{priority, telemetry};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,7 +84,15 @@ impl Cli {
         if matches!(self.command, Command::Stream(_) | Command::Archive(_)) {
             large_pages::begin_again();
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        if matches!(self.command, Command::Stream(_)) {
+            // Workers, and the threads that read Kafka and say alerts, are not the runtime's: those go first.
+            runtime.on_thread_start(priority::give_way);
+        }
+        if matches!(self.command, Command::Archive(_)) {
+            priority::give_way();
+        }
+        let runtime = runtime.enable_all().build().context("no runtime")?;
         let result = runtime.block_on(self.command.run());
         runtime.shutdown_timeout(THREADS_LIMIT);
         result
@@ -139,6 +147,8 @@ struct EngineArgs {
 impl EngineArgs {
     fn run(self) -> Result<()> {
         telemetry::init("clickhouse");
+        // Merging parts can wait; an alert cannot.
+        priority::give_way();
         let library = match (self.library, self.cache) {
             (Some(library), _) => library,
             (None, cache) => clickhouse::library::locate(&cache.unwrap_or_default())?,

@@ -32,6 +32,17 @@ use prometheus::Registry;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+/// Somebody waits for an alert: it waits for others hardly at all.
+fn of_alerts() -> ProducerOptions {
+    ProducerOptions { linger: Duration::from_millis(1), ..ProducerOptions::named("gridwarden-stream") }
+}
+
+/// Runs what must not wait behind the runtime's other work: filling a block of rows takes one of its threads for a tenth of a second.
+fn alone(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    runtime.block_on(work)
+}
+
 /// Runs the stream until shutdown.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
     let health = Health::new("stream");
@@ -76,7 +87,7 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     let order = Order::default();
     let (alerts, alerts_out) = AlertQueue::new();
     let announcer = Announcer {
-        producer: Producer::new(&config.kafka, &ProducerOptions::named("gridwarden-stream"))?,
+        producer: Producer::new(&config.kafka, &of_alerts())?,
         known,
         reached: reached.clone(),
         generation: shared.world.generation,
@@ -84,7 +95,8 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         metrics: shared.metrics.clone(),
         shutdown: shutdown.clone(),
     };
-    tasks.spawn("alerts", announcer.run(alerts.clone(), alerts_out));
+    let queue = alerts.clone();
+    tasks.thread("alerts", move || alone(announcer.run(queue, alerts_out)))?;
 
     let store = StoreMetrics::new(registry).context("metrics")?;
     let writer = BlockWriter::new(&config.clickhouse, WriterOptions::default(), store.clone());

@@ -18,6 +18,7 @@ pub mod crashes;
 pub mod health;
 pub mod http;
 pub mod objects;
+pub mod priority;
 pub mod secrets;
 pub mod seeded;
 pub mod shutdown;
