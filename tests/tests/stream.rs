@@ -68,6 +68,7 @@ impl Stream {
         config.checkpoints.folder = city.folder.with_file_name("checkpoints").display().to_string();
         config.crashes.folder = city.folder.with_file_name("crashes");
         config.stream.write_ms = 200;
+        config.stream.minutes_ms = 200;
         change(&mut config);
         let free =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");

@@ -82,6 +82,8 @@ pub struct StreamSection {
     pub batch: usize,
     /// How often rows are written, in ms.
     pub write_ms: u64,
+    /// How often open minutes are written, in ms.
+    pub minutes_ms: u64,
     /// How often hours and days are summed, in seconds.
     pub rollup_s: u64,
     /// How long the dataflow may stand still before the process ends, in seconds.
@@ -147,6 +149,7 @@ fn check(config: &Config) -> Result<(), Wrong> {
         ("checkpoints.every_ms", config.checkpoints.every_ms, 100, 3_600_000),
         ("stream.batch", own.batch as u64, 1, 100_000),
         ("stream.write_ms", own.write_ms, 10, 600_000),
+        ("stream.minutes_ms", own.minutes_ms, 10, 600_000),
         ("stream.rollup_s", own.rollup_s, 1, 86_400),
         ("cluster.silence_s", config.cluster.silence_s, 1, 3_600),
         ("stream.watchdog_s", own.watchdog_s, 5, 3_600),

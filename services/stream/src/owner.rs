@@ -40,6 +40,9 @@ pub(crate) struct Owner {
     /// Rows of changed windows still allowed in this interval, and when the next begins.
     budget: usize,
     next_write: Instant,
+    /// Whether open minutes are written, too, while what has changed is gone through this time; and when they are again.
+    minutes: bool,
+    next_minutes: Instant,
     next_look: Instant,
     /// Until then a watermark that is not known yet may still come at once, with the first marks.
     settled: Instant,
@@ -82,6 +85,8 @@ impl Owner {
             chunk: Vec::with_capacity(CHUNK),
             budget: 0,
             next_write: now,
+            minutes: true,
+            next_minutes: now,
             next_look: now,
             settled: now + SETTLE,
             took: now,
@@ -234,7 +239,7 @@ impl Owner {
         if self.sink.has_room() {
             self.took = now;
         }
-        let more = self.write_rows(mode);
+        let more = self.write_rows(mode, now);
         self.ask_back();
         if due || self.is_pressed() {
             self.lend(now);
@@ -283,19 +288,19 @@ impl Owner {
     }
 
     /// True when it stopped for want of room.
-    fn write_rows(&mut self, mode: Mode) -> bool {
+    fn write_rows(&mut self, mode: Mode, now: Instant) -> bool {
         loop {
             if !self.sink.has_room() {
                 return true;
             }
             let mut all = self.windows.emit_closed(mode, CHUNK, &mut self.chunk);
             if all && self.budget > 0 {
-                all = self.write_changed(mode);
+                all = self.write_changed(mode, now);
             }
             if !self.chunk.is_empty() {
                 self.shared.metrics.window_rows.inc_by(self.chunk.len() as u64);
                 let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
-                self.sink.push(self.windows.chunk, chunk);
+                self.sink.push(self.windows.chunk, chunk, all && mode.is_live());
                 self.windows.chunk += 1;
             }
             if all {
@@ -305,14 +310,19 @@ impl Owner {
     }
 
     /// True when all that changed is out, or the interval's rows are used up.
-    fn write_changed(&mut self, mode: Mode) -> bool {
+    fn write_changed(&mut self, mode: Mode, now: Instant) -> bool {
         let before = self.chunk.len();
         let limit = CHUNK.min(before + self.budget);
+        let mode = if mode == Mode::Live && !self.minutes { Mode::Panes } else { mode };
         let done = self.windows.emit_changed(mode, limit, &mut self.chunk);
         self.budget = self.budget.saturating_sub(self.chunk.len() - before);
         if done {
             // The rest of the interval is for what changes next time.
             self.budget = 0;
+            self.minutes = now >= self.next_minutes;
+            if self.minutes {
+                self.next_minutes = now + Duration::from_millis(self.config.minutes_ms);
+            }
         }
         self.budget == 0
     }

@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 /// Chunks between a worker and its writer.
 const CHUNKS: usize = 4;
-/// A block goes out with this many rows, or this long after its first.
+/// A block goes out with this many rows, with the last rows there are for now, or this long after its first.
 const BLOCK_ROWS: usize = 200_000;
 const BLOCK_AGE: Duration = Duration::from_millis(500);
 /// Days of windows in one block: a block touches one part per day, and ClickHouse has a limit on those.
@@ -51,6 +51,8 @@ impl<T> Clone for Sink<T> {
 pub(crate) struct Chunk<T> {
     rows: Vec<T>,
     number: u32,
+    /// Whether nothing more comes at once.
+    last: bool,
     taken: Arc<AtomicU32>,
 }
 
@@ -77,7 +79,7 @@ pub(crate) struct Room<'s, T> {
 impl<T> Room<'_, T> {
     /// Hands a chunk over under its number.
     pub(crate) fn send(self, number: u32, rows: Vec<T>) {
-        self.permit.send(Chunk { rows, number, taken: Arc::clone(self.taken) });
+        self.permit.send(Chunk { rows, number, last: false, taken: Arc::clone(self.taken) });
     }
 }
 
@@ -103,9 +105,10 @@ impl<T> Sink<T> {
         self.sender.capacity() > 0
     }
 
-    /// Hands a chunk over, for the only sender after [`Sink::has_room`]. Dropped when nobody takes it any more: at the end.
-    pub(crate) fn push(&self, number: u32, rows: Vec<T>) {
-        self.sender.try_send(Chunk { rows, number, taken: Arc::clone(&self.taken) }).ok();
+    /// Hands a chunk over, for the only sender after [`Sink::has_room`]; nobody waits for more when it is the last for now.
+    /// Dropped when nobody takes it any more: at the end.
+    pub(crate) fn push(&self, number: u32, rows: Vec<T>, last: bool) {
+        self.sender.try_send(Chunk { rows, number, last, taken: Arc::clone(&self.taken) }).ok();
     }
 
     /// Room for a chunk, if there is, where there are several senders.
@@ -115,20 +118,26 @@ impl<T> Sink<T> {
 }
 
 /// The last number gathered from each sender.
-struct Gathered(Vec<(Arc<AtomicU32>, u32)>);
+#[derive(Default)]
+struct Gathered {
+    numbers: Vec<(Arc<AtomicU32>, u32)>,
+    /// Whether nothing more comes at once.
+    whole: bool,
+}
 
 impl Gathered {
     fn add<T>(&mut self, mut chunk: Chunk<T>, rows: &mut Vec<T>) {
         rows.append(&mut chunk.rows);
-        match self.0.iter_mut().find(|(taken, _)| Arc::ptr_eq(taken, &chunk.taken)) {
+        self.whole = chunk.last;
+        match self.numbers.iter_mut().find(|(taken, _)| Arc::ptr_eq(taken, &chunk.taken)) {
             Some((_, number)) => *number = chunk.number,
-            None => self.0.push((chunk.taken, chunk.number)),
+            None => self.numbers.push((chunk.taken, chunk.number)),
         }
     }
 
     /// All of it is in ClickHouse.
     fn are_taken(self) {
-        for (taken, number) in self.0 {
+        for (taken, number) in self.numbers {
             taken.store(number, Ordering::Release);
         }
     }
@@ -207,7 +216,7 @@ impl Writer {
     /// Waits for a chunk and takes what comes with it instead of what `rows` held; none at the end.
     async fn gather<T>(&self, chunks: &mut Receiver<Chunk<T>>, rows: &mut Vec<T>) -> Option<Gathered> {
         rows.clear();
-        let mut gathered = Gathered(Vec::new());
+        let mut gathered = Gathered::default();
         tokio::select! {
             chunk = chunks.recv() => gathered.add(chunk?, rows),
             () = self.shutdown.wait() => return None,
@@ -217,6 +226,7 @@ impl Writer {
             match chunks.try_recv() {
                 Ok(chunk) => gathered.add(chunk, rows),
                 Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) if gathered.whole => break,
                 Err(TryRecvError::Empty) => match tokio::time::timeout_at(until, chunks.recv()).await {
                     Ok(Some(chunk)) => gathered.add(chunk, rows),
                     _ => break,

@@ -13,6 +13,8 @@ use super::{
 pub(crate) enum Mode {
     /// The log is read as it is written: open windows are written while they change.
     Live,
+    /// The same, but minutes that are open wait. Most that is written live is a minute and ten seconds of it for every event.
+    Panes,
     /// The past is being read: a window is written when it is closed.
     CatchUp,
 }
@@ -34,6 +36,13 @@ pub(crate) struct Row {
     pub(crate) closed: bool,
     /// What is kept of the metric besides.
     pub(crate) sketch: Option<Box<Sketch>>,
+}
+
+impl Mode {
+    /// Whether windows are written while they are open.
+    pub(crate) fn is_live(self) -> bool {
+        self != Self::CatchUp
+    }
 }
 
 const PANE_S: u32 = (PANE_MS / 1000) as u32;
@@ -98,7 +107,7 @@ impl Windows {
         let (first_minute, first_shard) = std::mem::take(&mut self.resume);
         let mut from = first_shard;
         for (start, minute) in self.minutes.range_mut(first_minute..) {
-            let open = if mode == Mode::Live { ALL } else { 0 };
+            let open = if mode.is_live() { ALL } else { 0 };
             let wanted = (minute.closed | open) & !minute.owed;
             if wanted != 0 {
                 for index in from..minute.shards.len() {
@@ -134,11 +143,11 @@ fn step(start: i64, minute: &mut Minute, mode: Mode, target: (&mut Copies, u32),
             }
             if minute_closed {
                 rows(shard, (key, entry), Length::Minute, (start, true), out);
-            } else if mode == Mode::Live && entry.dirty() & owed != 0 {
+            } else if mode.is_live() && entry.dirty() & owed != 0 {
                 rows(shard, (key, entry), Length::Minute, (start, false), out);
             }
         }
-        let minute_written = minute_closed || mode == Mode::Live;
+        let minute_written = minute_closed || mode.is_live();
         for key in shard.take_dirty() {
             let touched = shard.entry(key).is_some_and(|entry| entry.dirty() & owed != 0);
             let later = if touched && !minute_written { MINUTE } else { 0 };

@@ -302,6 +302,27 @@ fn live_windows_are_written_while_they_change_within_the_room_given() {
 }
 
 #[test]
+fn an_open_minute_may_wait_and_comes_the_next_time_or_when_it_is_closed() {
+    let mut windows = Windows::default();
+    let mut out = Vec::new();
+    let mut lengths = |windows: &mut Windows, mode| {
+        out.clear();
+        windows.emit_closed(mode, 10, &mut out);
+        windows.emit_changed(mode, 10, &mut out);
+        out.iter().map(|row| (row.window_s, row.closed, row.aggregate.count)).collect::<Vec<_>>()
+    };
+    windows.apply(&event(1, 5_000, 7).delta());
+    assert_eq!(lengths(&mut windows, Mode::Panes), [(10, false, 1); 2]);
+    assert_eq!(lengths(&mut windows, Mode::Panes), []);
+    assert_eq!(lengths(&mut windows, Mode::Live), [(60, false, 1); 2]);
+    windows.apply(&event(1, 55_000, 7).delta());
+    assert_eq!(lengths(&mut windows, Mode::Panes), [(10, false, 1); 2]);
+    windows.advance(0, 60_000);
+    let minute = lengths(&mut windows, Mode::Panes).into_iter().filter(|(length, ..)| *length == 60);
+    assert_eq!(minute.collect::<Vec<_>>(), [(60, true, 2); 2]);
+}
+
+#[test]
 fn a_forgotten_minute_is_refused_in_the_live_domain_and_begun_anew_in_another() {
     let mut windows = Windows::default();
     windows.advance(0, 60_000 + KEEP_MS);
