@@ -4,7 +4,7 @@
 use super::{
     child::Run,
     input::{Size, Town},
-    live::{PROBE, Running, Sent, probed},
+    live::{Judge, PROBE, Running, Sent, probed},
     produce,
     verify::{number, query_text},
 };
@@ -28,6 +28,8 @@ const WARM_UP: Duration = Duration::from_secs(15);
 /// How long what is still on its way may take.
 const LIMIT: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often ClickHouse is asked: an answer costs it milliseconds, and what came in between is told later by so much.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 /// A signing secret of nobody's.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -78,7 +80,7 @@ async fn measured(args: &LatencyArgs, place: &Place) -> Result<Value> {
         }
     }
     progress(&format!("{} events a second for {} s", args.rate, WARM_UP.as_secs() + args.seconds));
-    let load = Running::start(&town, place.kafka(), args.rate);
+    let load = Running::start(&town, place.kafka(), args.rate, Judge::Probes);
     let looks = Looks::default();
     let looking = tokio::spawn(look(place.clickhouse("bench").url, Arc::clone(&looks), shutdown.clone()));
     tokio::time::sleep(WARM_UP + Duration::from_secs(args.seconds)).await;
@@ -145,7 +147,7 @@ async fn look(url: String, looks: Looks, shutdown: Shutdown) -> Result<()> {
             lock(&looks).push((count, Instant::now()));
         }
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(ASK_EVERY) => {}
             () = shutdown.wait() => return Ok(()),
         }
     }

@@ -4,7 +4,7 @@
 use super::{
     child::{Child, Figures},
     input::Town,
-    live::{PROBE, Running, Sent},
+    live::{Judge, PROBE, Running, Sent},
 };
 use crate::bench::quantile;
 use anyhow::{Context, Result, ensure};
@@ -34,7 +34,7 @@ pub(super) async fn p99_ratio(child: &mut Child, town: &Arc<Town>, kafka: KafkaC
         let (kafka, stop) = (kafka.clone(), Arc::clone(&stop));
         tokio::task::spawn_blocking(move || listen(&kafka, &stop))
     };
-    let load = Running::start(town, kafka, RATE);
+    let load = Running::start(town, kafka, RATE, Judge::Probes);
     let begun = Instant::now();
     let mut taken = Vec::new();
     let mut seen = None;
