@@ -34,7 +34,7 @@ const AREAS: [(&str, &str, &str, f64, f64); 7] = [
     ("beats", "beat", "lone", 0.25, 2.0),
 ];
 
-async fn publish_beats(producer: &Producer) {
+pub(super) async fn publish_beats(producer: &Producer) {
     let head: LayerHead = serde_json::from_str(BEATS.0).expect("head");
     let areas: Vec<Area> = serde_json::from_str(BEATS.1).expect("areas");
     let (version, hash) = version_of(&head, &areas);

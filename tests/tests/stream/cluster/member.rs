@@ -78,14 +78,14 @@ impl Ground<'_> {
         self.start(&["--processes", &count, "--process", &process, "--hosts", hosts], &[])
     }
 
-    /// Starts a cluster of two, and waits until both read.
-    pub(super) async fn two(&self) -> [Member; 2] {
-        let hosts = hosts(2);
-        let mut both = [self.member(&hosts, 0), self.member(&hosts, 1)];
-        for member in &mut both {
+    /// Starts a cluster of so many, and waits until all read.
+    pub(super) async fn all<const N: usize>(&self) -> [Member; N] {
+        let hosts = hosts(N);
+        let mut all = std::array::from_fn(|process| self.member(&hosts, process));
+        for member in &mut all {
             member.until_ready().await;
         }
-        both
+        all
     }
 }
 
