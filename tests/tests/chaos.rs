@@ -30,7 +30,9 @@ fn whatever_is_killed_stopped_or_cut_off_nothing_is_lost_counted_twice_or_said_t
         ("late", 50),
         ("rejected", 100),
         ("too_late_for_windows", 100),
+        ("reports", 5_000),
         ("windows", 500),
+        ("sketches", 100),
         ("alerts", 500),
         ("control_changes", 30),
     ] {

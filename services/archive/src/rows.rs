@@ -4,6 +4,7 @@ use gridwarden_domain::control::Timeline;
 use gridwarden_domain::locate::{LayerSet, Places};
 use gridwarden_domain::observation::{ObservationRef, Position};
 use gridwarden_domain::report::Report;
+use gridwarden_runtime::seeded::seeded;
 use smallvec::SmallVec;
 
 /// (layer id, area code), leaf first, every level of every layer.
@@ -33,10 +34,10 @@ pub fn place_report<'t>(timeline: &'t Timeline, said: &Report, appended_ms: i64,
     places.clear();
     match (said.position, &said.area) {
         (Some(position), _) => layers.locate(position.lon, position.lat, said.time, places),
-        (None, Some(area)) => {
+        (None, Some(area)) if !seeded("named-area-unread") => {
             layers.by_code(area, said.time, places);
         }
-        (None, None) => {}
+        (None, _) => {}
     }
     areas(layers, places)
 }

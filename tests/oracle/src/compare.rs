@@ -1,9 +1,12 @@
-//! What is there, held against what should be: archive, rejects, windows, latest states, alerts.
+//! What is there, held against what should be: archive, rejects, windows, sketches, latest states, alerts.
 
+mod sketches;
+
+use crate::Log;
 use crate::clickhouse::ClickHouse;
 use crate::kafka::{Broker, Topic};
 use crate::records::read_all;
-use crate::recount::{Kept, ROW, Recount, STATE};
+use crate::recount::{Kept, Recount, STATE, row_of};
 use crate::rules::Transition;
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -22,6 +25,8 @@ pub(crate) struct Findings {
     /// Archived otherwise than it was said: other values, another place, row instead of reject.
     pub(crate) rows_differ: u64,
     pub(crate) windows_differ: u64,
+    /// Quantiles off by more than 1 %, or other sources than there were.
+    pub(crate) sketches_differ: u64,
     pub(crate) latest_differ: u64,
     pub(crate) alerts_missed: u64,
     pub(crate) alerts_repeated: u64,
@@ -39,7 +44,7 @@ pub(crate) struct Findings {
 impl Findings {
     /// Whether all is as it should be.
     pub(crate) fn is_clean(&self) -> bool {
-        let windows = self.rows_differ + self.windows_differ + self.latest_differ;
+        let windows = self.rows_differ + self.windows_differ + self.sketches_differ + self.latest_differ;
         let alerts = self.alerts_missed + self.alerts_repeated + self.alerts_left_open + self.alerts_unfenced;
         self.lost + self.seen_twice + windows + alerts == 0
     }
@@ -55,7 +60,7 @@ impl Findings {
 pub(crate) struct Look<'a> {
     pub(crate) clickhouse: &'a ClickHouse,
     pub(crate) broker: &'a mut Broker,
-    pub(crate) observations: &'a Topic,
+    pub(crate) logs: &'a [(Log, Topic)],
     pub(crate) rejects: &'a Topic,
     pub(crate) alerts: &'a Topic,
 }
@@ -63,9 +68,13 @@ pub(crate) struct Look<'a> {
 /// Looks at everything once.
 pub(crate) fn compare(look: &mut Look<'_>, recount: &Recount, ledger: &Findings) -> Result<Findings> {
     let mut found = Findings { lost: ledger.lost, examples: ledger.examples.clone(), ..Findings::default() };
-    archive(look, recount, &mut found).context("the archive")?;
-    rejects(look, recount, &mut found).context("rejects.v1")?;
+    for (log, topic) in look.logs {
+        let log = (*log, topic.id.as_str(), recount.kept(*log));
+        archive(look, log, &mut found).with_context(|| format!("the archive of {}", log.0.topic()))?;
+        rejects(look, log, &mut found).context("rejects.v1")?;
+    }
     windows(look, recount, &mut found).context("windows")?;
+    sketches::compare(look.clickhouse, recount, &mut found).context("sketches")?;
     latest(look, recount, &mut found).context("latest states")?;
     alerts(look, recount, &mut found).context("alerts.v1")?;
     Ok(found)
@@ -75,8 +84,8 @@ pub(crate) fn compare(look: &mut Look<'_>, recount: &Recount, ledger: &Findings)
 struct Seen(Vec<Vec<u8>>);
 
 impl Seen {
-    fn none(recount: &Recount) -> Self {
-        Self(recount.kept.iter().map(|partition| vec![0; partition.len()]).collect())
+    fn none(kept: &[Vec<Kept>]) -> Self {
+        Self(kept.iter().map(|partition| vec![0; partition.len()]).collect())
     }
 
     /// How often before; none: there is no such record.
@@ -95,14 +104,18 @@ impl Seen {
     }
 }
 
-fn kept(recount: &Recount, partition: usize, offset: usize) -> Option<Kept> {
-    recount.kept.get(partition)?.get(offset).copied()
+/// A topic, its id, and what should be kept of it.
+type Expected<'a> = (Log, &'a str, &'a [Vec<Kept>]);
+
+fn at(kept: &[Vec<Kept>], partition: usize, offset: usize) -> Option<Kept> {
+    kept.get(partition)?.get(offset).copied()
 }
 
-fn archive(look: &Look<'_>, recount: &Recount, found: &mut Findings) -> Result<()> {
-    let mut seen = Seen::none(recount);
-    let topic = uuid(&look.observations.id);
-    let rows = format!("SELECT partition, offset, {ROW} FROM observations WHERE topic_id = '{topic}'");
+fn archive(look: &Look<'_>, (log, topic, kept): Expected<'_>, found: &mut Findings) -> Result<()> {
+    let mut seen = Seen::none(kept);
+    let topic = uuid(topic);
+    let (table, row) = (log.topic().trim_end_matches(".v1"), row_of(log));
+    let rows = format!("SELECT partition, offset, {row} FROM {table} WHERE topic_id = '{topic}'");
     let rejects = format!("SELECT partition, offset, '' FROM rejects WHERE topic_id = '{topic}'");
     for query in [rows, rejects] {
         look.clickhouse.rows(&query, |columns| {
@@ -113,34 +126,34 @@ fn archive(look: &Look<'_>, recount: &Recount, found: &mut Findings) -> Result<(
                 Some(0) => {}
                 Some(_) => {
                     found.seen_twice += 1;
-                    found.show(|| format!("archived twice: {partition}/{offset}"));
+                    found.show(|| format!("archived twice: {log:?} {partition}/{offset}"));
                 }
-                None => found.show(|| format!("archived, and not in the topic: {partition}/{offset}")),
+                None => found.show(|| format!("archived, and not in the topic: {log:?} {partition}/{offset}")),
             }
-            let should = kept(recount, partition, offset);
+            let should = at(kept, partition, offset);
             if should != Some(is) {
                 found.rows_differ += 1;
-                found.show(|| format!("archived {partition}/{offset} as {is:?}, should be {should:?}"));
+                found.show(|| format!("archived {log:?} {partition}/{offset} as {is:?}, should be {should:?}"));
             }
             Ok(())
         })?;
     }
     for (partition, offset) in seen.missing() {
         found.lost += 1;
-        found.show(|| format!("not archived: {partition}/{offset}, {:?}", kept(recount, partition, offset)));
+        found.show(|| format!("not archived: {log:?} {partition}/{offset}, {:?}", at(kept, partition, offset)));
     }
     Ok(())
 }
 
 /// Every reject stands in its topic, too.
-fn rejects(look: &mut Look<'_>, recount: &Recount, found: &mut Findings) -> Result<()> {
-    let mut seen = Seen::none(recount);
+fn rejects(look: &mut Look<'_>, (log, topic, kept): Expected<'_>, found: &mut Findings) -> Result<()> {
+    let mut seen = Seen::none(kept);
     for partition in 0..look.rejects.partitions {
         read_all(look.broker, look.rejects, partition, |record| {
             let document: Value =
                 serde_json::from_slice(record.value.as_deref().unwrap_or_default()).unwrap_or_default();
             let origin = &document["origin"];
-            if origin["topic_id"].as_str() == Some(&look.observations.id)
+            if origin["topic_id"].as_str() == Some(topic)
                 && let Some((partition, offset)) = origin["partition"].as_u64().zip(origin["offset"].as_u64())
             {
                 let before = seen.note(partition as usize, offset as usize).unwrap_or(0);
@@ -148,9 +161,9 @@ fn rejects(look: &mut Look<'_>, recount: &Recount, found: &mut Findings) -> Resu
             }
         })?;
     }
-    for (partition, offset) in seen.missing().filter(|(p, o)| kept(recount, *p, *o) == Some(Kept::Reject)) {
+    for (partition, offset) in seen.missing().filter(|(p, o)| at(kept, *p, *o) == Some(Kept::Reject)) {
         found.lost += 1;
-        found.show(|| format!("rejected, and not in rejects.v1: {partition}/{offset}"));
+        found.show(|| format!("rejected, and not in rejects.v1: {log:?} {partition}/{offset}"));
     }
     Ok(())
 }

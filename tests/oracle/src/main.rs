@@ -18,6 +18,7 @@ mod dice;
 mod kafka;
 mod load;
 mod names;
+mod noise;
 mod records;
 mod recount;
 mod rules;
@@ -39,6 +40,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use town::Town;
 
+/// The topics that are written to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Log {
+    Observations,
+    Reports,
+}
+
+impl Log {
+    const ALL: [Self; 2] = [Self::Observations, Self::Reports];
+
+    fn topic(self) -> &'static str {
+        match self {
+            Self::Observations => "observations.v1",
+            Self::Reports => "reports.v1",
+        }
+    }
+}
+
 /// What to send and where to look.
 #[derive(Deserialize)]
 struct Plan {
@@ -54,6 +73,8 @@ struct Plan {
     sources: u32,
     /// Of 10,000 readings so many are extreme, either way.
     extreme_of_10000: u64,
+    /// The metric the city keeps sketches of.
+    sketched: String,
     /// How long what differs may still come right, in seconds.
     patience_s: u64,
 }
@@ -96,15 +117,16 @@ fn now_ms() -> i64 {
     since.map_or(0, |since| since.as_millis() as i64)
 }
 
-/// A batch that was acknowledged: count and checksum, by partition and first offset.
-type Ledger = HashMap<(i32, i64), (usize, u32)>;
+/// A batch that was acknowledged: count and checksum, by topic, partition and first offset.
+type Ledger = HashMap<(Log, i32, i64), (usize, u32)>;
 
 fn ledger(plan: &Plan) -> Result<Ledger> {
     let mut ledger = Ledger::new();
     for line in std::fs::read_to_string(&plan.ledger).context("the ledger")?.lines() {
         let words: Vec<&str> = line.split(' ').collect();
-        let [partition, base, count, sum] = words.as_slice() else { bail!("the ledger: {line}") };
-        ledger.insert((partition.parse()?, base.parse()?), (count.parse()?, sum.parse()?));
+        let [topic, partition, base, count, sum] = words.as_slice() else { bail!("the ledger: {line}") };
+        let log = Log::ALL.into_iter().find(|log| log.topic() == *topic).context("a topic of the ledger")?;
+        ledger.insert((log, partition.parse()?, base.parse()?), (count.parse()?, sum.parse()?));
     }
     Ok(ledger)
 }
@@ -112,28 +134,31 @@ fn ledger(plan: &Plan) -> Result<Ledger> {
 fn check(plan: &Plan) -> Result<serde_json::Value> {
     let mut broker = Broker::connect(&plan.bootstrap)?;
     let mut topic = |name: &str| broker.topic(&plan.topic(name));
-    let (observations, rejects, alerts) = (topic("observations.v1")?, topic("rejects.v1")?, topic("alerts.v1")?);
+    let (rejects, alerts) = (topic("rejects.v1")?, topic("alerts.v1")?);
     let (layers, rules) = (topic("layers.v1")?, topic("rules.v1")?);
-    let mut recount = Recount::default();
-    recount.alerts.topic.clone_from(&observations.id);
+    let mut logs = Vec::new();
+    for log in Log::ALL {
+        logs.push((log, topic(log.topic())?));
+    }
+    let mut recount = Recount::of(&plan.sketched);
     let control = [all(&mut broker, &layers)?, all(&mut broker, &rules)?];
     let [layers, rules] = control;
     let town = Town::read(&layers, &rules, &mut recount.names)?;
     let ledger = ledger(plan)?;
     let sent: usize = ledger.values().map(|(count, _)| count).sum();
     let mut acknowledged = Findings::default();
-    for partition in 0..observations.partitions {
-        count(&mut broker, &observations, partition, (&mut recount, &town))
-            .and_then(|values| hold_against(&ledger, partition, &values, &mut acknowledged))?;
+    for (log, topic) in &logs {
+        if *log == Log::Observations {
+            recount.alerts.topic.clone_from(&topic.id);
+        }
+        for partition in 0..topic.partitions {
+            count(&mut broker, (*log, topic), partition, (&mut recount, &town))
+                .and_then(|values| hold_against(&ledger, (*log, partition), &values, &mut acknowledged))?;
+        }
     }
     let clickhouse = ClickHouse { address: plan.clickhouse.clone(), database: plan.database.clone() };
-    let mut look = Look {
-        clickhouse: &clickhouse,
-        broker: &mut broker,
-        observations: &observations,
-        rejects: &rejects,
-        alerts: &alerts,
-    };
+    let mut look =
+        Look { clickhouse: &clickhouse, broker: &mut broker, logs: &logs, rejects: &rejects, alerts: &alerts };
     let until = Instant::now() + Duration::from_secs(plan.patience_s);
     let found = loop {
         let found = compare(&mut look, &recount, &acknowledged);
@@ -142,12 +167,14 @@ fn check(plan: &Plan) -> Result<serde_json::Value> {
         }
         std::thread::sleep(Duration::from_millis(500));
     };
-    let records: usize = recount.kept.iter().map(Vec::len).sum();
+    let read = |log| recount.kept(log).iter().map(Vec::len).sum::<usize>();
+    let (observations, reports) = (read(Log::Observations), read(Log::Reports));
     let transitions: usize = recount.alerts.said.values().map(Vec::len).sum();
     let mut answer = json!({
-        "sent": sent, "records": records, "accepted": recount.accepted, "duplicate": recount.duplicate,
+        "sent": sent, "records": observations + reports, "reports": reports, "accepted": recount.accepted, "duplicate": recount.duplicate,
         "late": recount.late, "rejected": recount.rejected, "too_late_for_windows": recount.too_late,
-        "nowhere": recount.nowhere, "windows": recount.windows.len(), "alerts": transitions,
+        "nowhere": recount.nowhere, "windows": recount.windows.len(),
+        "sketches": recount.sketches.of.len(), "alerts": transitions,
         "control_changes": layers.iter().filter(|record| !record.key.is_empty()).count() + rules.len(),
         "clean": found.is_clean(),
     });
@@ -164,9 +191,13 @@ fn all(broker: &mut Broker, topic: &Topic) -> Result<Vec<Record>> {
 }
 
 /// Recounts a partition; the checksum of each record's value, by offset.
-fn count(broker: &mut Broker, topic: &Topic, partition: i32, out: (&mut Recount, &Town)) -> Result<Vec<u32>> {
-    let (recount, town) = out;
-    let (mut part, mut values) = (recount.begin(), Vec::new());
+fn count(
+    broker: &mut Broker,
+    (log, topic): (Log, &Topic),
+    partition: i32,
+    (recount, town): (&mut Recount, &Town),
+) -> Result<Vec<u32>> {
+    let (mut part, mut values) = (recount.begin(log), Vec::new());
     let mut gap = None;
     read_all(broker, topic, partition, |record| {
         if record.offset != values.len() as i64 {
@@ -177,19 +208,19 @@ fn count(broker: &mut Broker, topic: &Topic, partition: i32, out: (&mut Recount,
     })?;
     // Nobody writes transactions or deletes records here: offsets are places in these lists.
     match gap {
-        Some(offset) => bail!("partition {partition} has a gap before {offset}"),
+        Some(offset) => bail!("{}: partition {partition} has a gap before {offset}", topic.name),
         None => Ok(values),
     }
 }
 
 /// What was acknowledged stands where it was said to stand.
-fn hold_against(ledger: &Ledger, partition: i32, values: &[u32], found: &mut Findings) -> Result<()> {
-    for ((_, base), (count, sum)) in ledger.iter().filter(|((of, _), _)| *of == partition) {
+fn hold_against(ledger: &Ledger, place: (Log, i32), values: &[u32], found: &mut Findings) -> Result<()> {
+    for ((.., base), (count, sum)) in ledger.iter().filter(|((log, partition, _), _)| (*log, *partition) == place) {
         let from = usize::try_from(*base)?;
         let there = values.get(from..from + count).is_some_and(|values| load::joined(values) == *sum);
         if !there {
             found.lost += *count as u64;
-            found.show(|| format!("acknowledged, and not in the topic: {count} records of {partition}/{base}"));
+            found.show(|| format!("acknowledged, and not in the topic: {count} records of {place:?}/{base}"));
         }
     }
     Ok(())

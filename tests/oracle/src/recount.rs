@@ -1,19 +1,27 @@
-//! What should have become of every record: a recount of `observations.v1` in partition order by the obvious method.
+//! What should have become of every record: a recount of `observations.v1` and `reports.v1` in partition order by the obvious method.
 //!
 //! Disposition (accepted, duplicate, late, rejected), areas, windows, latest states; alerts are [`crate::rules`]' part.
 
+mod reports;
+mod sketches;
+
+pub(crate) use sketches::{Plain, Sketches};
+
+use crate::Log;
 use crate::names::Names;
 use crate::records::{Record, crc32};
 use crate::rules::{Alerts, Entity, Look};
 use crate::town::{Town, millionths};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const LATENESS_MS: i64 = 10_000;
 const KEEP_MS: i64 = 600_000;
 const MAX_AGE_MS: i64 = 7 * 86_400_000;
 const FUTURE_MS: i64 = 60_000;
 const STEP_BACK_MS: i64 = 1_000;
+/// What is counted, in millionths.
+const ONE: i64 = 1_000_000;
 /// Ids remembered of each source and kind.
 const IDS: usize = 32;
 
@@ -45,8 +53,9 @@ pub(crate) type Window = (u32, u32, i64, i64);
 pub(crate) struct Recount {
     pub(crate) names: Names,
     /// By partition and offset.
-    pub(crate) kept: Vec<Vec<Kept>>,
+    kept: HashMap<Log, Vec<Vec<Kept>>>,
     pub(crate) windows: HashMap<Window, Sum>,
+    pub(crate) sketches: Sketches,
     /// By source and kind: checksum of the latest state.
     pub(crate) latest: HashMap<(String, String), u32>,
     pub(crate) alerts: Alerts,
@@ -60,7 +69,10 @@ pub(crate) struct Recount {
 
 /// One partition on its way.
 pub(crate) struct Part {
+    log: Log,
     clock: i64,
+    /// Ids of reports.
+    ids: HashSet<String>,
     entities: HashMap<(String, String), Known>,
     rules: crate::rules::PartRules,
 }
@@ -83,10 +95,21 @@ struct Said {
 }
 
 impl Recount {
+    /// Of nothing yet; sketches are counted of one metric.
+    pub(crate) fn of(sketched: &str) -> Self {
+        Self { sketches: Sketches::of(sketched), ..Self::default() }
+    }
+
+    /// What the archive should hold of a topic, by partition and offset.
+    pub(crate) fn kept(&self, log: Log) -> &[Vec<Kept>] {
+        self.kept.get(&log).map_or(&[], Vec::as_slice)
+    }
+
     /// Recounts a partition, record by record.
-    pub(crate) fn begin(&mut self) -> Part {
-        self.kept.push(Vec::new());
-        Part { clock: i64::MIN, entities: HashMap::new(), rules: crate::rules::PartRules::default() }
+    pub(crate) fn begin(&mut self, log: Log) -> Part {
+        self.kept.entry(log).or_default().push(Vec::new());
+        let (ids, entities) = (HashSet::new(), HashMap::new());
+        Part { log, clock: i64::MIN, ids, entities, rules: crate::rules::PartRules::default() }
     }
 
     pub(crate) fn take(&mut self, town: &Town, part: &mut Part, record: &Record) {
@@ -94,6 +117,20 @@ impl Recount {
         if steady {
             part.clock = part.clock.max(record.appended);
         }
+        let kept = match part.log {
+            Log::Observations => {
+                self.let_pass(town, part, record);
+                self.observation(town, part, (record, steady))
+            }
+            Log::Reports => self.report(town, part, record),
+        };
+        if let Some(partition) = self.kept.entry(part.log).or_default().last_mut() {
+            partition.push(kept);
+        }
+    }
+
+    /// What the time that passed does to rules: others in force, holds that are over.
+    fn let_pass(&mut self, town: &Town, part: &mut Part, record: &Record) {
         part.rules.renew(town.rules_at(part.clock), record, &mut self.alerts, |change| {
             part.entities.values_mut().for_each(|known| change(&mut known.rules));
         });
@@ -103,13 +140,9 @@ impl Recount {
                 rules.fire(&timer, &mut known.rules, record, &mut self.alerts);
             }
         }
-        let kept = self.disposition(town, part, (record, steady));
-        if let Some(partition) = self.kept.last_mut() {
-            partition.push(kept);
-        }
     }
 
-    fn disposition(&mut self, town: &Town, part: &mut Part, (record, steady): (&Record, bool)) -> Kept {
+    fn observation(&mut self, town: &Town, part: &mut Part, (record, steady): (&Record, bool)) -> Kept {
         let said = record.value.as_deref().and_then(read).filter(|said| said.time <= record.appended + FUTURE_MS);
         let Some(said) = said else {
             self.rejected += 1;
@@ -149,36 +182,52 @@ impl Recount {
             self.too_late += 1;
             return row;
         }
-        self.spread(&said, &areas, (said.time, record.partition, record.offset), &values);
+        let metrics = values.iter().map(|(name, value)| (format!("{}.{name}", said.kind), *value));
+        for (metric, value) in metrics.chain([(said.kind.clone(), ONE)]) {
+            self.spread(&metric, value, &areas, (said.time, record.partition, record.offset));
+            self.sketches.add(&metric, value, &areas, (said.time, &said.source));
+        }
         row
     }
 
-    fn spread(&mut self, said: &Said, areas: &[u32], at: (i64, i32, i64), values: &[(&str, i64)]) {
-        let metrics = values.iter().map(|(name, value)| (format!("{}.{name}", said.kind), *value));
-        let metrics: Vec<(String, i64)> = metrics.chain([(said.kind.clone(), 1_000_000)]).collect();
-        for (metric, value) in metrics {
-            let metric = self.names.metric(&metric);
-            for area in areas {
-                for length in [10, 60] {
-                    let start = at.0.div_euclid(length * 1_000) * length;
-                    self.windows.entry((*area, metric, length, start)).or_insert_with(Sum::none).add(value, at);
-                }
+    /// Adds a value to the windows of all these areas.
+    fn spread(&mut self, metric: &str, value: i64, areas: &[u32], at: (i64, i32, i64)) {
+        let metric = self.names.metric(metric);
+        for area in areas {
+            for (length, start) in windows_at(at.0) {
+                self.windows.entry((*area, metric, length, start)).or_insert_with(Sum::none).add(value, at);
             }
         }
     }
 
     /// The checksum of what the archive should say of an observation.
     fn row(&self, said: &Said, areas: &[u32], late: bool) -> u32 {
+        let id = said.id.as_deref().unwrap_or_default();
+        crc32(format!("{}|{id}|{late}|{}", plain(said), self.places(areas)).as_bytes())
+    }
+
+    /// Areas in words.
+    fn places(&self, areas: &[u32]) -> String {
         let mut places: Vec<String> = areas.iter().map(|area| self.names.place(*area)).collect();
         places.sort();
-        let id = said.id.as_deref().unwrap_or_default();
-        let late = if late { "true" } else { "false" };
-        crc32(format!("{}|{id}|{late}|{}", plain(said), places.join(",")).as_bytes())
+        places.join(",")
     }
 }
 
-/// The same in ClickHouse's words.
-pub(crate) const ROW: &str = "CRC32(concat(source, '|', kind, '|', toString(toUnixTimestamp64Milli(time)), '|', \
+/// Length and start of the windows a moment lies in, in seconds.
+fn windows_at(time: i64) -> [(i64, i64); 2] {
+    [10, 60].map(|length| (length, time.div_euclid(length * 1_000) * length))
+}
+
+/// The same in ClickHouse's words: of observations, of reports, of latest states.
+pub(crate) fn row_of(log: Log) -> &'static str {
+    match log {
+        Log::Observations => ROW,
+        Log::Reports => reports::ROW,
+    }
+}
+
+const ROW: &str = "CRC32(concat(source, '|', kind, '|', toString(toUnixTimestamp64Milli(time)), '|', \
     ifNull(toString(lon), ''), '|', ifNull(toString(lat), ''), '|', arrayStringConcat(arrayMap((name, number) -> \
     concat(name, '=', toString(number)), value_names, value_numbers), ','), '|', id, '|', toString(late), '|', \
     arrayStringConcat(arraySort(arrayMap((layer, code) -> concat(layer, '/', code), area_layers, area_codes)), ',')))";
@@ -231,17 +280,22 @@ impl Sum {
 fn read(payload: &[u8]) -> Option<Said> {
     let document: Value = serde_json::from_slice(payload).ok()?;
     let text = |name: &str| document[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    let position = match &document["position"] {
-        Value::Null => None,
-        place => {
-            let (lon, lat) = place["lon"].as_f64().zip(place["lat"].as_f64())?;
-            (lon.abs() <= 180.0 && lat.abs() <= 90.0).then_some(Some([lon, lat]))?
-        }
-    };
+    let position = position(&document)?;
     let mut values = Vec::new();
     for (name, value) in document["values"].as_object().into_iter().flatten() {
         values.push((name.clone(), value.as_f64()?));
     }
     let time = document["time"].as_i64()?;
     Some(Said { source: text("source")?, kind: text("kind")?, id: text("id"), time, position, values })
+}
+
+/// A message's position, if it says one; none when it is not on earth.
+#[allow(clippy::option_option, reason = "said, not said, said wrongly")]
+fn position(document: &Value) -> Option<Option<[f64; 2]>> {
+    let place = &document["position"];
+    if place.is_null() {
+        return Some(None);
+    }
+    let (lon, lat) = place["lon"].as_f64().zip(place["lat"].as_f64())?;
+    (lon.abs() <= 180.0 && lat.abs() <= 90.0).then_some(Some([lon, lat]))
 }

@@ -21,6 +21,10 @@ pub(crate) struct Layer {
     pub(crate) name: String,
     /// Each leaf and the areas it counts for: itself and all above.
     leaves: Vec<(Rectangle, Vec<u32>)>,
+    /// Each area and those above it, by its code.
+    chains: HashMap<String, Vec<u32>>,
+    /// Whether a code without a layer is one of its codes.
+    is_main: bool,
 }
 
 /// Everything that is in force over a time.
@@ -71,6 +75,15 @@ impl Layer {
                 }
             }
         }
+    }
+
+    /// Adds the area that is named so, and all above it, to `found`: by layer and code, or in the main layer by its code alone.
+    pub(crate) fn find_named(&self, named: &str, found: &mut Vec<u32>) {
+        let code = match named.split_once('/') {
+            Some((layer, code)) => (layer == self.name).then_some(code),
+            None => self.is_main.then_some(named),
+        };
+        found.extend(code.and_then(|code| self.chains.get(code)).into_iter().flatten());
     }
 }
 
@@ -148,16 +161,19 @@ fn layer(head: &Value, areas: &[Value], names: &mut Names) -> Result<Layer> {
         let number = names.area(name, level, &code(area)?);
         by_code.insert(code(area)?, (number, area["parent"].as_str().map(str::to_owned)));
     }
-    let mut leaves = Vec::new();
-    for area in areas.iter().filter(|area| !area["polygons"].is_null()) {
+    let (mut leaves, mut chains) = (Vec::new(), HashMap::new());
+    for area in areas {
         let (mut counts, mut next) = (Vec::new(), Some(code(area)?));
         while let Some((number, parent)) = next.as_ref().and_then(|code| by_code.get(code)) {
             counts.push(*number);
             next.clone_from(parent);
         }
-        leaves.push((rectangle(&area["polygons"][0][0])?, counts));
+        if !area["polygons"].is_null() {
+            leaves.push((rectangle(&area["polygons"][0][0])?, counts.clone()));
+        }
+        chains.insert(code(area)?, counts);
     }
-    Ok(Layer { name: name.to_owned(), leaves })
+    Ok(Layer { name: name.to_owned(), leaves, chains, is_main: head["main"] == true })
 }
 
 /// The rectangle a ring runs around.

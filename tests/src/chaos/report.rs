@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Figures of the oracle that must be 0.
-const ZEROES: [&str; 9] = [
+const ZEROES: [&str; 10] = [
     "lost",
     "seen_twice",
     "rows_differ",
     "windows_differ",
+    "sketches_differ",
     "latest_differ",
     "alerts_missed",
     "alerts_repeated",

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How long a stopped process may take to see that it is over, once it goes on.
 const ZOMBIE_ENDS: Duration = Duration::from_secs(30);
+/// The metric the city keeps sketches of: few values, so that the oracle can count each.
+const SKETCHED: &str = "noise.u";
 
 /// A run as it is wanted.
 #[derive(Clone, Debug)]
@@ -118,7 +120,7 @@ fn orders(ground: &Ground, plan: &Plan, prefix: &str, folder: &Path) -> Result<P
     let orders = json!({
         "bootstrap": ground.kafka("").bootstrap, "prefix": prefix, "clickhouse": ground.engine(),
         "database": plan.name, "ledger": ledger, "seed": plan.seed, "rate": plan.rate, "sources": 600,
-        "extreme_of_10000": plan.extreme_of_10000, "patience_s": plan.patience_s,
+        "extreme_of_10000": plan.extreme_of_10000, "sketched": SKETCHED, "patience_s": plan.patience_s,
     });
     oracle::write(folder, &orders)
 }
@@ -126,7 +128,11 @@ fn orders(ground: &Ground, plan: &Plan, prefix: &str, folder: &Path) -> Result<P
 fn recipe(ground: &Ground, plan: &Plan, role: &'static str, folder: &Path) -> Result<Recipe> {
     let city = folder.join("city");
     std::fs::create_dir_all(&city)?;
-    std::fs::write(city.join("city.toml"), "name = { en = \"Chaos\" }\ntimezone = \"UTC\"\n")?;
+    let text = format!(
+        "name = {{ en = \"Chaos\" }}\ntimezone = \"UTC\"\n\
+         [[sketches]]\nmetric = \"{SKETCHED}\"\nquantiles = true\ndistinct = \"source\"\n"
+    );
+    std::fs::write(city.join("city.toml"), text)?;
     let own = match role {
         "stream" => format!(
             "[checkpoints]\nfolder = {:?}\nevery_ms = {}\n[stream]\nworkers = 2\nwrite_ms = 200\n",

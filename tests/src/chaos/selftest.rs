@@ -35,7 +35,7 @@ const fn bug(name: &'static str, faults: &'static [Fault], shows_in: &'static [&
 }
 
 /// What is wrong in each stands in `tests/README.md`.
-const BUGS: [Bug; 20] = [
+const BUGS: [Bug; 23] = [
     // While the broker holds few topics: the more, the longer it takes to come back.
     bug("checkpoint-before-alerts", SILENCE, ALERTS),
     bug("token-without-range", &[Fault::Quiet(3_000)], &["lost"]),
@@ -45,6 +45,7 @@ const BUGS: [Bug; 20] = [
     bug("order-key-without-identity", &[Fault::Quiet(4_000)], &["lost"]),
     bug("view-without-final", &[Fault::ZombieArchive, Fault::ZombieArchive], &["seen_twice"]),
     bug("control-on-arrival-archive", CHANGES, &["rows_differ"]),
+    bug("named-area-unread", &[Fault::Quiet(2_000)], &["rows_differ"]),
     bug("control-on-arrival", CHANGES, WINDOWS),
     bug("sums-behind-the-cut", RESTARTS, WINDOWS),
     bug("offset-behind-the-effect", RESTARTS, WINDOWS),
@@ -52,6 +53,8 @@ const BUGS: [Bug; 20] = [
     bug("version-by-emissions", RESTARTS, WINDOWS),
     bug("restored-windows-twice", RESTARTS, WINDOWS),
     bug("ids-forgotten", RESTARTS, WINDOWS),
+    bug("report-ids-forgotten", RESTARTS, WINDOWS),
+    bug("sketches-forgotten", RESTARTS, &["sketches_differ"]),
     bug("rows-not-owed", AWAY, WINDOWS),
     bug("rule-state-forgotten", RESTARTS, ALERTS),
     bug("timers-forgotten", RESTARTS, ALERTS),

@@ -5,7 +5,7 @@
 
 use crate::wire::Wire;
 use anyhow::Result;
-use gridwarden_bus::topics::{ALERTS, LAYERS, OBSERVATIONS, REJECTS, RULES, ensure};
+use gridwarden_bus::topics::{ALERTS, LAYERS, OBSERVATIONS, REJECTS, REPORTS, RULES, ensure};
 use gridwarden_bus::{KafkaConfig, Producer, ProducerOptions};
 use gridwarden_domain::layer::{Area, LayerHead, LayerRecord, version_of};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ impl Town {
         let (bootstrap, prefix) = (kafka.bootstrap.clone(), kafka.topic_prefix.clone());
         tokio::task::spawn_blocking(move || {
             let mut wire = Wire::connect(&bootstrap);
-            for topic in [ALERTS, LAYERS, OBSERVATIONS, REJECTS, RULES] {
+            for topic in [ALERTS, LAYERS, OBSERVATIONS, REJECTS, REPORTS, RULES] {
                 wire.set(&format!("{prefix}{topic}"), "compression.type", "uncompressed");
             }
         })

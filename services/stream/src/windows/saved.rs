@@ -188,6 +188,9 @@ impl Windows {
             }
         }
         form.sketches.retain(|sketch| self.known_sketched.contains(&SketchKey::of(sketch.key).metric()));
+        if seeded("sketches-forgotten") {
+            form.sketches.clear();
+        }
         fill(shard, &form, &self.known_sketched);
         shard.changed = true;
     }
