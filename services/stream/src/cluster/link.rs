@@ -3,30 +3,26 @@
 //! `CLU-3` the processes of a cluster end together. One whose connection breaks, or that says nothing for so long, is gone, and every
 //! other one ends with words; one that ends by a signal says so, and the others end as well. Who starts them starts all.
 
+mod follow;
+mod lead;
+
+pub(crate) use follow::FollowerLink;
+pub(crate) use lead::{Links, Waiting};
+
 use super::{
     Seat,
-    agreed::{Ask, Authority, Tail, answer},
-    wire::{Down, Go, Status, Up, hear, say},
+    wire::{Status, say},
 };
-use crate::{
-    checkpoint::{Ordered, Pieces, Said, Speaker},
-    shared::Shared,
-    watchdog::STUCK,
-};
+use crate::watchdog::STUCK;
 use anyhow::{Result, anyhow};
 use gridwarden_runtime::shutdown::Shutdown;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use tokio::sync::{
-    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    watch,
-};
+use tokio::sync::watch;
 
 /// How often a process says how it is.
 const BEAT: Duration = Duration::from_millis(100);
@@ -190,221 +186,6 @@ fn speak<T: Serialize>(
             if let Err(error) = say(&mut stream, &message) {
                 return ending.gone(process, &error.to_string());
             }
-        }
-    }
-}
-
-/// Everybody who follows, for the one who leads. Nobody where a process is alone.
-#[derive(Clone, Default)]
-pub(crate) struct Links(Arc<[Sender<Down>]>);
-
-/// How those who follow are.
-type Statuses = Arc<Mutex<BTreeMap<usize, Status>>>;
-
-impl Links {
-    /// Tells all that all are there, and goes on speaking with them.
-    pub(crate) fn lead(
-        streams: Vec<TcpStream>,
-        go: Go,
-        (shared, pieces): (&Arc<Shared>, &Pieces),
-        (clock, ending): (&Clock, &Ending),
-    ) -> Result<Self> {
-        let statuses = Statuses::default();
-        let processes = streams.len();
-        let mut senders = Vec::new();
-        for (process, mut stream) in (1..).zip(streams) {
-            say(&mut stream, &Down::Go(go)).map_err(|error| anyhow!("process {process} has gone again: {error}"))?;
-            let (sender, messages) = mpsc::channel();
-            let (back, own, clock) = (stream.try_clone()?, Arc::clone(shared), clock.clone());
-            let (speaking, all) = (ending.clone(), Arc::clone(&statuses));
-            thread(format!("to-{process}"), move || {
-                let beat = || {
-                    let of = |other: usize| all.lock().unwrap_or_else(PoisonError::into_inner).get(&other).copied();
-                    let others = (1..=processes).filter(|other| *other != process).map(of);
-                    let others = together(others.chain([Some(own.status())]));
-                    Down::Beat { others, run_ms: clock.run_ms(Instant::now()) as i64 }
-                };
-                speak((stream, process), &messages, (beat, Down::Bye), &speaking);
-            })?;
-            let lead = Lead {
-                process,
-                processes,
-                answers: sender.clone(),
-                shared: Arc::clone(shared),
-                pieces: pieces.clone(),
-                statuses: Arc::clone(&statuses),
-                ending: ending.clone(),
-            };
-            thread(format!("from-{process}"), move || lead.listen(back))?;
-            senders.push(sender);
-        }
-        Ok(Self(senders.into()))
-    }
-
-    /// Tells all about a checkpoint.
-    pub(crate) fn order(&self, ordered: Ordered) {
-        for sender in self.0.iter() {
-            let message = match ordered {
-                Ordered::Cut { cuts, mark } => Down::Cut { cuts, mark },
-                Ordered::Laid { cuts } => Down::Laid { cuts },
-            };
-            // Nobody listens any more when the process ends.
-            sender.send(message).ok();
-        }
-    }
-}
-
-/// One who leads listens to one who follows.
-struct Lead {
-    process: usize,
-    processes: usize,
-    answers: Sender<Down>,
-    shared: Arc<Shared>,
-    pieces: Pieces,
-    statuses: Statuses,
-    ending: Ending,
-}
-
-impl Lead {
-    fn listen(self, mut stream: TcpStream) {
-        loop {
-            match hear(&mut stream) {
-                Ok(message) => self.take(message),
-                Err(error) => return self.ending.gone(self.process, &error.to_string()),
-            }
-        }
-    }
-
-    fn take(&self, message: Up) {
-        match message {
-            Up::Beat(status) => {
-                let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-                statuses.insert(self.process, status);
-                let all = (1..=self.processes).map(|process| statuses.get(&process).copied());
-                self.shared.others.set(together(all));
-            }
-            Up::Ask(ask) => {
-                let told = answer(&self.shared.world, &self.shared.lore, ask);
-                self.answers.send(Down::Told(told)).ok();
-            }
-            Up::Part(part) => self.pieces.say(Speaker::Process(self.process), Said::Part(Box::new(part))),
-            Up::Bye => drop(self.ending.said.send_replace(Some(self.process))),
-            Up::Join(_) | Up::Records { .. } => {}
-        }
-    }
-}
-
-/// Those who wait for the process that leads while it claims and loads: they hear that it is still there.
-pub(crate) struct Waiting {
-    stop: Sender<()>,
-    thread: JoinHandle<Vec<TcpStream>>,
-}
-
-impl Waiting {
-    pub(crate) fn begin(mut streams: Vec<TcpStream>) -> Result<Self> {
-        let (stop, stopped) = mpsc::channel::<()>();
-        let tell = move || {
-            while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
-                // Who has gone is missed at the first message that counts.
-                streams.iter_mut().for_each(|stream| drop(say(stream, &Down::Wait)));
-            }
-            streams
-        };
-        let thread = std::thread::Builder::new().name("waiting".to_owned()).spawn(tell)?;
-        Ok(Self { stop, thread })
-    }
-
-    pub(crate) fn end(self) -> Result<Vec<TcpStream>> {
-        drop(self.stop);
-        self.thread.join().map_err(|_| anyhow!("who tells those who wait has panicked"))
-    }
-}
-
-/// What this process is, once it is.
-type Slot = Arc<OnceLock<Arc<Shared>>>;
-
-/// The way to the process that leads, and what comes from there.
-pub(crate) struct FollowerLink {
-    pub(crate) to: Sender<Up>,
-    pub(crate) orders: UnboundedReceiver<Ordered>,
-    /// Who gives out numbers.
-    pub(crate) authority: Authority,
-    slot: Slot,
-}
-
-impl FollowerLink {
-    /// Begins to speak with the process that leads.
-    pub(crate) fn begin(stream: TcpStream, (clock, ending): (&Clock, &Ending)) -> Result<Self> {
-        let (to, messages) = mpsc::channel();
-        let (told, answers) = mpsc::channel();
-        let (ordered, orders) = unbounded_channel();
-        let slot = Slot::default();
-        let (back, own, speaking) = (stream.try_clone()?, Arc::clone(&slot), ending.clone());
-        thread("to-0".to_owned(), move || {
-            let beat = || Up::Beat(own.get().map_or(UNKNOWN, |shared| shared.status()));
-            speak((stream, 0), &messages, (beat, Up::Bye), &speaking);
-        })?;
-        let listen = Listen { slot: Arc::clone(&slot), clock: clock.clone(), told, ordered, ending: ending.clone() };
-        thread("from-0".to_owned(), move || listen.listen(back))?;
-        let authority = authority(to.clone(), answers);
-        Ok(Self { to, orders, authority, slot })
-    }
-
-    /// This process has all it begins with.
-    pub(crate) fn is_ready(&self, shared: &Arc<Shared>) {
-        self.slot.set(Arc::clone(shared)).ok();
-    }
-}
-
-/// Asks the process that leads.
-fn authority(to: Sender<Up>, answers: Receiver<Tail>) -> Authority {
-    let desk = Mutex::new((to, answers));
-    Authority::new(move |ask: Ask| {
-        // One question at a time.
-        let desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
-        let (to, answers) = &*desk;
-        to.send(Up::Ask(ask)).ok();
-        loop {
-            match answers.recv() {
-                Ok(answer) => return answer,
-                // There will be no answer, and the process ends. A number made up would be worse.
-                Err(_) => std::thread::park(),
-            }
-        }
-    })
-}
-
-struct Listen {
-    slot: Slot,
-    clock: Clock,
-    told: Sender<Tail>,
-    ordered: UnboundedSender<Ordered>,
-    ending: Ending,
-}
-
-impl Listen {
-    fn listen(self, mut stream: TcpStream) {
-        loop {
-            match hear(&mut stream) {
-                Ok(message) => self.take(message),
-                Err(error) => return self.ending.gone(0, &error.to_string()),
-            }
-        }
-    }
-
-    fn take(&self, message: Down) {
-        match message {
-            Down::Beat { others, run_ms } => {
-                if let Some(shared) = self.slot.get() {
-                    shared.others.set(others);
-                }
-                self.clock.follow(run_ms);
-            }
-            Down::Told(tail) => drop(self.told.send(tail)),
-            Down::Cut { cuts, mark } => drop(self.ordered.send(Ordered::Cut { cuts, mark })),
-            Down::Laid { cuts } => drop(self.ordered.send(Ordered::Laid { cuts })),
-            Down::Bye => drop(self.ending.said.send_replace(Some(0))),
-            Down::Refused(_) | Down::Wait | Down::Go(_) => {}
         }
     }
 }
