@@ -20,6 +20,7 @@ pub mod http;
 pub mod metrics;
 pub mod packs;
 pub mod parts;
+pub mod role;
 pub mod up;
 pub mod wait;
 pub mod wire;

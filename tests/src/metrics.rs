@@ -1,4 +1,4 @@
-//! Whether what a service answers at `/metrics` is Prometheus's text format (version 0.0.4), names and types as Prometheus's own
+//! What a service answers at `/metrics`: a figure of it, and whether it is Prometheus's text format (version 0.0.4), names and types as Prometheus's own
 //! linter wants them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +9,12 @@ struct Family {
     help: String,
     kind: String,
     samples: usize,
+}
+
+/// The sum of a figure's samples over all labels; 0 when there is none.
+pub fn sum(text: &str, name: &str) -> f64 {
+    let is_of = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+    text.lines().filter(is_of).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
 /// Every fault, one sentence each; also when there is nothing to look at.

@@ -5,10 +5,9 @@ use gridwarden_bus::topics::{OBSERVATIONS, ensure};
 use gridwarden_bus::{Message, Producer, ProducerOptions};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_tests::parts::{Parts, folder};
-use gridwarden_tests::{binary, up, wait};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use gridwarden_tests::role::{Ground, Role};
+use gridwarden_tests::{binary, wait};
 use std::path::{Path, PathBuf};
-use std::process::Child;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -18,12 +17,6 @@ const COUNTED: &str = "SELECT sum(count) FROM area_metrics WHERE metric = 'air' 
 const PANICKED: i32 = 101;
 const GOOD: u64 = 400;
 
-/// A service as a process of its own: a panic ends it.
-struct Process {
-    child: Child,
-    listen: SocketAddr,
-}
-
 struct Town<'t> {
     test: &'t str,
     parts: &'t Parts,
@@ -31,64 +24,16 @@ struct Town<'t> {
 }
 
 impl Town<'_> {
-    fn start(&self, role: &str, crashes: &Path) -> Process {
-        let listen =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
-        let log = folder(self.test).join(format!("{role}.log"));
-        let log = std::fs::File::options().create(true).append(true).open(log).expect("log");
-        let mut command = binary::gridwarden();
-        command.arg(role).stderr(log);
-        for (name, value) in [
-            ("HTTP__LISTEN", listen.to_string()),
-            ("KAFKA__BOOTSTRAP", self.parts.kafka.bootstrap.clone()),
-            ("KAFKA__TOPIC_PREFIX", self.parts.kafka.topic_prefix.clone()),
-            ("CLICKHOUSE__URL", self.parts.clickhouse.url.clone()),
-            ("CLICKHOUSE__DATABASE", self.parts.clickhouse.database.clone()),
-            ("CITY__FOLDER", self.city.folder.display().to_string()),
-            ("CRASHES__FOLDER", crashes.display().to_string()),
-        ] {
-            command.env(format!("GRIDWARDEN_{name}"), value);
-        }
+    /// A service as a process of its own: a panic ends it.
+    fn start(&self, role: &'static str, crashes: &Path) -> Role {
+        let checkpoints = crashes.with_extension("checkpoints").display().to_string();
+        let crashes = crashes.display().to_string();
+        let mut settings = vec![("GRIDWARDEN_CRASHES__FOLDER", crashes.as_str())];
         if role == "stream" {
-            let checkpoints = crashes.with_extension("checkpoints");
-            command.env("GRIDWARDEN_CHECKPOINTS__FOLDER", checkpoints).env("GRIDWARDEN_CHECKPOINTS__EVERY_MS", "200");
+            settings.push(("GRIDWARDEN_CHECKPOINTS__FOLDER", &checkpoints));
+            settings.push(("GRIDWARDEN_CHECKPOINTS__EVERY_MS", "200"));
         }
-        Process { child: command.spawn().expect("gridwarden starts"), listen }
-    }
-}
-
-impl Process {
-    /// Waits until it ends by itself: its exit code.
-    fn ended(mut self) -> Option<i32> {
-        let child = &mut self.child;
-        wait::until("its end", SOON, || child.try_wait().expect("wait")).code()
-    }
-
-    /// Waits until its figures hold this line.
-    async fn until(&self, line: &str) {
-        let url = format!("http://{}/metrics", self.listen);
-        wait::until_async("its figures", SOON, || async {
-            let answer = reqwest::get(&url).await.map_err(|error| error.to_string())?;
-            let text = answer.text().await.map_err(|error| error.to_string())?;
-            if text.lines().any(|each| each == line) { Ok(()) } else { Err(format!("no {line} in\n{text}")) }
-        })
-        .await;
-    }
-
-    /// Ends it as it should end.
-    fn stop(mut self) {
-        up::signal(i32::try_from(self.child.id()).expect("pid"), libc::SIGTERM);
-        let child = &mut self.child;
-        let status = wait::until("its end", Duration::from_secs(10), || child.try_wait().expect("wait"));
-        assert!(status.success(), "{status}");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) && self.child.kill().is_ok() {
-            self.child.wait().ok();
-        }
+        Ground { test: self.test, parts: self.parts, city: &self.city.folder }.start(role, &[], &settings)
     }
 }
 
@@ -124,10 +69,9 @@ fn crashes(test: &str, role: &str) -> PathBuf {
 }
 
 /// Starts it twice: it ends in a panic each time, and says so.
-async fn crash_twice(town: &Town<'_>, role: &str) {
+async fn crash_twice(town: &Town<'_>, role: &'static str) {
     for round in 1..=2 {
-        let process = town.start(role, &crashes(town.test, role));
-        let code = tokio::task::spawn_blocking(|| process.ended()).await.expect("thread");
+        let code = town.start(role, &crashes(town.test, role)).ended(SOON).await;
         assert_eq!(code, Some(PANICKED), "{role}, start {round}");
         let notes = std::fs::read_dir(crashes(town.test, role)).expect("folder").count();
         assert_eq!(notes, round, "{role}");
@@ -146,18 +90,18 @@ async fn a_record_that_makes_processes_panic_is_left_out_and_the_rest_counts() {
     let town = Town { test: TEST, parts: &parts, city: &city };
 
     crash_twice(&town, "archive").await;
-    let archive = town.start("archive", &crashes(TEST, "archive"));
-    archive.until("gridwarden_archive_rejected_total{code=\"poison\"} 1").await;
+    let mut archive = town.start("archive", &crashes(TEST, "archive"));
+    archive.until("rejected_total{code=\"poison\"}", 1.0).await;
     until_rows(&parts, "observations", GOOD).await;
     let sql = "SELECT code, partition, offset, field, payload = '' FROM rejects";
     assert_eq!(query(&parts, sql).await.trim(), format!("poison\t{partition}\t{offset}\t\t0"));
 
     crash_twice(&town, "stream").await;
     // Not its own count of what it accepted: what came before a checkpoint of the two that crashed is not read again.
-    let stream = town.start("stream", &crashes(TEST, "stream"));
-    stream.until("gridwarden_stream_records_rejected_total{code=\"poison\"} 1").await;
+    let mut stream = town.start("stream", &crashes(TEST, "stream"));
+    stream.until("records_rejected_total{code=\"poison\"}", 1.0).await;
     until_is(&parts, COUNTED, GOOD).await;
-    stream.stop();
+    stream.stop().await;
 
     // Named, it is sent again: another record, with nothing in it that asks for a panic.
     let place = format!("{OBSERVATIONS}/{partition}/{offset}");
@@ -168,7 +112,7 @@ async fn a_record_that_makes_processes_panic_is_left_out_and_the_rest_counts() {
     let output = tokio::task::spawn_blocking(move || replay.output()).await.expect("thread").expect("it starts");
     assert!(output.status.success(), "{}", binary::stderr(&output));
     until_rows(&parts, "observations", GOOD + 1).await;
-    archive.stop();
+    archive.stop().await;
     assert_eq!(count(&parts, "SELECT count() FROM rejects").await, 1);
 }
 
@@ -185,16 +129,15 @@ async fn what_one_service_found_out_the_other_knows() {
     let town = Town { test: TEST, parts: &parts, city: &city };
     let shared = crashes(TEST, "both");
     for role in ["stream", "archive"] {
-        let process = town.start(role, &shared);
-        assert_eq!(tokio::task::spawn_blocking(|| process.ended()).await.expect("thread"), Some(PANICKED), "{role}");
+        assert_eq!(town.start(role, &shared).ended(SOON).await, Some(PANICKED), "{role}");
     }
     let stream = town.start("stream", &shared);
     until_is(&parts, COUNTED, GOOD).await;
     let archive = town.start("archive", &shared);
     until_rows(&parts, "observations", GOOD).await;
     until_rows(&parts, "rejects", 1).await;
-    stream.stop();
-    archive.stop();
+    stream.stop().await;
+    archive.stop().await;
 }
 
 async fn until_rows(parts: &Parts, table: &str, rows: u64) {

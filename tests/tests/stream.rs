@@ -22,8 +22,10 @@ use gridwarden_bus::{
 };
 use gridwarden_domain::alert::{Alert, Transition};
 use gridwarden_runtime::shutdown::Shutdown;
+use gridwarden_tests::metrics::sum;
+use gridwarden_tests::role::free_port;
 use gridwarden_tests::{parts::Parts, wait};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -70,12 +72,11 @@ impl Stream {
         config.stream.write_ms = 200;
         config.stream.minutes_ms = 200;
         change(&mut config);
-        let free =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
-        config.http.listen = free;
+        config.http.listen = (Ipv4Addr::LOCALHOST, free_port()).into();
+        let base = format!("http://{}", config.http.listen);
         let shutdown = Shutdown::new();
         let task = tokio::spawn(told("stream", gridwarden_stream::run(config, shutdown.clone())));
-        Self { shutdown, task, base: format!("http://{free}") }
+        Self { shutdown, task, base }
     }
 
     async fn get(&self, path: &str) -> String {
@@ -117,13 +118,6 @@ impl Stream {
         ended.expect("task").expect("it ends well");
         assert!(begun.elapsed() < END);
     }
-}
-
-/// The sum of a metric's samples; 0 when there is none.
-fn sum(metrics: &str, name: &str) -> f64 {
-    let is_of = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
-    let value = |line: &str| line.rsplit(' ').next().and_then(|number| number.parse::<f64>().ok()).expect("a number");
-    metrics.lines().filter(is_of).map(value).sum()
 }
 
 async fn topics(parts: &Parts) -> Producer {

@@ -1,5 +1,6 @@
 //! One process of a service: started, asked, killed, stopped, told to end.
 
+use crate::metrics;
 use anyhow::{Context, Result, bail};
 use gridwarden_embedded::process::{Process, ProcessOptions};
 use std::ffi::OsString;
@@ -55,10 +56,7 @@ impl Service {
     /// The sum over all labels of a figure; none while it does not answer.
     pub(super) fn figure(&self, name: &str) -> Option<f64> {
         let text = get(self.port, "/metrics").ok()?;
-        let full = format!("gridwarden_{}_{name}", self.role);
-        let is_of = |line: &&str| line.strip_prefix(&full).is_some_and(|rest| rest.starts_with([' ', '{']));
-        let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
-        Some(text.lines().filter(is_of).filter_map(value).sum())
+        Some(metrics::sum(&text, &format!("gridwarden_{}_{name}", self.role)))
     }
 
     fn read_figure(&self) -> &'static str {

@@ -7,51 +7,22 @@ use gridwarden_bus::{KafkaConfig, Offsets, Producer, ProducerOptions};
 use gridwarden_embedded::clickhouse::ClickHouseProcess;
 use gridwarden_embedded::kafka::KafkaProcess;
 use gridwarden_runtime::clock::now_ms;
-use gridwarden_tests::parts::{self, Parts, folder};
-use gridwarden_tests::{binary, wait};
-use std::process::{Child, Stdio};
+use gridwarden_tests::parts::{self, Parts};
+use gridwarden_tests::role::{Ground, Role};
+use gridwarden_tests::wait;
 use std::time::{Duration, Instant};
 
 /// The archive as a process of its own, for SIGKILL.
-struct Process {
-    child: Child,
+fn start(test: &str, parts: &Parts, city: &City) -> Role {
+    let settings = [("GRIDWARDEN_ARCHIVE__BLOCK_ROWS", "500"), ("GRIDWARDEN_ARCHIVE__BLOCK_MS", "100")];
+    Ground { test, parts, city: &city.folder }.start("archive", &[], &settings)
 }
 
-impl Process {
-    fn start(test: &str, parts: &Parts, city: &City) -> Self {
-        let file = folder(test).join("archive.toml");
-        let (kafka, clickhouse) = (&parts.kafka, &parts.clickhouse);
-        let text = format!(
-            "[kafka]\nbootstrap = \"{}\"\ntopic_prefix = \"{}\"\n[clickhouse]\nurl = \"{}\"\ndatabase = \"{}\"\n\
-             [city]\nfolder = \"{}\"\n[crashes]\nfolder = \"{}\"\n[archive]\nblock_rows = 500\nblock_ms = 100\n",
-            kafka.bootstrap,
-            kafka.topic_prefix,
-            clickhouse.url,
-            clickhouse.database,
-            city.folder.display(),
-            city.folder.with_file_name("crashes").display()
-        );
-        std::fs::write(&file, text).expect("configuration");
-        let log =
-            std::fs::File::options().create(true).append(true).open(folder(test).join("archive.log")).expect("log");
-        let mut command = binary::gridwarden();
-        command.arg("archive").arg("--config").arg(file).stdout(Stdio::null()).stderr(log);
-        Self { child: command.spawn().expect("gridwarden starts") }
-    }
-
-    /// Its largest resident memory so far, in MiB.
-    fn most_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-        line.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") / 1024
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
+/// Its largest resident memory so far, in MiB.
+fn most_memory(archive: &Role) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", archive.pid())).expect("status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") / 1024
 }
 
 /// What was acknowledged is there once, however often the archive dies while it works.
@@ -74,7 +45,7 @@ async fn killed_again_and_again_it_loses_nothing_and_shows_nothing_twice() {
     let rows = async || count(&parts, "SELECT count() FROM observations_rows").await;
     let mut before = 0;
     for kill in 1..=8u64 {
-        let archive = Process::start(TEST, &parts, &city);
+        let archive = start(TEST, &parts, &city);
         // Each time at another moment between two blocks, or inside of one.
         let aim = before + 700 * kill;
         wait::until_async("some rows more", SOON, || async {
@@ -86,7 +57,7 @@ async fn killed_again_and_again_it_loses_nothing_and_shows_nothing_twice() {
         before = rows().await;
     }
     feeding.await.expect("fed");
-    let archive = Process::start(TEST, &parts, &city);
+    let archive = start(TEST, &parts, &city);
     until_rows(&parts, "observations", 30_000).await;
     until_rows(&parts, "rejects", 1200).await;
     drop(archive);
@@ -175,7 +146,7 @@ async fn a_backlog_stays_in_kafka() {
     let engine = ClickHouseProcess::start(&options).expect("ClickHouse starts");
     parts.clickhouse = parts::config_of(&engine.url(), TEST);
     good(&producer, 0, 500).await;
-    let archive = Process::start(TEST, &parts, &city);
+    let archive = start(TEST, &parts, &city);
     until_rows(&parts, "observations", 500).await;
     drop(engine);
     // 240 MB of which the archive may hold a part.
@@ -200,7 +171,7 @@ async fn a_backlog_stays_in_kafka() {
     let mut heights = Vec::new();
     wait::until("reading to stop", SOON, || {
         std::thread::sleep(Duration::from_millis(500));
-        heights.push(archive.most_memory());
+        heights.push(most_memory(&archive));
         heights
             .iter()
             .rev()
@@ -209,11 +180,11 @@ async fn a_backlog_stays_in_kafka() {
             .then_some(())
             .filter(|()| heights.len() > 3)
     });
-    let most = archive.most_memory();
+    let most = most_memory(&archive);
     assert!(most < LIMIT_MIB, "{most} MiB");
     let _engine = ClickHouseProcess::start(&options).expect("ClickHouse starts again");
     until_rows(&parts, "observations", u64::from(RECORDS) + 500).await;
-    let most = archive.most_memory();
+    let most = most_memory(&archive);
     assert!(most < LIMIT_MIB, "{most} MiB while catching up");
 }
 

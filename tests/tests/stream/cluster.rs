@@ -7,7 +7,8 @@ use super::*;
 use crate::support::query;
 use gridwarden_bus::Producer;
 use gridwarden_runtime::clock::now_ms;
-use member::{BROKEN, Ground, Member, SILENCE, hosts};
+use gridwarden_tests::role::Role;
+use member::{BROKEN, Ground, SILENCE, hosts};
 
 const RULES: [(&str, &str); 2] = [
     (
@@ -111,7 +112,7 @@ async fn until_said(parts: &Parts, load: &Load<'_>) {
 }
 
 /// How many records they have read together.
-async fn read(members: &[Member]) -> f64 {
+async fn read(members: &[Role]) -> f64 {
     let mut read = 0.0;
     for member in members {
         read += member.figure("records_read_total").await.unwrap_or(0.0);
@@ -174,7 +175,7 @@ async fn two_processes_write_what_one_does_whatever_is_killed_or_stopped_and_how
 }
 
 /// Every process reads, owns windows, and takes part in checkpoints.
-async fn each_has_its_share(members: &mut [Member]) {
+async fn each_has_its_share(members: &mut [Role]) {
     for member in members {
         member.until_checkpoint().await;
         assert!(member.figure("records_read_total").await > Some(100.0), "it reads its share");
@@ -183,7 +184,7 @@ async fn each_has_its_share(members: &mut [Member]) {
 }
 
 /// The last one is killed: all others end.
-async fn one_is_killed(members: &mut [Member]) {
+async fn one_is_killed(members: &mut [Role]) {
     let begun = Instant::now();
     let (killed, others) = members.split_last_mut().expect("several");
     killed.kill();
@@ -196,7 +197,7 @@ async fn one_is_killed(members: &mut [Member]) {
 }
 
 /// Told to end, one ends well; the others end with it, and say why.
-async fn one_is_told_to_end(members: &mut [Member], told: usize) {
+async fn one_is_told_to_end(members: &mut [Role], told: usize) {
     members[told].signal(libc::SIGTERM);
     assert_eq!(members[told].ended(END).await, Some(0), "{}", members[told].words());
     for (process, member) in members.iter_mut().enumerate().filter(|(process, _)| *process != told) {
@@ -209,7 +210,7 @@ async fn one_is_told_to_end(members: &mut [Member], told: usize) {
 }
 
 /// One stands still: all others end.
-async fn one_stands_still(members: &mut [Member], still: usize) {
+async fn one_stands_still(members: &mut [Role], still: usize) {
     members[still].signal(libc::SIGSTOP);
     let begun = Instant::now();
     for (_, member) in members.iter_mut().enumerate().filter(|(process, _)| *process != still) {
@@ -222,7 +223,7 @@ async fn one_stands_still(members: &mut [Member], still: usize) {
 /// From two processes to one with two workers, and back.
 async fn goes_on_with_another_number(ground: &Ground<'_>, load: &mut Load<'_>) {
     let before = load.records();
-    let mut one = ground.start(&[], &[("STREAM__WORKERS", "2")]);
+    let mut one = ground.start(&[], &[("GRIDWARDEN_STREAM__WORKERS", "2")]);
     load.round().await;
     load.arrives(ground.parts).await;
     until_said(ground.parts, load).await;
@@ -240,7 +241,7 @@ async fn goes_on_with_another_number(ground: &Ground<'_>, load: &mut Load<'_>) {
 }
 
 /// All are told to end at once: all end well.
-async fn all_are_told_to_end<const N: usize>(mut members: [Member; N]) {
+async fn all_are_told_to_end<const N: usize>(mut members: [Role; N]) {
     members.iter().for_each(|member| member.signal(libc::SIGTERM));
     for member in &mut members {
         assert_eq!(member.ended(END).await, Some(0), "{}", member.words());
@@ -292,12 +293,16 @@ async fn who_does_not_belong_to_a_cluster_is_refused_with_words() {
     let elsewhere = elsewhere.folder.display().to_string();
     let as_second: &[&str] = &["--process", "1", "--hosts", &two];
     for (args, env, words) in [
-        (as_second, ("STREAM__WORKERS", "2"), "its number of workers is 2, here it is 1"),
-        (as_second, ("CITY__FOLDER", &elsewhere), "its city is"),
-        (&["--process", "1", "--hosts", &three], ("STREAM__WORKERS", "1"), "it counts 3 processes, there are 2"),
+        (as_second, ("GRIDWARDEN_STREAM__WORKERS", "2"), "its number of workers is 2, here it is 1"),
+        (as_second, ("GRIDWARDEN_CITY__FOLDER", &elsewhere), "its city is"),
+        (
+            &["--process", "1", "--hosts", &three],
+            ("GRIDWARDEN_STREAM__WORKERS", "1"),
+            "it counts 3 processes, there are 2",
+        ),
         (
             &["--processes", "3", "--process", "1", "--hosts", &two],
-            ("STREAM__WORKERS", "1"),
+            ("GRIDWARDEN_STREAM__WORKERS", "1"),
             "--processes says 3, cluster.hosts names 2",
         ),
     ] {
@@ -322,7 +327,7 @@ async fn who_does_not_belong_to_a_cluster_is_refused_with_words() {
     // What is claimed must lie where all look for it.
     let mut lead = ground.member(&two, 0);
     let other = format!("{}-else", city.folder.display());
-    let mut stranger = ground.start(as_second, &[("CHECKPOINTS__FOLDER", &other)]);
+    let mut stranger = ground.start(as_second, &[("GRIDWARDEN_CHECKPOINTS__FOLDER", &other)]);
     assert_eq!(stranger.ended(SOON).await, Some(1), "{second}: {}", stranger.words());
     assert!(stranger.words().contains("all processes need one folder or bucket"), "{}", stranger.words());
     assert_eq!(lead.ended(SOON).await, Some(BROKEN), "{}", lead.words());

@@ -6,11 +6,10 @@ use crate::support::query;
 use gridwarden_bus::topics::{LAYERS, REPORTS};
 use gridwarden_domain::layer::{Area, LayerHead, LayerRecord, version_of};
 use gridwarden_runtime::clock::now_ms;
-use gridwarden_tests::binary;
 use gridwarden_tests::parts::folder;
+use gridwarden_tests::role::Ground;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
-use std::process::{Child, Stdio};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -316,41 +315,6 @@ async fn windows_are_a_recount_of_the_topics_on_every_level_of_every_layer() {
     stream.stop().await;
 }
 
-/// The stream as a process of its own, for SIGKILL.
-struct Process(Child);
-
-impl Process {
-    fn start(test: &str, parts: &Parts, city: &City, workers: usize) -> Self {
-        let file = folder(test).join("stream.toml");
-        let (kafka, clickhouse) = (&parts.kafka, &parts.clickhouse);
-        let text = format!(
-            "[kafka]\nbootstrap = \"{}\"\ntopic_prefix = \"{}\"\n[clickhouse]\nurl = \"{}\"\ndatabase = \"{}\"\n\
-             [city]\nfolder = \"{}\"\n[checkpoints]\nfolder = \"{}\"\nevery_ms = 100\n\
-             [crashes]\nfolder = \"{}\"\n[stream]\nworkers = {workers}\nwrite_ms = 100\n",
-            kafka.bootstrap,
-            kafka.topic_prefix,
-            clickhouse.url,
-            clickhouse.database,
-            city.folder.display(),
-            city.folder.with_file_name("checkpoints").display(),
-            city.folder.with_file_name("crashes").display(),
-        );
-        std::fs::write(&file, text).expect("configuration");
-        let log =
-            std::fs::File::options().create(true).append(true).open(folder(test).join("stream.log")).expect("log");
-        let mut command = binary::gridwarden();
-        command.arg("stream").arg("--config").arg(file).stdout(Stdio::null()).stderr(log);
-        Self(command.spawn().expect("gridwarden starts"))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_again_and_again_it_loses_nothing_and_says_nothing_twice() {
     const TEST: &str = "stream_killed";
@@ -373,16 +337,23 @@ async fn killed_again_and_again_it_loses_nothing_and_says_nothing_twice() {
         }
     });
     let said = async || alerts_of(&parts).await.len();
+    let ground = Ground { test: TEST, parts: &parts, city: &city.folder };
     for kill in 0..8usize {
         // Each time when some more was said than before, in the middle of whatever it does: checkpoints among it.
         let before = said().await;
-        let process = Process::start(TEST, &parts, &city, 1 + kill % 3);
+        let workers = (1 + kill % 3).to_string();
+        let settings = [
+            ("GRIDWARDEN_CHECKPOINTS__EVERY_MS", "100"),
+            ("GRIDWARDEN_STREAM__WORKERS", workers.as_str()),
+            ("GRIDWARDEN_STREAM__WRITE_MS", "100"),
+        ];
+        let mut process = ground.start("stream", &[], &settings);
         wait::until_async(&format!("something new before kill {kill}"), SOON, || async {
             let now = said().await;
             if now > before || feeding.is_finished() { Ok(()) } else { Err(now.to_string()) }
         })
         .await;
-        drop(process);
+        process.kill();
     }
     feeding.await.expect("all is sent");
     let stream = Stream::start(&parts, &city).await;
