@@ -20,8 +20,16 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Runs something in a place of its own, which is ended however that ends.
+    pub(super) async fn with<T>(run: impl AsyncFnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let mut place = tokio::task::spawn_blocking(Self::open).await??;
+        let outcome = run(&mut place).await;
+        tokio::task::spawn_blocking(move || place.close()).await??;
+        outcome
+    }
+
     /// Starts both. Blocks.
-    pub(super) fn open() -> Result<Self> {
+    fn open() -> Result<Self> {
         let folder = TempDir::with_prefix("gridwarden-bench-").context("no temporary folder")?;
         let cache = crate::up::plan::cache()?;
         let kafka = KafkaProcess::start(KafkaOptions::under(folder.path(), &cache, KafkaPorts::free()?))?;
@@ -78,7 +86,7 @@ impl Place {
     }
 
     /// Ends both. Blocks.
-    pub(super) fn close(self) -> Result<()> {
+    fn close(self) -> Result<()> {
         self.kafka.stop()?;
         self.clickhouse.map(ClickHouseProcess::stop).transpose()?;
         Ok(())

@@ -55,10 +55,8 @@ pub(crate) struct LatencyArgs {
 
 /// Runs the benchmark.
 pub(crate) async fn run(args: LatencyArgs) -> Result<()> {
-    let place = tokio::task::spawn_blocking(Place::open).await??;
-    let measured = measured(&args, &place).await;
-    tokio::task::spawn_blocking(move || place.close()).await??;
-    tell(&measured?, args.json)
+    let measured = Place::with(async |place| measured(&args, place).await).await?;
+    tell(&measured, args.json)
 }
 
 /// When an alert about a probe came: by source and event time.

@@ -56,10 +56,8 @@ pub(crate) struct StreamArgs {
 
 /// Runs the benchmark.
 pub(crate) async fn run(args: StreamArgs) -> Result<()> {
-    let place = tokio::task::spawn_blocking(Place::open).await??;
-    let measured = measured(&args, &place).await;
-    tokio::task::spawn_blocking(move || place.close()).await??;
-    tell(&measured?, args.json)
+    let measured = Place::with(async |place| measured(&args, place).await).await?;
+    tell(&measured, args.json)
 }
 
 async fn measured(args: &StreamArgs, place: &Place) -> Result<Value> {

@@ -44,10 +44,8 @@ pub(crate) struct OutageArgs {
 
 /// Runs the benchmark.
 pub(crate) async fn run(args: OutageArgs) -> Result<()> {
-    let mut place = tokio::task::spawn_blocking(Place::open).await??;
-    let measured = measured(&args, &mut place).await;
-    tokio::task::spawn_blocking(move || place.close()).await??;
-    tell(&measured?, args.json)
+    let measured = Place::with(async |place| measured(&args, place).await).await?;
+    tell(&measured, args.json)
 }
 
 const READ: &str = "gridwarden_stream_records_read_total";

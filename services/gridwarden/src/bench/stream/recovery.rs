@@ -51,10 +51,8 @@ pub(crate) struct RecoveryArgs {
 
 /// Runs the benchmark.
 pub(crate) async fn run(args: RecoveryArgs) -> Result<()> {
-    let place = tokio::task::spawn_blocking(Place::open).await??;
-    let measured = measured(&args, &place).await;
-    tokio::task::spawn_blocking(move || place.close()).await??;
-    tell(&measured?, args.json)
+    let measured = Place::with(async |place| measured(&args, place).await).await?;
+    tell(&measured, args.json)
 }
 
 /// One restart.

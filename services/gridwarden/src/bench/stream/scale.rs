@@ -54,10 +54,7 @@ pub(crate) async fn run(args: ScaleArgs) -> Result<()> {
 
 /// Nanoseconds an event costs the workers, and MiB.
 async fn one(args: &ScaleArgs, size: &Size) -> Result<(f64, f64)> {
-    let place = tokio::task::spawn_blocking(Place::open).await??;
-    let measured = measured(args, size, &place).await;
-    tokio::task::spawn_blocking(move || place.close()).await??;
-    measured
+    Place::with(async |place| measured(args, size, place).await).await
 }
 
 async fn measured(args: &ScaleArgs, size: &Size, place: &Place) -> Result<(f64, f64)> {
