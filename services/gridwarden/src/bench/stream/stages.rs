@@ -23,14 +23,21 @@ use std::time::Instant;
 /// Events looked at, and how often.
 const EVENTS: u64 = 200_000;
 const ROUNDS: usize = 5;
+/// When they begin.
+const BEGIN_MS: i64 = 1_763_940_000_000;
 
 /// Nanoseconds per event by stage; those that cannot be taken out of the dataflow are null.
 pub(super) fn measure(town: &Town) -> Result<Value> {
     let mut texts = Vec::new();
     let mut positions = Vec::new();
-    for (event, order) in town.events(EVENTS, 1_763_940_000_000) {
+    let mut before = Vec::new();
+    for (event, order) in town.events(2 * EVENTS, BEGIN_MS) {
         let mut text = String::new();
         write(&event, order, &mut text);
+        if event.number < EVENTS {
+            before.push(text);
+            continue;
+        }
         texts.push(text);
         positions.push((event.position(), event.time));
     }
@@ -70,31 +77,23 @@ pub(super) fn measure(town: &Town) -> Result<Value> {
         }
     });
     let mut stages = json!({"decode": decode, "decode_protobuf": decode_protobuf, "locate": locate});
-    let rest = together(town, texts)?;
+    let rest = together(town, before, texts)?;
     if let (Some(all), Some(rest)) = (stages.as_object_mut(), rest.as_object()) {
         all.extend(rest.clone());
     }
     Ok(stages)
 }
 
-/// What cannot be taken out of the whole: measured with it and without it.
-fn together(town: &Town, texts: Vec<String>) -> Result<Value> {
-    let begin = 1_763_940_000_000;
-    let messages: Messages = Arc::new(
-        (0i64..)
-            .zip(texts)
-            .map(|(offset, text)| ((offset % i64::from(PARTITIONS)) as u16, offset, begin + 5_000, text.into_bytes()))
-            .collect(),
-    );
-    let first: Messages = Arc::new(messages.iter().take(1).cloned().collect());
+/// What cannot be taken out of the whole: measured with it and without it, over entities most of which were there before.
+fn together(town: &Town, before: Vec<String>, texts: Vec<String>) -> Result<Value> {
+    let (before, messages) = (messages(0, before), messages(EVENTS as i64, texts));
     let timeline = Arc::new(crate::publish::in_force(&town.city)?);
     let mut lawless = town.city.clone();
     lawless.rules.clear();
     let lawless = Arc::new(crate::publish::in_force(&lawless)?);
     let begun = |timeline: &Arc<Timeline>| {
         let mut stages = Stages::new(&town.city.file, Arc::clone(timeline))?;
-        // What is made with the first message belongs to no event.
-        stages.plainly(&first, Until::Windows);
+        stages.plainly(&before, Until::Windows);
         Ok::<_, anyhow::Error>(stages)
     };
     let [mut deltas, mut without_rules, mut whole, mut timely, mut encode] = [f64::MAX; 5];
@@ -106,7 +105,7 @@ fn together(town: &Town, texts: Vec<String>) -> Result<Value> {
         without_rules = without_rules.min(timed(|| stages.plainly(&messages, Until::Deltas)).1);
         let mut stages = begun(&timeline)?;
         whole = whole.min(timed(|| stages.plainly(&messages, Until::Windows)).1);
-        let mut block = Block::<AreaMetrics>::with_capacity(2 * EVENTS as usize);
+        let mut block = Block::<AreaMetrics>::with_capacity(4 * EVENTS as usize);
         encode = encode.min(timed(|| stages.rows(|code, start_ms, count| block.push(&row(code, start_ms, count)))).1);
         let stages = begun(&timeline)?;
         let (came, took) = timed(|| stages.through_timely(&messages));
@@ -116,11 +115,20 @@ fn together(town: &Town, texts: Vec<String>) -> Result<Value> {
     Ok(json!({
         "rules": (deltas - without_rules).round(),
         "windows": (whole - deltas).round(),
-        "encode": encode.round(),
+        // Of those before, too.
+        "encode": (encode / 2.0).round(),
         "plain_loop": whole.round(),
         "timely": timely.round(),
         "timely_over_plain": (whole / timely * 1000.0).round() / 1000.0,
     }))
+}
+
+/// Messages in turn on all partitions, from this offset on.
+fn messages(from: i64, texts: Vec<String>) -> Messages {
+    let of = |(offset, text): (i64, String)| {
+        ((offset % i64::from(PARTITIONS)) as u16, offset, BEGIN_MS + 5_000, text.into_bytes())
+    };
+    Arc::new((from..).zip(texts).map(of).collect())
 }
 
 /// A row as the stream writes it.
