@@ -68,6 +68,14 @@ struct Place {
     appended_ms: i64,
 }
 
+/// How a record came.
+#[derive(Clone, Copy)]
+struct Whence<'a> {
+    feed: &'a str,
+    late: bool,
+    simulated: bool,
+}
+
 /// What is kept of a message that is rejected.
 #[derive(Clone, Copy)]
 struct Kept<'a> {
@@ -115,6 +123,7 @@ impl Collector {
         let id = RecordId { topic_id: source.meta.id, partition: record.partition, offset: record.offset };
         let place = Place { record: id, appended_ms: record.appended_ms };
         let origin = envelope.origin.and_then(|header| Origin::parse(header).ok());
+        let simulated = said.get(headers::SIMULATED).is_some();
         self.metrics.in_flight.inc();
         crashes::in_hand(id);
         match self.judge(source, &envelope, id) {
@@ -130,8 +139,10 @@ impl Collector {
                 self.reject(place, &source.topic, (reason, Kept { payload, key, headers: &headers, origin }), moment);
             }
             _ if origin.is_some_and(|origin| self.again(place, &origin, moment) == Turn::Repeat) => {}
-            Verdict::Observation { feed, said, late } => self.observation(place, (feed, late), &said, moment),
-            Verdict::Report { feed, said, late } => self.report(place, (feed, late), &said, moment),
+            Verdict::Observation { feed, said, late } => {
+                self.observation(place, Whence { feed, late, simulated }, &said, moment);
+            }
+            Verdict::Report { feed, said, late } => self.report(place, Whence { feed, late, simulated }, &said, moment),
         }
     }
 
@@ -164,7 +175,8 @@ impl Collector {
         self.metrics.gaps.inc_by((gap.end - gap.first).max(0).unsigned_abs());
     }
 
-    fn observation(&mut self, at: Place, (feed, late): (&str, bool), said: &ObservationRef<'_>, moment: Moment<'_>) {
+    fn observation(&mut self, at: Place, whence: Whence<'_>, said: &ObservationRef<'_>, moment: Moment<'_>) {
+        let Whence { feed, late, simulated } = whence;
         let in_force_at = if seeded("control-on-arrival-archive") { i64::MAX } else { at.appended_ms };
         let (position, areas) = place_observation(moment.timeline, said, in_force_at, &mut self.places);
         if areas.is_empty() {
@@ -178,16 +190,19 @@ impl Collector {
             position,
             areas: &areas,
             late,
+            simulated,
         };
         self.observations.push((at.record, at.appended_ms), late, &row, moment.now_ms);
     }
 
-    fn report(&mut self, at: Place, (feed, late): (&str, bool), said: &Report, moment: Moment<'_>) {
+    fn report(&mut self, at: Place, whence: Whence<'_>, said: &Report, moment: Moment<'_>) {
+        let Whence { feed, late, simulated } = whence;
         let areas = place_report(moment.timeline, said, at.appended_ms, &mut self.places);
         if areas.is_empty() {
             self.metrics.nowhere.with_label_values(&["reports"]).inc();
         }
-        let row = ReportRow { record: at.record, appended_ms: at.appended_ms, feed, report: said, areas: &areas, late };
+        let (record, appended_ms) = (at.record, at.appended_ms);
+        let row = ReportRow { record, appended_ms, feed, report: said, areas: &areas, late, simulated };
         self.reports.push((at.record, at.appended_ms), late, &row, moment.now_ms);
     }
 

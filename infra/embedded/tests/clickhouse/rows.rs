@@ -27,7 +27,7 @@ async fn an_observation_is_read_as_written() {
         "kind": "air", "id": "", "lon": 116.4, "lat": 39.9, "accuracy_m": null,
         "area_layers": ["city", "duty"], "area_codes": ["110101001", "d7"],
         "value_names": ["pm25", "no2"], "value_numbers": [12.5, -0.000001],
-        "attributes": {"model": "x;y'数"}, "late": false,
+        "attributes": {"model": "x;y'数"}, "late": false, "simulated": false,
     });
     assert_eq!(normal(&found[0]), normal(&expected));
 }
@@ -65,6 +65,7 @@ async fn a_report_is_read_as_written() {
         report: &report,
         areas: &[],
         late: true,
+        simulated: true,
     });
     writer(&config).insert(&block, "t").await.unwrap();
     let found = rows(&config, "SELECT * EXCEPT (topic_id, offset) FROM reports").await;
@@ -73,7 +74,7 @@ async fn a_report_is_read_as_written() {
         "channel": "video", "class_catalogue": "c1", "class_kind": "event", "class_code": "0203", "lon": null, "lat": null,
         "accuracy_m": null, "area_layers": [], "area_codes": [], "description": "a;b", "attributes": {"k": "v"},
         "component_id": "", "media": ["aa", "bb"], "reporter_ref": "p7", "external_id": "",
-        "video": "{\"camera\":\"cam\",\"confidence\":0.5,\"algorithm\":\"1\"}", "late": true,
+        "video": "{\"camera\":\"cam\",\"confidence\":0.5,\"algorithm\":\"1\"}", "late": true, "simulated": true,
     });
     assert_eq!(found, [expected]);
 }

@@ -74,6 +74,7 @@ fn observation<'a>(said: &'a ObservationRef<'static>, offset: i64) -> Observatio
         position: Some(Position { lon: 116.4, lat: 39.9, accuracy_m: None }),
         areas: &[("city", "110101001"), ("duty", "d7")],
         late: false,
+        simulated: false,
     }
 }
 

@@ -28,4 +28,5 @@ pub(super) const FILES: &[Migration] = &[
     migration!(13, "replays", "0013_replays.sql"),
     migration!(14, "sketches", "0014_sketches.sql"),
     migration!(15, "sliding_windows", "0015_sliding_windows.sql"),
+    migration!(16, "archived_log", "0016_archived_log.sql"),
 ];

@@ -9,6 +9,7 @@ mod console_figures;
 mod console_metrics;
 mod console_reports;
 mod console_sketches;
+mod log;
 mod offsets;
 mod recount;
 mod replays;
@@ -20,6 +21,7 @@ pub use console_figures::{FigureBounds, Figures, Newest, RejectCount, RejectFoun
 pub use console_metrics::{AreaFold, MetricSeen, WindowPoint, WindowsOf};
 pub use console_reports::{ReportFilter, ReportFound, ReportGroup};
 pub use console_sketches::{EstimatePoint, SeriesOf};
+pub use log::{LogChunk, LogCursor, LogObservation, LogRecord, LogReport, LogSaid, LogSlice, Shelf, Stretch, Wanted};
 pub use offsets::OffsetRange;
 pub use recount::{Archived, Counted, LateMinute, Recomputed, Rows, SameId, WindowKey};
 pub use replays::{Original, RejectFilter, Rejected};

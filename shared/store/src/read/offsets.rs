@@ -106,6 +106,13 @@ pub(super) fn hyphenated(topic: TopicId) -> String {
     format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", low >> 48, low & 0xffff_ffff_ffff)
 }
 
+/// Ranges `first..end`, in any order, as ascending ones apart from each other.
+pub(super) fn joined(ranges: impl Iterator<Item = (u64, u64)>) -> Vec<OffsetRange> {
+    let mut all = Ranges::default();
+    ranges.for_each(|(first, end)| all.add(first, end));
+    all.joined()
+}
+
 /// Ranges as they come: in any order, and they may overlap.
 #[derive(Default)]
 struct Ranges(Vec<OffsetRange>);

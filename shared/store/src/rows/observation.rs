@@ -26,6 +26,8 @@ pub struct ObservationRow<'a> {
     pub areas: Areas<'a>,
     /// Whether it came later than `max_age`.
     pub late: bool,
+    /// Whether it was made up by `simulate`.
+    pub simulated: bool,
 }
 
 /// What an observation says, borrowed part by part: its lists make an [`ObservationRef`] invariant, so that a borrowed whole
@@ -79,6 +81,7 @@ impl sealed::Table for Observations {
         ("value_numbers", FLOATS),
         ("attributes", Kind::LowMap),
         ("late", BOOL),
+        ("simulated", BOOL),
     ];
 
     fn partition(row: &ObservationRow<'_>) -> i64 {
@@ -100,6 +103,7 @@ impl sealed::Table for Observations {
         out.floats(said.values.iter().map(|(_, value)| value.to_f64()));
         out.map(said.attributes.iter().map(|(name, text)| (name.as_ref(), text.as_bytes())));
         out.bool(row.late);
+        out.bool(row.simulated);
     }
 }
 

@@ -22,6 +22,8 @@ pub struct ReportRow<'a> {
     pub areas: Areas<'a>,
     /// Whether it came later than `max_age`.
     pub late: bool,
+    /// Whether it was made up by `simulate`.
+    pub simulated: bool,
 }
 
 /// Table `reports_rows`.
@@ -55,6 +57,7 @@ impl sealed::Table for Reports {
         ("external_id", Kind::Text),
         ("video", Kind::Text),
         ("late", BOOL),
+        ("simulated", BOOL),
     ];
 
     fn partition(row: &ReportRow<'_>) -> i64 {
@@ -84,6 +87,7 @@ impl sealed::Table for Reports {
         let video = said.video.as_ref().map(serde_json::to_string);
         out.str(video.and_then(Result::ok).as_deref().unwrap_or(""));
         out.bool(row.late);
+        out.bool(row.simulated);
     }
 }
 
