@@ -7,6 +7,7 @@ mod cluster;
 mod oracle;
 mod past;
 mod protobuf;
+mod rebuilt;
 mod recompute;
 mod replays;
 mod restart;

@@ -4,7 +4,6 @@ use crate::{
     alerts::highest_generation,
     checkpoint::{self, AlertPlace, Loaded, Manifest, Mark, Place, State, Why},
     cluster::Go,
-    restored::Restored,
     shared::World,
 };
 use anyhow::{Context, Result, bail};
@@ -73,17 +72,10 @@ impl Beginning {
     }
 }
 
-/// The state, in the numbers of this process.
-pub(crate) fn restore(kafka: &KafkaConfig, state: State, world: &World) -> Result<Restored> {
-    let restored = Restored::new(state, world);
-    skip_what_is_gone(kafka, world, &restored)?;
-    Ok(restored)
-}
-
 fn say(why: &Why, base: Option<Mark>) {
     let checkpoint = base.map_or_else(|| "none".to_owned(), |base| base.to_string());
     match why {
-        Why::First => tracing::info!("no checkpoint yet, reading from the beginning of the logs"),
+        Why::First => tracing::info!("no checkpoint yet, beginning with what is kept"),
         Why::Newest => tracing::info!(%checkpoint, "going on from the newest checkpoint"),
         Why::Damaged(damaged) => {
             let refused: Vec<String> = damaged.iter().map(|(mark, words)| format!("{mark}: {words}")).collect();
@@ -114,15 +106,4 @@ pub(crate) fn bounds(
     ask: impl Fn(&Offsets, &[(&str, i32)]) -> Result<Vec<i64>, BusError>,
 ) -> Result<Vec<i64>> {
     Ok(ask(&Offsets::open(kafka)?, &world.partitions())?)
-}
-
-/// Records that left the log before they were read: said and counted, and the rest goes on.
-fn skip_what_is_gone(kafka: &KafkaConfig, world: &World, restored: &Restored) -> Result<()> {
-    let starts = bounds(kafka, world, Offsets::starts)?;
-    for ((number, start), (topic, partition)) in (0u16..).zip(starts).zip(world.partitions()) {
-        let Some(next) = restored.next(number).filter(|next| *next < start) else { continue };
-        tracing::error!(topic, partition, from = next, to = start, "records left the log before they were read");
-        restored.skip_to(number, start);
-    }
-    Ok(())
 }

@@ -88,6 +88,8 @@ pub struct StreamSection {
     pub rollup_s: u64,
     /// How long the dataflow may stand still before the process ends, in seconds.
     pub watchdog_s: u64,
+    /// Without a checkpoint: how many days of the archive the state is made from.
+    pub rebuild_days: u32,
     /// Rows of changed windows per worker and second.
     pub live_rows_per_s: usize,
     /// How far behind a log is the past, in ms.
@@ -153,6 +155,7 @@ fn check(config: &Config) -> Result<(), Wrong> {
         ("stream.rollup_s", own.rollup_s, 1, 86_400),
         ("cluster.silence_s", config.cluster.silence_s, 1, 3_600),
         ("stream.watchdog_s", own.watchdog_s, 5, 3_600),
+        ("stream.rebuild_days", u64::from(own.rebuild_days), 0, 3_650),
         ("stream.live_rows_per_s", own.live_rows_per_s as u64, 100, 10_000_000),
         ("stream.windows_mib", own.windows_mib as u64, 1, 1 << 20),
         ("stream.fences_mib", own.fences_mib as u64, 1, 1 << 20),

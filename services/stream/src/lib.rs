@@ -1,6 +1,6 @@
 //! The stream: Kafka → decode → locate → rules and windows → `alerts.v1` and ClickHouse, as one timely dataflow.
 //!
-//! The only crate that names `timely`. It refuses to know HTTP beyond its own health, the archive, and where alerts go.
+//! The only crate that names `timely`. It refuses to know HTTP beyond its own health, how things are archived, and where alerts go.
 //!
 //! ```text
 //!  pipeline   wires    source (reads, one per worker) ──▶ owner (windows, one per worker)
@@ -10,12 +10,13 @@
 //!  cluster, company     several processes as one stream
 //!  sink, alerts        take rows and alerts away, off the workers' threads
 //! ```
-//! A restarted stream goes on from its newest checkpoint (see [`checkpoint`]), without one from the beginning of its logs:
-//! rows carry versions that only rise with truth, alerts the same ids as before.
+//! A restarted stream goes on from its newest checkpoint (see [`checkpoint`]), without one from the beginning of its logs, and where those
+//! no longer hold what it needs from the archive (see [`rebuild`]): rows carry versions that only rise with truth, alerts the same
+//! ids as before.
 //!
 //! Invariants (each stands where it holds and is tested there): `SHD-1` shards, `WIN-1…3` windows, `WMK-1…2` clocks,
 //! `RUL-1…3` rules, `INT-1…3` intake, `CKP-1…6` checkpoints, `REC-1…4` counting again, `WDG-1` the watchdog,
-//! `CLU-1…3` clusters.
+//! `CLU-1…3` clusters, `RBD-1…5` state from the archive.
 
 mod alerts;
 mod beginning;
@@ -33,6 +34,7 @@ mod metrics;
 mod owner;
 mod pipeline;
 mod prepare;
+mod rebuild;
 mod recompute;
 mod restored;
 mod rollups;

@@ -60,6 +60,10 @@ pub(crate) struct Metrics {
     pub(crate) control_lag: IntGauge,
     /// Control records that could not be taken; what was in force stays so.
     pub(crate) control_skipped: IntGauge,
+    /// Records read from the archive, which the log no longer held.
+    pub(crate) from_archive: IntCounter,
+    /// Records that were neither in the log nor in the archive when they were needed.
+    pub(crate) lost: IntCounter,
     /// Since when the partitions are read, epoch ms.
     pub(crate) reading_since: IntGauge,
     /// Checkpoints written.
@@ -122,6 +126,8 @@ impl Metrics {
             held: made.gauges("held_records", "Records read that wait for the control topics", &["worker"])?,
             control_lag: made.gauge("control_lag_ms", "Wall clock less what the control topics are known up to")?,
             control_skipped: made.gauge("control_skipped_records", "Control records that could not be taken")?,
+            from_archive: made.counter("records_from_archive_total", "Records the log no longer held")?,
+            lost: made.counter("records_lost_total", "Records in neither log nor archive when they were needed")?,
             reading_since: made.gauge("reading_since_ms", "Since when the partitions are read, epoch ms")?,
             checkpoints: made.counter("checkpoints_total", "Checkpoints written")?,
             checkpoint_bytes: made.gauge("checkpoint_bytes", "Bytes of the newest checkpoint")?,

@@ -2,13 +2,14 @@
 
 use crate::{
     alerts::{Known, Reached, fence},
-    beginning::{Beginning, bounds, restore},
+    beginning::{Beginning, bounds},
     checkpoint::{Desk, Mark, Pieces, Place, Said, Speaker},
-    cluster::{Gate, Go, Joined, others_of},
+    cluster::{Gate, Go, Joined, Seat, others_of},
     company::{self, Company, Way},
     config::Config,
     feeds::{Domains, Feeds},
     metrics::Metrics,
+    rebuild::{Lane, Look, Stand},
     restored::Restored,
     shared::{IdLimits, Lore, Part, Progress, Shared, Topic, World},
     windows::sketch::Sketches,
@@ -48,6 +49,9 @@ pub(crate) struct Prepared {
     pub(crate) last: Mark,
     pub(crate) objects: Objects,
     pub(crate) restored: Restored,
+    /// What is read from the archive before the logs.
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) look: Look,
     /// Where each partition ended when the fence stood.
     pub(crate) fence: Arc<[i64]>,
     /// The way of pieces of checkpoints.
@@ -191,7 +195,9 @@ fn begin(
     let pieces = Desk::channel();
     let go = || Ok(Go { last, base, cluster: Beginning::claim_hash(objects, last.generation)? });
     let Some(company) = way.begin((&shared, &pieces.0), seat, go)? else { return Ok(None) };
-    let restored = restore(kafka, state, &shared.world).context("checkpoints")?;
+    let restored = Restored::new(state, &shared.world);
+    let look = Look::new(config, &ground.metrics, health, shutdown);
+    let Some(lanes) = read_on(&look, &shared.world, seat, &restored)? else { return Ok(None) };
     let ends: Arc<[i64]> = bounds(kafka, &shared.world, Offsets::ends)?.into();
     let is_ours = |cause: RecordId| shared.world.is_watched(cause, seat);
     let Some((mut known, reached)) = Known::read(kafka, &alerts, ((last.generation, seat), is_ours), shutdown)? else {
@@ -213,11 +219,27 @@ fn begin(
         last,
         objects,
         restored,
+        lanes,
+        look,
         fence,
         pieces,
         company,
         control_was,
     }))
+}
+
+/// From where each partition of this process is read on (`RBD-1`): the ways through the archive, where the log does not hold it. None
+/// when the shutdown came first.
+fn read_on(look: &Look, world: &World, seat: Seat, restored: &Restored) -> Result<Option<Vec<Lane>>> {
+    let ours = (0u16..).zip(&world.parts).filter(|(_, part)| seat.reads(part.topic, part.partition));
+    let stands: Vec<Stand> = ours.map(|(part, _)| Stand { part, state: restored.stand(part) }).collect();
+    let Some(outcomes) = look.decide(world, &stands)? else { return Ok(None) };
+    let mut lanes = Vec::new();
+    for outcome in outcomes {
+        restored.skip_to(outcome.part, outcome.next());
+        lanes.extend(outcome.lane(world));
+    }
+    Ok(Some(lanes))
 }
 
 /// Right after Kafka's start partitions have no leaders. A claim uses up a generation, so whoever tries again and again must find

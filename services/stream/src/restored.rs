@@ -54,9 +54,11 @@ impl Restored {
         Self(Arc::new(Mutex::new(Left { renumber, parts, windows, sketched })))
     }
 
-    /// The offset a partition goes on with.
-    pub(crate) fn next(&self, part: u16) -> Option<i64> {
-        self.left().parts.get(&part)?.form.next
+    /// The offset a partition goes on with, and the highest append time it knows.
+    pub(crate) fn stand(&self, part: u16) -> Option<(i64, i64)> {
+        let left = self.left();
+        let form = &left.parts.get(&part)?.form;
+        Some((form.next?, form.appended))
     }
 
     /// A partition cannot go on where it was: what lies between is gone from the log.

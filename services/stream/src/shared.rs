@@ -85,6 +85,13 @@ impl World {
         self.parts.iter().map(|part| (name(part), part.partition)).collect()
     }
 
+    /// Topic and partition of a number.
+    pub(crate) fn name_of(&self, part: u16) -> (&str, i32) {
+        let part = self.parts.get(usize::from(part));
+        let topic = part.and_then(|part| self.topics.get(usize::from(part.topic)));
+        (topic.map_or("", |topic| topic.name.as_str()), part.map_or(-1, |part| part.partition))
+    }
+
     /// The number of a partition.
     pub(crate) fn part(&self, topic: &str, partition: i32) -> Option<u16> {
         let topic = self.topic(topic)?;

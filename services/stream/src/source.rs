@@ -3,6 +3,8 @@
 //! A record is taken once the control topics are known up to its append time; until then the batch is held. Alerts leave at
 //! once, they never wait for the dataflow's time.
 
+mod archive;
+
 use crate::{
     alerts::AlertQueue,
     checkpoint::{Loans, Order, Pieces, Place, Said, Speaker},
@@ -10,6 +12,7 @@ use crate::{
     config::StreamSection,
     ends::EndsBoard,
     intake::{Copy, Intake, Outbox, Record},
+    rebuild::Pieces as ArchivePieces,
     restored::Restored,
     shard::reader_of,
     shared::Shared,
@@ -17,14 +20,15 @@ use crate::{
     windows::{Delta, Mark, Partial},
 };
 use anyhow::{Context, Result};
+use archive::FromArchive;
 use gridwarden_bus::{
     Assignment, Batch, From, KafkaConfig, Reader, ReaderOptions, Record as BusRecord,
     control::{CLOCK_MARGIN_MS, ControlReader},
     headers,
 };
 use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often sums, marks, counts and ends are dealt with.
@@ -53,6 +57,8 @@ pub(crate) struct SourceContext {
     pub(crate) alerts: AlertQueue,
     pub(crate) entities: EntitySink,
     pub(crate) restored: Restored,
+    /// By worker of this process, once: what is read from the archive before the logs.
+    pub(crate) archived: Arc<Mutex<Vec<Option<ArchivePieces>>>>,
     pub(crate) order: Order,
     pub(crate) pieces: Pieces,
     pub(crate) loans: Loans,
@@ -78,11 +84,15 @@ pub(crate) struct Source {
     worker: usize,
     label: String,
     workers: u16,
-    /// Opened on the worker's own thread; none when no partition is this worker's.
+    /// Opened on the worker's own thread, once all that is wanted from the archive is read; none when no partition is this
+    /// worker's.
     reader: Option<Reader>,
+    /// What comes from the archive first.
+    archive: Option<FromArchive>,
+    wake: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Numbers of the partitions read.
     parts: Vec<u16>,
-    /// By the reader's topic and the partition: the partition's number.
+    /// By topic (the reader's number of it, or the world's for what is archived) and partition: the partition's number.
     numbers: Vec<Vec<u16>>,
     intake: Intake,
     outbox: Outbox,
@@ -113,29 +123,15 @@ impl Source {
         let mine = |part: &crate::shared::Part| reader_of(part.topic, part.partition, workers) == index;
         let parts: Vec<u16> =
             (0u16..).zip(&world.parts).filter(|(_, part)| mine(part)).map(|(number, _)| number).collect();
-        let topic = |number: u16| world.topics.get(usize::from(number));
-        let assignments: Vec<Assignment> = parts
-            .iter()
-            .filter_map(|number| Some((*number, world.parts.get(usize::from(*number))?)))
-            .filter_map(|(number, part)| {
-                let topic = topic(part.topic)?.name.clone();
-                let from = context.restored.next(number).map_or(From::Beginning, From::Offset);
-                Some(Assignment { topic, partition: part.partition, from })
-            })
-            .collect();
-        let options = ReaderOptions { partition_ends: true, ..ReaderOptions::named("gridwarden-stream") };
-        let reader = match assignments.is_empty() {
-            true => None,
-            false => Some(Reader::open(&context.kafka, &assignments, &options).context("cannot read the topics")?),
-        };
-        let numbers = reader.as_ref().map_or_else(Vec::new, |reader| numbers(reader.topics(), &context.shared));
         let now = Instant::now();
         if context.shared.metrics.reading_since.get() == 0 {
             context.shared.metrics.reading_since.set(now_ms());
         }
         let mut intake = Intake::new(&context.shared, &parts, context.config.most_entities);
         context.restored.fill(&context.shared, &parts, &mut intake);
-        Ok(Self {
+        let archive =
+            context.archived.lock().unwrap_or_else(PoisonError::into_inner).get_mut(worker).and_then(Option::take);
+        let mut source = Self {
             intake,
             outbox: Outbox::default(),
             label: worker.to_string(),
@@ -153,16 +149,52 @@ impl Source {
             told: false,
             context,
             worker,
-            reader,
+            reader: None,
+            archive: archive.map(FromArchive::new),
+            wake: None,
             parts,
-            numbers,
-        })
+            numbers: Vec::new(),
+        };
+        match &source.archive {
+            Some(_) => source.numbers = source.numbers_of_world(),
+            None => source.open_logs()?,
+        }
+        Ok(source)
+    }
+
+    fn numbers_of_world(&self) -> Vec<Vec<u16>> {
+        let names: Vec<String> = self.context.shared.world.topics.iter().map(|topic| topic.name.clone()).collect();
+        numbers(&names, &self.context.shared)
+    }
+
+    /// Reads the logs, each from where its partition stands.
+    fn open_logs(&mut self) -> Result<()> {
+        let world = &self.context.shared.world;
+        let assignment = |number: &u16| {
+            let (topic, partition) = world.name_of(*number);
+            let from = self.intake.next_offset(*number).map_or(From::Beginning, From::Offset);
+            Assignment { topic: topic.to_owned(), partition, from }
+        };
+        let assignments: Vec<Assignment> = self.parts.iter().map(assignment).collect();
+        if assignments.is_empty() {
+            return Ok(());
+        }
+        let options = ReaderOptions { partition_ends: true, ..ReaderOptions::named("gridwarden-stream") };
+        let mut reader = Reader::open(&self.context.kafka, &assignments, &options).context("cannot read the topics")?;
+        if let Some(wake) = self.wake.clone() {
+            reader.on_ready(move || wake());
+        }
+        self.numbers = numbers(reader.topics(), &self.context.shared);
+        self.reader = Some(reader);
+        Ok(())
     }
 
     /// Calls `wake` whenever there is something to read.
     pub(crate) fn on_ready(&mut self, wake: impl Fn() + Send + Sync + 'static) {
+        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(wake);
+        self.wake = Some(Arc::clone(&wake));
         if let Some(reader) = &mut self.reader {
-            reader.on_ready(wake);
+            reader.on_ready(move || wake());
         }
     }
 
@@ -176,15 +208,16 @@ impl Source {
         if !self.context.alerts.has_room() || self.context.shared.is_pressed() {
             return Ok(Next::Wait);
         }
+        if self.archive.is_some() {
+            return self.read_archive();
+        }
         let Some(reader) = &mut self.reader else { return Ok(Next::Wait) };
         let (batch, from) = match self.held.take() {
             Some(held) => held,
             None => (reader.poll(self.context.config.batch, Duration::ZERO).context("cannot read the topics")?, 0),
         };
         let done = from + self.take(&batch, from);
-        for alert in self.outbox.alerts.drain(..) {
-            self.context.alerts.push(alert);
-        }
+        self.say_alerts();
         if done < batch.len() {
             self.held = Some((batch, done));
             return Ok(Next::Wait);
@@ -192,10 +225,22 @@ impl Source {
         Ok(if batch.is_empty() { Next::Wait } else { Next::Again })
     }
 
-    fn take(&mut self, batch: &Batch, from: usize) -> usize {
+    fn say_alerts(&mut self) {
+        for alert in self.outbox.alerts.drain(..) {
+            self.context.alerts.push(alert);
+        }
+    }
+
+    /// What is in force, and for records up to which append time that is known.
+    fn learn(&mut self) -> i64 {
         // First how far it is known, then what is known.
         let known_until = self.context.control.covered_until_ms().saturating_add(CLOCK_MARGIN_MS);
         self.intake.set_timeline(self.context.control.timeline());
+        known_until
+    }
+
+    fn take(&mut self, batch: &Batch, from: usize) -> usize {
+        let known_until = self.learn();
         let part = |topic, partition| number(&self.numbers, topic, partition).unwrap_or(NOT_OURS);
         let records = batch.records().skip(from).map(|record| read(&record, part(record.topic, record.partition)));
         let ends = batch.ends().iter().map(|end| (part(end.topic, end.partition), end.offset));
@@ -252,7 +297,8 @@ impl Source {
 
     /// How many records are read and wait until what is in force for them is known.
     fn held(&self) -> usize {
-        self.held.as_ref().map_or(0, |(batch, done)| batch.len() - done)
+        let archived = self.archive.as_ref().map_or(0, FromArchive::held);
+        archived + self.held.as_ref().map_or(0, |(batch, done)| batch.len() - done)
     }
 
     /// Deltas to send on.
@@ -383,6 +429,7 @@ fn read<'a>(record: &BusRecord<'a>, part: u16) -> Record<'a> {
         content_type: said.get(headers::CONTENT_TYPE),
         simulated: said.get(headers::SIMULATED).is_some(),
         origin: said.get(headers::ORIGIN),
+        archived: false,
         #[cfg(debug_assertions)]
         fault: said.get(headers::FAULT),
     }

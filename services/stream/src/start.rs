@@ -9,6 +9,7 @@ use crate::{
     metrics::Metrics,
     pipeline::{self, Plan},
     prepare::{self, Prepared},
+    rebuild::{self, feeders},
     restored, rollups,
     shared::Shared,
     sink::{Sink, Writer, make_tables, run_name},
@@ -75,6 +76,7 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     let (tasks, shutdown) = run;
     let Prepared { shared, metas, control, known, reached, last, objects, restored, fence, pieces, company, .. } =
         prepared;
+    let (lanes, look) = (prepared.lanes, prepared.look);
     let Company { seat, clock, ending, role, records, door } = company;
     let workers = seat.workers;
     let asker = Asker::new(&config.kafka, &shared.world, &metas, (health, shutdown));
@@ -144,6 +146,17 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     let wakers = Wakers::default();
     let waking = wakers.clone();
     control.on_move(move || waking.wake());
+    let (feeders, archived) = feeders(lanes, seat);
+    for feeder in feeders {
+        let ground = rebuild::Ground {
+            clickhouse: config.clickhouse.clone(),
+            look: look.clone(),
+            shared: Arc::clone(&shared),
+            wakers: wakers.clone(),
+            shutdown: shutdown.clone(),
+        };
+        tasks.spawn("archived", feeder.run(ground));
+    }
     let context = SourceContext {
         shared: Arc::clone(&shared),
         kafka: config.kafka.clone(),
@@ -153,6 +166,7 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         alerts,
         entities,
         restored,
+        archived: Arc::new(Mutex::new(archived)),
         order: order.clone(),
         pieces,
         loans: loans.clone(),

@@ -51,7 +51,7 @@ pub(super) async fn publish_beats(producer: &Producer) {
 }
 
 /// Numbers that look random and are the same in every run.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
@@ -61,7 +61,7 @@ impl Dice {
 }
 
 /// A city's noise: good ones, repeats, late ones, ones from the future, garbage.
-fn events(dice: &mut Dice, count: usize) -> Vec<(String, String)> {
+pub(super) fn events(dice: &mut Dice, count: usize) -> Vec<(String, String)> {
     let mut events: Vec<(String, String)> = Vec::new();
     for number in 0..count {
         let source = format!("s{}", dice.roll(30));
@@ -95,7 +95,7 @@ fn events(dice: &mut Dice, count: usize) -> Vec<(String, String)> {
     events
 }
 
-fn reports(dice: &mut Dice, count: usize) -> Vec<(String, String)> {
+pub(super) fn reports(dice: &mut Dice, count: usize) -> Vec<(String, String)> {
     let one = |number: usize| {
         let place = match dice.roll(4) {
             0 => r#","area":"C""#.to_owned(),
@@ -135,13 +135,13 @@ fn seen(kafka: &KafkaConfig, topic: &str) -> Vec<Seen> {
 type Sum = (u64, i64, i64, i64, (i64, i32, i64), i64);
 
 #[derive(Default)]
-struct Recount {
+pub(super) struct Recount {
     windows: BTreeMap<(String, String, String, String, i64, i64), Sum>,
-    accepted: u64,
-    duplicate: u64,
-    late: u64,
-    rejected: u64,
-    too_late: u64,
+    pub(super) accepted: u64,
+    pub(super) duplicate: u64,
+    pub(super) late: u64,
+    pub(super) rejected: u64,
+    pub(super) too_late: u64,
     ids: HashMap<String, i64>,
     clocks: HashMap<i32, i64>,
     plain: Plain,
@@ -253,13 +253,13 @@ fn places(said: &Value) -> Vec<(&'static str, &'static str, &'static str)> {
     AREAS.iter().filter(|area| lies(area)).map(|(layer, level, code, ..)| (*layer, *level, *code)).collect()
 }
 
-async fn recount(parts: &Parts) -> Recount {
+pub(super) async fn recount(parts: &Parts) -> Recount {
     let kafka = parts.kafka.clone();
     tokio::task::spawn_blocking(move || Recount::of(&kafka)).await.expect("task")
 }
 
 /// Waits until the windows in ClickHouse are the recounted ones.
-async fn until_equal(parts: &Parts, recount: &Recount) {
+pub(super) async fn until_equal(parts: &Parts, recount: &Recount) {
     let sql = "SELECT layer, level, code, metric, window_s, toUnixTimestamp(window_start), count, toInt64(sum * 1000000), \
                toInt64(min * 1000000), toInt64(max * 1000000), toInt64(last * 1000000), toUnixTimestamp64Milli(last_time) \
                FROM area_metrics";
@@ -388,7 +388,7 @@ async fn killed_again_and_again_it_loses_nothing_and_says_nothing_twice() {
 }
 
 /// Waits until every transition decided on is acknowledged, or was known.
-async fn until_all_said(stream: &Stream) {
+pub(super) async fn until_all_said(stream: &Stream) {
     wait::until_async("all alerts acknowledged", SOON, || async {
         let of = async |name: &str| stream.figure(&format!("gridwarden_stream_{name}")).await;
         let (decided, known, told) =

@@ -11,6 +11,7 @@ mod observe;
 mod outbox;
 mod part;
 mod reading;
+mod recall;
 mod repeats;
 mod report;
 mod saved;
@@ -34,6 +35,7 @@ use gridwarden_domain::{
     reject::Reason,
 };
 use gridwarden_runtime::crashes;
+use gridwarden_store::read::LogRecord;
 use outbox::Tally;
 use part::PartState;
 use reading::{Reading, Said};
@@ -61,6 +63,8 @@ pub(crate) struct Record<'a> {
     pub(crate) simulated: bool,
     /// Header `origin`.
     pub(crate) origin: Option<&'a [u8]>,
+    /// Whether it comes from the archive: its value is the archive's row.
+    pub(crate) archived: bool,
     /// Header by which a test asks for a panic.
     #[cfg(debug_assertions)]
     pub(crate) fault: Option<&'a [u8]>,
@@ -79,8 +83,20 @@ impl<'a> Record<'a> {
             content_type: None,
             simulated: false,
             origin: None,
+            archived: false,
             #[cfg(debug_assertions)]
             fault: None,
+        }
+    }
+
+    /// A record as the archive holds it.
+    pub(crate) fn archived(part: u16, record: &LogRecord<'a>) -> Self {
+        Self {
+            feed: Some(record.feed),
+            simulated: record.simulated,
+            origin: record.origin,
+            archived: true,
+            ..Self::plain(part, record.offset, record.appended_ms, Some(record.row))
         }
     }
 
@@ -277,6 +293,8 @@ impl Mind {
         let fate = match &reading.said {
             Ok(Said::Observation) if way.was_taken_before(reading.origin) => way.repeat(reading.observation.time_ms),
             Ok(Said::Report(report)) if way.was_taken_before(reading.origin) => way.repeat(report.time),
+            // What was archived as a repeat is one, however much is remembered here.
+            Ok(Said::Repeat) => Ok(Fate::Repeat),
             Ok(Said::Observation) => self.observe(&mut way, reading),
             Ok(Said::Report(report)) => self.report(&mut way, (reading.topic, reading.feed), report),
             Ok(Said::End(feed)) => {

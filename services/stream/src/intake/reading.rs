@@ -1,7 +1,7 @@
 //! Reading: what a record says, taken out of its bytes. A function of the record and of what is fixed for the life of the
 //! process, so that records can be read before their turn.
 
-use super::{Record, repeats};
+use super::{Record, recall::recall, repeats};
 use crate::shared::World;
 use gridwarden_domain::{
     decode::content_type,
@@ -20,6 +20,8 @@ pub(super) enum Said<'a> {
     Report(Box<Report>),
     /// A marker: the feed with this name ends.
     End(&'a [u8]),
+    /// It repeats another of its origin, and says nothing more.
+    Repeat,
 }
 
 /// A record and what it says, or why it is rejected.
@@ -72,6 +74,9 @@ impl<'a> Reading<'a> {
         self.feed = world.feeds.find(record.feed)?;
         if let Some(header) = record.origin {
             self.origin = Some(repeats::fingerprint_of_origin(&Origin::parse(header)?));
+        }
+        if record.archived {
+            return recall(payload, &mut self.observation);
         }
         let crs = world.feeds.get(self.feed).map(|feed| feed.crs).unwrap_or_default();
         let Some(topic) = world.topics.get(usize::from(self.topic)) else {

@@ -51,9 +51,14 @@ impl Intake {
         (0u16..).zip(&self.parts).filter_map(|(number, part)| Some((number, part.as_ref()?.next?)))
     }
 
+    /// The offset that comes next in a partition, once that is known.
+    pub(crate) fn next_offset(&self, part: u16) -> Option<i64> {
+        self.parts.get(usize::from(part))?.as_ref()?.next
+    }
+
     /// Whether a partition is read to an offset.
     pub(crate) fn is_past(&self, part: u16, end: i64) -> bool {
-        let next = self.parts.get(usize::from(part)).and_then(|part| part.as_ref()?.next);
+        let next = self.next_offset(part);
         end == 0 || next.is_some_and(|next| next >= end)
     }
 

@@ -3,6 +3,7 @@
 
 mod ahead;
 mod allocations;
+mod archived;
 mod layers;
 mod misrouted;
 mod repeats;

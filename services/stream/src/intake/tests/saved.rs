@@ -55,7 +55,7 @@ fn restart(state: State, timeline: Arc<Timeline>) -> Desk {
     desk.intake = Intake::new(&desk.shared, &[0, 1, 2], 1_000);
     desk.intake.set_timeline(timeline);
     let restored = Restored::new(state, &desk.shared.world);
-    desk.offsets = (0..3).filter_map(|part| Some((part, restored.next(part)?))).collect();
+    desk.offsets = (0..3).filter_map(|part| Some((part, restored.stand(part)?.0))).collect();
     restored.fill(&desk.shared, &[0, 1, 2], &mut desk.intake);
     desk
 }
