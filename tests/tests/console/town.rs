@@ -157,11 +157,11 @@ impl Town {
     pub(crate) async fn archived(&self) {
         for insert in [
             "INSERT INTO observations_rows SELECT generateUUIDv4(), 0, 1, now64(3), now64(3), 'test', 'fixed', 'air', 'o1', \
-             1.5, 0.5, NULL, ['grid', 'grid'], ['b', 'C'], ['pm25'], [12.5], map(), false",
+             1.5, 0.5, NULL, ['grid', 'grid'], ['b', 'C'], ['pm25'], [12.5], map(), false, false",
             "INSERT INTO reports_rows SELECT generateUUIDv4(), 0, number, now64(3), now64(3), 'test', 'r' || toString(number), \
              'hotline', 'v1', 'event', '0102', if(number = 0, 0.5, NULL), if(number = 0, 0.5, NULL), NULL, \
              if(number = 0, ['grid', 'grid'], []), if(number = 0, ['a', 'C'], []), 'rubbish', map('ward', 'a'), '', [], '', \
-             'x-1', '', false FROM numbers(2)",
+             'x-1', '', false, false FROM numbers(2)",
             "INSERT INTO rejects_rows (topic_id, partition, offset, topic, code, field, detail, appended_at, first_seen, payload) \
              SELECT generateUUIDv4(), 0, 7, 'observations.v1', 'not_json', 'time', 'is missing', \
              now64(3), now64(3), '{'",
