@@ -177,30 +177,7 @@ impl Look {
                 "records are neither in the log nor in the archive; going on without them"
             );
         }
-        match (from, why) {
-            (From::Archive(from, to), Why::NoState) => {
-                tracing::info!(
-                    topic,
-                    partition,
-                    from,
-                    to,
-                    "there is no state, reading what was archived before the log begins"
-                );
-            }
-            (From::Archive(from, to), _) => {
-                tracing::info!(
-                    topic,
-                    partition,
-                    from,
-                    to,
-                    "records left the log before they were read, reading them from the archive"
-                );
-            }
-            (From::Log(from), Why::NothingBefore) => {
-                tracing::info!(topic, partition, from, "the log begins here, and nothing before it is in the archive");
-            }
-            (From::Log(_), _) => {}
-        }
+        say((topic, partition), from, why);
         Outcome { part: stand.part, from, shelf }
     }
 
@@ -219,6 +196,20 @@ impl Look {
     /// False when the shutdown came first.
     fn wait(&self) -> bool {
         tokio::runtime::Handle::current().block_on(self.shutdown.sleep(AGAIN))
+    }
+}
+
+/// Says from where a partition is read, where that is not its log's next record.
+fn say((topic, partition): (&str, i32), from: From, why: Why) {
+    let words = match why {
+        Why::InLog | Why::NotArchived => return,
+        Why::NoState => "there is no state, reading what was archived before the log begins",
+        Why::Outlived => "records left the log before they were read, reading them from the archive",
+        Why::NothingBefore => "the log begins here, and nothing before it is in the archive",
+    };
+    match from {
+        From::Archive(from, to) => tracing::info!(topic, partition, from, to, "{words}"),
+        From::Log(from) => tracing::info!(topic, partition, from, "{words}"),
     }
 }
 
