@@ -7,6 +7,7 @@ use crate::sources::{Source, changed, passes};
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::topics::Identities;
 use gridwarden_bus::{BusError, KafkaConfig, Offsets};
+use gridwarden_domain::retention::{ALARM_BEFORE_S, left_s};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::Shutdown;
@@ -15,11 +16,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(2);
-/// How long before a loss it is told.
-const ALARM_BEFORE_S: i64 = 24 * 3600;
 const ALARM_EVERY: Duration = Duration::from_secs(60);
-/// A time nobody waits for: some 300 years.
-const NEVER_S: i64 = 9_999_999_999;
 
 /// What the watching thread works with.
 pub(crate) struct Watch {
@@ -94,27 +91,5 @@ impl Watch {
             self.metrics.lag.with_label_values(&[&source.topic]).set(behind);
         }
         Ok(())
-    }
-}
-
-/// Seconds until the shortest retention (ms, −1 for ever) reaches the oldest record that waits.
-fn left_s(retentions_ms: impl Iterator<Item = i64>, oldest_ms: Option<i64>, now_ms: i64) -> i64 {
-    let shortest = retentions_ms.filter(|retention| *retention >= 0).min();
-    let age_ms = oldest_ms.map_or(0, |oldest| now_ms.saturating_sub(oldest).max(0));
-    shortest.map_or(NEVER_S, |retention| (retention - age_ms).max(0) / 1000)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_waits_counts_against_the_shortest_retention() {
-        let left = |retentions: &[i64], oldest| left_s(retentions.iter().copied(), oldest, 1_000_000);
-        assert_eq!(left(&[-1, 600_000, 500_000], None), 500);
-        assert_eq!(left(&[-1, 600_000, 500_000], Some(900_000)), 400);
-        assert_eq!(left(&[500_000], Some(1)), 0);
-        assert_eq!(left(&[-1], Some(1)), NEVER_S);
-        assert_eq!(left(&[500_000], Some(2_000_000)), 500, "a broker's clock ahead of ours");
     }
 }

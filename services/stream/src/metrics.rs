@@ -64,6 +64,8 @@ pub(crate) struct Metrics {
     pub(crate) from_archive: IntCounter,
     /// Records that were neither in the log nor in the archive when they were needed.
     pub(crate) lost: IntCounter,
+    /// Seconds until retention deletes the oldest record that was not read yet.
+    pub(crate) loss_in: IntGaugeVec,
     /// Since when the partitions are read, epoch ms.
     pub(crate) reading_since: IntGauge,
     /// Checkpoints written.
@@ -128,6 +130,11 @@ impl Metrics {
             control_skipped: made.gauge("control_skipped_records", "Control records that could not be taken")?,
             from_archive: made.counter("records_from_archive_total", "Records the log no longer held")?,
             lost: made.counter("records_lost_total", "Records in neither log nor archive when they were needed")?,
+            loss_in: made.gauges(
+                "loss_in_seconds",
+                "Time until retention deletes the oldest record not read yet; the shortest retention when all is read",
+                &["worker"],
+            )?,
             reading_since: made.gauge("reading_since_ms", "Since when the partitions are read, epoch ms")?,
             checkpoints: made.counter("checkpoints_total", "Checkpoints written")?,
             checkpoint_bytes: made.gauge("checkpoint_bytes", "Bytes of the newest checkpoint")?,

@@ -26,6 +26,7 @@ use gridwarden_bus::{
     control::{CLOCK_MARGIN_MS, ControlReader},
     headers,
 };
+use gridwarden_domain::retention::{ALARM_BEFORE_S, left_s};
 use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +40,8 @@ const PAST_TURN: Duration = Duration::from_millis(1_000);
 const PAST_ENTITIES: Duration = Duration::from_secs(10);
 /// The same thing is said once in this time.
 const WARN_EVERY: Duration = Duration::from_secs(10);
+/// How often it is told that retention comes near what was not read yet.
+const ALARM_EVERY: Duration = Duration::from_secs(60);
 /// How long a worker copies before it reads again.
 const COPY: Duration = Duration::from_millis(1);
 /// Entities handed out at once.
@@ -66,6 +69,8 @@ pub(crate) struct SourceContext {
     pub(crate) fence: Arc<[i64]>,
     /// Which process this is.
     pub(crate) seat: Seat,
+    /// The shortest retention of the topics read, in ms; −1: for ever.
+    pub(crate) retention_ms: i64,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -101,6 +106,7 @@ pub(crate) struct Source {
     turned: Instant,
     wrote_entities: Instant,
     warn_at: Instant,
+    alarm_at: Instant,
     ends_seen: i64,
     behind: i64,
     /// Number of the chunk that entities go into next.
@@ -140,6 +146,7 @@ impl Source {
             turned: now,
             wrote_entities: now,
             warn_at: now,
+            alarm_at: now,
             ends_seen: 0,
             behind: 1,
             chunk: 1,
@@ -366,11 +373,28 @@ impl Source {
         }
         self.ends_seen = answer.asked_ms;
         self.behind = 0;
+        let mut oldest: Option<i64> = None;
         for part in &self.parts {
             let end = answer.ends.get(usize::from(*part)).copied().unwrap_or(0);
-            self.behind += self.intake.end_known(*part, end, answer.asked_ms);
+            let behind = self.intake.end_known(*part, end, answer.asked_ms);
+            self.behind += behind;
+            // What waits was appended no earlier than what was read last.
+            let waits = if behind > 0 { self.intake.appended(*part) } else { None };
+            oldest = oldest.into_iter().chain(waits).min();
         }
         self.context.shared.metrics.behind.with_label_values(&[&self.label]).set(self.behind);
+        self.look_at_retention(oldest);
+    }
+
+    /// Records that are about to be deleted before they are read: told a day before.
+    fn look_at_retention(&mut self, oldest_ms: Option<i64>) {
+        let left_s = left_s(std::iter::once(self.context.retention_ms), oldest_ms, now_ms());
+        self.context.shared.metrics.loss_in.with_label_values(&[&self.label]).set(left_s);
+        let now = Instant::now();
+        if oldest_ms.is_some() && left_s < ALARM_BEFORE_S && now >= self.alarm_at {
+            self.alarm_at = now + ALARM_EVERY;
+            tracing::error!(left_s, "retention is about to delete records that were not read yet");
+        }
     }
 
     fn write_entities(&mut self, now: Instant) {

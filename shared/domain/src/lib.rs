@@ -26,6 +26,7 @@ pub mod observation;
 pub mod origin;
 pub mod reject;
 pub mod report;
+pub mod retention;
 pub mod rule;
 mod strict;
 pub mod text;

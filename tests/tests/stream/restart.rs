@@ -64,6 +64,8 @@ async fn windows_alerts_and_latest_states_come_of_events_and_stay_the_same_after
     assert_eq!(said(&raised, "in-b"), [(begin + 1, up, 1), (begin + 3, down, 2)], "20 sensors stay where they are");
     assert_eq!(stream.figure("gridwarden_stream_records_rejected_total").await, 1.0);
     stream.until_conserved(309).await;
+    // Two workers: all is read, so both have the shortest retention, a week.
+    stream.until("gridwarden_stream_loss_in_seconds", 2.0 * 604_800.0).await;
     stream.stop().await;
 
     // Again from the log's beginning, by another number of workers: the same rows, no alert twice.

@@ -42,6 +42,12 @@ impl Intake {
         (end - next).max(0)
     }
 
+    /// The highest append time known of a partition.
+    pub(crate) fn appended(&self, part: u16) -> Option<i64> {
+        let (appended, _) = self.parts.get(usize::from(part))?.as_ref()?.clock.saved();
+        (appended > i64::MIN).then_some(appended)
+    }
+
     /// The reader says a partition has nothing between its position and `end`.
     pub(crate) fn end_reached(&mut self, part: u16, end: i64) {
         if let Some(Some(state)) = self.parts.get_mut(usize::from(part)) {
