@@ -174,11 +174,15 @@ impl UnderWay {
         self.lines.push(Box::pin(write(office.clone(), made)));
     }
 
+    /// Both side by side: no line waits for an attempt that takes long.
     async fn finish(&mut self, office: &Office) {
-        while let Some(made) = self.attempts.next().await {
-            self.write(office, made);
+        loop {
+            tokio::select! {
+                Some(made) = self.attempts.next() => self.write(office, made),
+                Some(_) = self.lines.next() => {}
+                else => return,
+            }
         }
-        while self.lines.next().await.is_some() {}
     }
 }
 
