@@ -80,16 +80,19 @@ impl Stages {
         changes
     }
 
-    /// Takes messages as a dataflow of one worker; how many changes of windows came to them.
-    pub fn through_timely(self, messages: &Messages) -> Result<u64> {
+    /// Takes messages as a dataflow of one worker; how many changes of windows came to them, and what was made of them: to drop it takes
+    /// as long as to make it, and is not the dataflow's.
+    pub fn through_timely(self, messages: &Messages) -> Result<(u64, Made)> {
         let Self { shared, intake, windows } = self;
-        let (messages, applied) = (Arc::clone(messages), Arc::new(Mutex::new(0)));
-        let (hold, count) = (Mutex::new(Some((intake, windows))), Arc::clone(&applied));
+        let (messages, applied, made) = (Arc::clone(messages), Arc::new(Mutex::new(0)), Made::default());
+        let (hold, count, kept) = (Mutex::new(Some((intake, windows))), Arc::clone(&applied), made.clone());
         let guards = timely::execute(timely::Config::thread(), move |worker| {
-            let Some((mut intake, mut windows)) = hold.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            let Some((intake, windows)) = hold.lock().unwrap_or_else(PoisonError::into_inner).take() else {
                 return;
             };
             let (shared, messages, count) = (Arc::clone(&shared), Arc::clone(&messages), Arc::clone(&count));
+            let mut intake = Kept { what: Some(intake), made: kept.clone() };
+            let mut windows = Kept { what: Some(windows), made: kept.clone() };
             worker.dataflow::<u64, _, _>(|scope| {
                 let deltas =
                     source::<_, CapacityContainerBuilder<Vec<Delta>>, _, _>(scope, "read", |capability, info| {
@@ -99,7 +102,9 @@ impl Stages {
                             let Some(held) = &mut capability else { return };
                             let batch = messages.get(next..messages.len().min(next + BATCH)).unwrap_or_default();
                             next += batch.len();
-                            take(&mut intake, &shared, batch, &mut out);
+                            if let Some(intake) = &mut intake.what {
+                                take(intake, &shared, batch, &mut out);
+                            }
                             out.alerts.clear();
                             output.session(held).give_iterator(out.deltas.drain(..));
                             held.downgrade(&(*held.time() + 1));
@@ -111,7 +116,9 @@ impl Stages {
                     });
                 deltas.sink(Exchange::new(|delta: &Delta| u64::from(delta.shard)), "windows", move |(input, _)| {
                     input.for_each(|_, data| {
-                        windows.apply_all(data);
+                        if let Some(windows) = &mut windows.what {
+                            windows.apply_all(data);
+                        }
                         *count.lock().unwrap_or_else(PoisonError::into_inner) += data.len() as u64;
                     });
                 });
@@ -124,7 +131,7 @@ impl Stages {
             outcome.map_err(|error| anyhow!(error))?;
         }
         let applied = *applied.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(applied)
+        Ok((applied, made))
     }
 
     /// Rows of all windows there are, sorted as the table is; how many. What an event's share of making and encoding rows costs.
@@ -142,6 +149,24 @@ impl Stages {
             }
         });
         rows.len() as u64
+    }
+}
+
+/// What a dataflow made.
+#[derive(Clone, Default)]
+pub struct Made(Arc<Mutex<Vec<Box<dyn Send>>>>);
+
+/// Something of a dataflow that outlives it.
+struct Kept<T: Send + 'static> {
+    what: Option<T>,
+    made: Made,
+}
+
+impl<T: Send + 'static> Drop for Kept<T> {
+    fn drop(&mut self) {
+        if let Some(what) = self.what.take() {
+            self.made.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(what));
+        }
     }
 }
 
@@ -177,6 +202,6 @@ mod tests {
         assert_eq!(plain.plainly(&messages, Until::Windows), 10_000);
         let mut events = 0;
         assert!(plain.rows(|_, _, count| events += count) > 0 && events >= 20_000, "panes and minutes: {events}");
-        assert_eq!(stages().through_timely(&messages).expect("a dataflow"), 10_000);
+        assert_eq!(stages().through_timely(&messages).expect("a dataflow").0, 10_000);
     }
 }

@@ -109,7 +109,7 @@ fn together(town: &Town, before: Vec<String>, texts: Vec<String>) -> Result<Valu
         encode = encode.min(timed(|| stages.rows(|code, start_ms, count| block.push(&row(code, start_ms, count)))).1);
         let stages = begun(&timeline)?;
         let (came, took) = timed(|| stages.through_timely(&messages));
-        ensure!(made > 0 && came? == made, "timely brought other changes than the loop made, which made {made}");
+        ensure!(made > 0 && came?.0 == made, "timely brought other changes than the loop made, which made {made}");
         timely = timely.min(took);
     }
     Ok(json!({
