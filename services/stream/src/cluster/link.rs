@@ -11,12 +11,12 @@ pub(crate) use lead::{Links, Waiting};
 
 use super::{
     Seat,
-    wire::{Status, say},
+    wire::{Status, hear, say},
 };
 use crate::watchdog::STUCK;
 use anyhow::{Result, anyhow};
 use gridwarden_runtime::shutdown::Shutdown;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -186,6 +186,16 @@ fn speak<T: Serialize>(
             if let Err(error) = say(&mut stream, &message) {
                 return ending.gone(process, &error.to_string());
             }
+        }
+    }
+}
+
+/// Hears what a process says, until it is gone.
+fn listen<T: DeserializeOwned>((mut stream, process): (TcpStream, usize), take: impl Fn(T), ending: &Ending) {
+    loop {
+        match hear(&mut stream) {
+            Ok(message) => take(message),
+            Err(error) => return ending.gone(process, &error.to_string()),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! What a process that follows says to the one that leads, and hears of it.
 
-use super::{Clock, Ending, UNKNOWN, speak, thread};
+use super::{Clock, Ending, UNKNOWN, listen, speak, thread};
 use crate::{
     checkpoint::Ordered,
     cluster::{
         agreed::{Ask, Authority, Tail},
-        wire::{Down, Up, hear},
+        wire::{Down, Up},
     },
     shared::Shared,
 };
@@ -39,8 +39,8 @@ impl FollowerLink {
             let beat = || Up::Beat(own.get().map_or(UNKNOWN, |shared| shared.status()));
             speak((stream, 0), &messages, (beat, Up::Bye), &speaking);
         })?;
-        let listen = Listen { slot: Arc::clone(&slot), clock: clock.clone(), told, ordered, ending: ending.clone() };
-        thread("from-0".to_owned(), move || listen.listen(back))?;
+        let hearer = Listen { slot: Arc::clone(&slot), clock: clock.clone(), told, ordered, ending: ending.clone() };
+        thread("from-0".to_owned(), move || listen((back, 0), |message| hearer.take(message), &hearer.ending))?;
         let authority = authority(to.clone(), answers);
         Ok(Self { to, orders, authority, slot })
     }
@@ -78,15 +78,6 @@ struct Listen {
 }
 
 impl Listen {
-    fn listen(self, mut stream: TcpStream) {
-        loop {
-            match hear(&mut stream) {
-                Ok(message) => self.take(message),
-                Err(error) => return self.ending.gone(0, &error.to_string()),
-            }
-        }
-    }
-
     fn take(&self, message: Down) {
         match message {
             Down::Beat { others, run_ms } => {

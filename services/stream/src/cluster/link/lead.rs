@@ -1,11 +1,11 @@
 //! What the process that leads says to those who follow, and hears of them.
 
-use super::{BEAT, Clock, Ending, speak, thread, together};
+use super::{BEAT, Clock, Ending, listen, speak, thread, together};
 use crate::{
     checkpoint::{Ordered, Pieces, Said, Speaker},
     cluster::{
         agreed::answer,
-        wire::{Down, Go, Status, Up, hear, say},
+        wire::{Down, Go, Status, Up, say},
     },
     shared::Shared,
 };
@@ -58,7 +58,9 @@ impl Links {
                 statuses: Arc::clone(&statuses),
                 ending: ending.clone(),
             };
-            thread(format!("from-{process}"), move || lead.listen(back))?;
+            thread(format!("from-{process}"), move || {
+                listen((back, process), |message| lead.take(message), &lead.ending)
+            })?;
             senders.push(sender);
         }
         Ok(Self(senders.into()))
@@ -89,15 +91,6 @@ struct Lead {
 }
 
 impl Lead {
-    fn listen(self, mut stream: TcpStream) {
-        loop {
-            match hear(&mut stream) {
-                Ok(message) => self.take(message),
-                Err(error) => return self.ending.gone(self.process, &error.to_string()),
-            }
-        }
-    }
-
     fn take(&self, message: Up) {
         match message {
             Up::Beat(status) => {
