@@ -74,35 +74,27 @@ impl Archive {
         let topic = usize::from(message.part == 2);
         let Some(text) = &message.text else { return row.marker(message.feed.unwrap_or_default()) };
         let decoder = &shared.world.topics[topic].decoder;
-        let late = |time: i64| admit(time, message.appended, Some(7 * DAY));
         if topic == 1 {
             let said = match decoder.report(text.as_bytes()) {
                 Ok(said) => said,
                 Err(reason) => return row.reject(reason.code.as_str()),
             };
-            if let Admission::Reject(_) = late(said.time) {
-                return row.reject("future_time");
-            }
-            if self.is_repeat(message) {
-                return row.repeat();
-            }
-            return row.report(message, &said);
+            return self.left_out(&mut row, message, said.time).unwrap_or_else(|| row.report(message, &said));
         }
         let said = match decoder.observation(text.as_bytes()) {
             Ok(said) => said,
             Err(reason) => return row.reject(reason.code.as_str()),
         };
-        if let Admission::Reject(_) = late(said.time_ms) {
-            return row.reject("future_time");
-        }
-        if self.is_repeat(message) {
-            return row.repeat();
-        }
-        row.observation(message, &said)
+        self.left_out(&mut row, message, said.time_ms).unwrap_or_else(|| row.observation(message, &said))
     }
 
-    fn is_repeat(&mut self, message: &Message) -> bool {
-        message.origin.is_some_and(|origin| !self.taken.insert((message.part, origin)))
+    /// The row of a message that can be read and is not archived as what it says.
+    fn left_out(&mut self, row: &mut Row, message: &Message, time: i64) -> Option<Vec<u8>> {
+        if let Admission::Reject(_) = admit(time, message.appended, Some(7 * DAY)) {
+            return Some(row.reject("future_time"));
+        }
+        let is_repeat = message.origin.is_some_and(|origin| !self.taken.insert((message.part, origin)));
+        is_repeat.then(|| row.repeat())
     }
 }
 
