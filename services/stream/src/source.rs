@@ -69,8 +69,8 @@ pub(crate) struct SourceContext {
     pub(crate) fence: Arc<[i64]>,
     /// Which process this is.
     pub(crate) seat: Seat,
-    /// The shortest retention of the topics read, in ms; −1: for ever.
-    pub(crate) retention_ms: i64,
+    /// Retention of each topic read, in ms; −1: for ever.
+    pub(crate) retentions_ms: Arc<[i64]>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -388,7 +388,7 @@ impl Source {
 
     /// Records that are about to be deleted before they are read: told a day before.
     fn look_at_retention(&mut self, oldest_ms: Option<i64>) {
-        let left_s = left_s(std::iter::once(self.context.retention_ms), oldest_ms, now_ms());
+        let left_s = left_s(self.context.retentions_ms.iter().copied(), oldest_ms, now_ms());
         self.context.shared.metrics.loss_in.with_label_values(&[&self.label]).set(left_s);
         let now = Instant::now();
         if oldest_ms.is_some() && left_s < ALARM_BEFORE_S && now >= self.alarm_at {

@@ -157,9 +157,8 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
         };
         tasks.spawn("archived", feeder.run(ground));
     }
-    let retentions = metas.iter().map(|meta| meta.retention_ms);
     let context = SourceContext {
-        retention_ms: retentions.filter(|retention| *retention >= 0).min().unwrap_or(-1),
+        retentions_ms: metas.iter().map(|meta| meta.retention_ms).collect(),
         shared: Arc::clone(&shared),
         kafka: config.kafka.clone(),
         config: config.stream.clone(),

@@ -44,8 +44,8 @@ impl Intake {
 
     /// The highest append time known of a partition.
     pub(crate) fn appended(&self, part: u16) -> Option<i64> {
-        let (appended, _) = self.parts.get(usize::from(part))?.as_ref()?.clock.saved();
-        (appended > i64::MIN).then_some(appended)
+        let newest = self.parts.get(usize::from(part))?.as_ref()?.clock.newest();
+        (newest > i64::MIN).then_some(newest)
     }
 
     /// The reader says a partition has nothing between its position and `end`.
