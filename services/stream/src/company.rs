@@ -85,8 +85,8 @@ enum WayRole {
 
 impl Way {
     /// Where another process leads, it is spoken to from here on, and all are connected. None when the shutdown came first. Blocks.
-    pub(crate) fn of(joined: Joined, at_gate: Option<AtGate>, shutdown: &Shutdown) -> Result<Option<Self>> {
-        let (clock, ending) = (Clock::new(), Ending::new(shutdown));
+    pub(crate) fn of(joined: Joined, at_gate: Option<AtGate>, ending: &Ending) -> Result<Option<Self>> {
+        let (clock, ending) = (Clock::new(), ending.clone());
         let role = match (joined, &at_gate) {
             (Joined::Follows(stream, go), Some((gate, card))) => {
                 let link = FollowerLink::begin(stream, (&clock, &ending))?;

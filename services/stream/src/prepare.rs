@@ -4,7 +4,7 @@ use crate::{
     alerts::{Known, Reached, fence},
     beginning::{Beginning, bounds},
     checkpoint::{Desk, Mark, Pieces, Place, Said, Speaker},
-    cluster::{Gate, Go, Joined, Seat, others_of},
+    cluster::{Ending, Gate, Go, Joined, Seat, others_of},
     company::{self, Company, Way},
     config::Config,
     feeds::{Domains, Feeds},
@@ -138,8 +138,8 @@ async fn cover(prepared: Prepared, health: &Health, shutdown: &Shutdown) -> Resu
 }
 
 fn prepare(ground: &Arc<Ground>) -> Result<Option<Prepared>> {
-    let Ground { config, city, health, .. } = &**ground;
-    let kafka = &config.kafka;
+    let Ground { config, city, health, shutdown, .. } = &**ground;
+    let (kafka, ending) = (&config.kafka, Ending::new(shutdown));
     let (topics, metas) = find_topics(kafka, &city.mappings)?;
     let parts = parts_of(&metas)?;
     let reader = Arc::new(ControlReader::start(kafka)?);
@@ -156,9 +156,17 @@ fn prepare(ground: &Arc<Ground>) -> Result<Option<Prepared>> {
         },
     };
     let alone = matches!(joined, Joined::Alone);
-    let prepared = begin(ground, (world, metas), reader, joined);
-    // The others do not try again with this one.
-    prepared.map_err(|error| if alone { error } else { anyhow!("{error:#}") })
+    let prepared = begin(ground, (world, metas), Arc::clone(&reader), (joined, &ending));
+    prepared.map_err(|error| {
+        if alone {
+            return error;
+        }
+        // Its connections are closed by now, and whoever misses it ends: that is not why this process does. Closing the reader of the
+        // control topics takes a while, so it comes after this.
+        ending.leave(company::seat(config));
+        // The others do not try again with this one.
+        anyhow!("{error:#}")
+    })
 }
 
 /// From the claim on.
@@ -166,12 +174,12 @@ fn begin(
     ground: &Arc<Ground>,
     (mut world, metas): (World, Vec<TopicMeta>),
     control: Arc<ControlReader>,
-    joined: Joined,
+    (joined, ending): (Joined, &Ending),
 ) -> Result<Option<Prepared>> {
     let Ground { config, city, objects, shutdown, health, .. } = &**ground;
     let (kafka, seat) = (&config.kafka, company::seat(config));
     let at_gate = ground.gate.clone().map(|gate| (gate, company::card(config, city, &world, &metas)));
-    let Some(way) = Way::of(joined, at_gate, shutdown)? else { return Ok(None) };
+    let Some(way) = Way::of(joined, at_gate, ending)? else { return Ok(None) };
     let beginning = match way.go() {
         Some(go) => Beginning::follow(objects, go, &world),
         None => Beginning::claim(kafka, objects, &world, shutdown),

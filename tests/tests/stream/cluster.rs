@@ -328,7 +328,8 @@ async fn who_does_not_belong_to_a_cluster_is_refused_with_words() {
     let mut lead = ground.member(&two, 0);
     let other = format!("{}-else", city.folder.display());
     let mut stranger = ground.start(as_second, &[("GRIDWARDEN_CHECKPOINTS__FOLDER", &other)]);
-    assert_eq!(stranger.ended(SOON).await, Some(1), "{second}: {}", stranger.words());
+    let code = stranger.ended(SOON).await;
+    assert_eq!(code, Some(1), "{second}: {}\n\nand the one that leads: {}", stranger.words(), lead.words());
     assert!(stranger.words().contains("all processes need one folder or bucket"), "{}", stranger.words());
     assert_eq!(lead.ended(SOON).await, Some(BROKEN), "{}", lead.words());
 }

@@ -121,6 +121,11 @@ impl Ending {
         Self { shutdown: shutdown.clone(), said: watch::Sender::new(None) }
     }
 
+    /// This process ends of itself, for a reason of its own: what others do then is none.
+    pub(crate) fn leave(&self, seat: Seat) {
+        self.said.send_replace(Some(seat.process));
+    }
+
     fn is_ending(&self) -> bool {
         self.shutdown.is_triggered() || self.said.borrow().is_some()
     }
