@@ -23,6 +23,8 @@ pub(crate) enum BenchCommand {
     Latency(stream::LatencyArgs),
     /// What an event costs as cells, entities and rules grow
     Scale(stream::ScaleArgs),
+    /// What the stages of an event cost, one by one, without a broker
+    Stages(stream::StagesArgs),
     /// ClickHouse away for minutes: memory, alerts, catching up
     Outage(stream::OutageArgs),
 }
@@ -36,6 +38,7 @@ impl BenchCommand {
             Self::Recovery(args) => stream::recovery(args).await,
             Self::Latency(args) => stream::latency(args).await,
             Self::Scale(args) => stream::scale(args).await,
+            Self::Stages(args) => stream::stages(args).await,
             Self::Outage(args) => stream::outage(args).await,
         }
     }

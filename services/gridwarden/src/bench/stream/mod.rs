@@ -32,6 +32,7 @@ use measure::Taken;
 pub(super) use outage::{OutageArgs, run as outage};
 pub(super) use recovery::{RecoveryArgs, run as recovery};
 pub(super) use scale::{ScaleArgs, run as scale};
+pub(super) use stages::{StagesArgs, run as stages};
 use serde_json::{Value, json};
 
 /// Arguments.
@@ -99,7 +100,7 @@ async fn measured(args: &StreamArgs, place: &Place) -> Result<Value> {
         of_protobuf.push(other);
     }
     let insert = insert::rows_per_s(&place.clickhouse("bench_insert")).await?;
-    let stages = stages::measure(&town)?;
+    let stages = stages::measure(&town, stages::ROUNDS)?;
     report(args, &raw, (&taken, &of_protobuf, &archived), (insert, stages))
 }
 

@@ -1,7 +1,8 @@
 //! What single stages cost by themselves, on one thread, over the benchmark's own events.
 
+use super::super::{result, tell};
 use super::entity::write;
-use super::input::Town;
+use super::input::{More, Size, Town};
 use super::produce::protobuf;
 use anyhow::{Context, Result, ensure};
 use gridwarden_domain::control::Timeline;
@@ -22,19 +23,43 @@ use std::time::Instant;
 
 /// Events looked at, and how often.
 const EVENTS: u64 = 200_000;
-const ROUNDS: usize = 5;
+pub(super) const ROUNDS: usize = 5;
+/// Events before those: by then almost every entity was there, as in a city that runs.
+const BEFORE: u64 = 5 * EVENTS;
 /// When they begin.
 const BEGIN_MS: i64 = 1_763_940_000_000;
 
-/// Nanoseconds per event by stage; those that cannot be taken out of the dataflow are null.
-pub(super) fn measure(town: &Town) -> Result<Value> {
+/// Arguments.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct StagesArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// How often each is measured; the fastest counts
+    #[arg(long, default_value_t = ROUNDS)]
+    rounds: usize,
+    /// Cells of the city
+    #[arg(long, default_value_t = 50_000)]
+    cells: u32,
+}
+
+/// Runs the stages alone, without a broker and an engine: what a profiler is held against.
+pub(crate) async fn run(args: StagesArgs) -> Result<()> {
+    let folder = tempfile::TempDir::with_prefix("gridwarden-bench-").context("no temporary folder")?;
+    let town = Town::make(Size::of_cells(args.cells), More::default(), &folder.path().join("city")).await?;
+    let stages = tokio::task::spawn_blocking(move || measure(&town, args.rounds)).await??;
+    tell(&result(&json!({"cells": args.cells, "rounds": args.rounds}), json!({"stages_ns": stages})), args.json)
+}
+
+/// Nanoseconds per event by stage.
+pub(super) fn measure(town: &Town, rounds: usize) -> Result<Value> {
     let mut texts = Vec::new();
     let mut positions = Vec::new();
     let mut before = Vec::new();
-    for (event, order) in town.events(2 * EVENTS, BEGIN_MS) {
+    for (event, order) in town.events(BEFORE + EVENTS, BEGIN_MS) {
         let mut text = String::new();
         write(&event, order, &mut text);
-        if event.number < EVENTS {
+        if event.number < BEFORE {
             before.push(text);
             continue;
         }
@@ -77,7 +102,7 @@ pub(super) fn measure(town: &Town) -> Result<Value> {
         }
     });
     let mut stages = json!({"decode": decode, "decode_protobuf": decode_protobuf, "locate": locate});
-    let rest = together(town, before, texts)?;
+    let rest = together(town, (before, texts), rounds)?;
     if let (Some(all), Some(rest)) = (stages.as_object_mut(), rest.as_object()) {
         all.extend(rest.clone());
     }
@@ -85,8 +110,8 @@ pub(super) fn measure(town: &Town) -> Result<Value> {
 }
 
 /// What cannot be taken out of the whole: measured with it and without it, over entities most of which were there before.
-fn together(town: &Town, before: Vec<String>, texts: Vec<String>) -> Result<Value> {
-    let (before, messages) = (messages(0, before), messages(EVENTS as i64, texts));
+fn together(town: &Town, (before, texts): (Vec<String>, Vec<String>), rounds: usize) -> Result<Value> {
+    let (before, messages) = (messages(0, before), messages(BEFORE as i64, texts));
     let timeline = Arc::new(crate::publish::in_force(&town.city)?);
     let mut lawless = town.city.clone();
     lawless.rules.clear();
@@ -97,7 +122,7 @@ fn together(town: &Town, before: Vec<String>, texts: Vec<String>) -> Result<Valu
         Ok::<_, anyhow::Error>(stages)
     };
     let [mut deltas, mut without_rules, mut whole, mut timely, mut encode] = [f64::MAX; 5];
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let mut stages = begun(&timeline)?;
         let (made, took) = timed(|| stages.plainly(&messages, Until::Deltas));
         deltas = deltas.min(took);
@@ -105,7 +130,7 @@ fn together(town: &Town, before: Vec<String>, texts: Vec<String>) -> Result<Valu
         without_rules = without_rules.min(timed(|| stages.plainly(&messages, Until::Deltas)).1);
         let mut stages = begun(&timeline)?;
         whole = whole.min(timed(|| stages.plainly(&messages, Until::Windows)).1);
-        let mut block = Block::<AreaMetrics>::with_capacity(4 * EVENTS as usize);
+        let mut block = Block::<AreaMetrics>::with_capacity(4 * (BEFORE + EVENTS) as usize);
         encode = encode.min(timed(|| stages.rows(|code, start_ms, count| block.push(&row(code, start_ms, count)))).1);
         let stages = begun(&timeline)?;
         let (came, took) = timed(|| stages.through_timely(&messages));
@@ -116,7 +141,7 @@ fn together(town: &Town, before: Vec<String>, texts: Vec<String>) -> Result<Valu
         "rules": (deltas - without_rules).round(),
         "windows": (whole - deltas).round(),
         // Of those before, too.
-        "encode": (encode / 2.0).round(),
+        "encode": (encode * EVENTS as f64 / (BEFORE + EVENTS) as f64).round(),
         "plain_loop": whole.round(),
         "timely": timely.round(),
         "timely_over_plain": (whole / timely * 1000.0).round() / 1000.0,
