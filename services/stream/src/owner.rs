@@ -1,7 +1,7 @@
 //! The owner of windows on one worker: takes deltas, sums and marks, hands rows to the sink.
 
 use crate::{
-    checkpoint::{Back, Loans, Pieces, Said, Section, Speaker},
+    checkpoint::{Back, Loans, Pace, Pieces, Said, Section, Speaker, Turn},
     config::StreamSection,
     shared::Shared,
     sink::RowSink,
@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 
 /// Rows handed over at once.
 const CHUNK: usize = 16_384;
-/// How long a worker copies before it does other things.
-const COPY: Duration = Duration::from_millis(1);
+/// Changes held while copies are made: so many are applied in some hundredths of a second.
+const HELD: usize = 65_536;
+/// How long a worker does one thing before it looks at others.
+const MOMENT: Duration = Duration::from_millis(1);
 /// How often memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A ClickHouse that has taken nothing for so long is away; nothing waits for it then.
@@ -58,15 +60,32 @@ pub(crate) struct Owner {
     cuts: u32,
     /// Whether copies are still to be made for the last of them.
     copying: bool,
+    pace: Pace,
     /// What came from behind the next cut before the rest of what is before it.
-    behind: Behind,
+    behind: Held,
+    /// What came while copies were made. Applied at once, each would have its shard copied first, one after the other, and alerts of the
+    /// same worker would wait for all of them.
+    meanwhile: Held,
 }
 
 /// Held, not saved: it is read again after a restart.
 #[derive(Default)]
-struct Behind {
+struct Held {
     deltas: Vec<Vec<Delta>>,
     partials: Vec<Vec<Partial>>,
+    changes: usize,
+}
+
+impl Held {
+    fn deltas(&mut self, deltas: &mut Vec<Delta>) {
+        self.changes += deltas.len();
+        self.deltas.push(std::mem::take(deltas));
+    }
+
+    fn partials(&mut self, partials: &mut Vec<Partial>) {
+        self.changes += partials.len();
+        self.partials.push(std::mem::take(partials));
+    }
 }
 
 impl Owner {
@@ -96,7 +115,9 @@ impl Owner {
             laid: (0, now),
             cuts: 0,
             copying: false,
-            behind: Behind::default(),
+            pace: Pace::new(now),
+            behind: Held::default(),
+            meanwhile: Held::default(),
         }
     }
 
@@ -109,7 +130,9 @@ impl Owner {
     #[inline]
     pub(crate) fn deltas(&mut self, cuts: u32, deltas: &mut Vec<Delta>) {
         if cuts > self.cuts {
-            self.behind.deltas.push(std::mem::take(deltas));
+            self.behind.deltas(deltas);
+        } else if self.copies_gently() {
+            self.meanwhile.deltas(deltas);
         } else {
             self.apply(deltas);
         }
@@ -123,7 +146,9 @@ impl Owner {
     /// Takes sums sent after so many cuts, as [`Owner::deltas`].
     pub(crate) fn partials(&mut self, cuts: u32, partials: &mut Vec<Partial>) {
         if cuts > self.cuts {
-            self.behind.partials.push(std::mem::take(partials));
+            self.behind.partials(partials);
+        } else if self.copies_gently() {
+            self.meanwhile.partials(partials);
         } else {
             self.apply_partials(partials);
         }
@@ -135,13 +160,27 @@ impl Owner {
         }
     }
 
+    fn apply_held(&mut self, held: Held) {
+        held.deltas.iter().for_each(|deltas| self.apply(deltas));
+        held.partials.iter().for_each(|partials| self.apply_partials(partials));
+    }
+
+    /// Whether windows stay as they are until they are copied. Nobody waits for what is of the past, and much of it comes.
+    #[inline]
+    fn copies_gently(&self) -> bool {
+        self.copying && self.meanwhile.changes < HELD && !self.shared.in_the_past()
+    }
+
     /// Takes marks sent at a time.
     pub(crate) fn wait(&mut self, time: u64, marks: &mut Vec<Mark>) {
         self.waiting.entry(time).or_default().append(marks);
     }
 
-    /// Makes the marks count whose time is over.
+    /// Makes the marks count whose time is over; later, while changes sent before them are held.
     pub(crate) fn close(&mut self, is_open: impl Fn(u64) -> bool) {
+        if self.meanwhile.changes > 0 {
+            return;
+        }
         let mut moved = false;
         while let Some(entry) = self.waiting.first_entry() {
             if is_open(*entry.key()) {
@@ -171,10 +210,16 @@ impl Owner {
         self.cuts
     }
 
-    /// All that is before the next cut has come: windows are copied as they are now, and what was held is taken.
-    pub(crate) fn cut(&mut self, pieces: &Pieces) {
-        // A cut is ordered when the last one is written: this does nothing, but what it would do must not be lost.
-        while self.copy_on(pieces) {}
+    /// Copies to the end, for the next cut is complete. A cut is ordered when the last one is written: this does nothing, but what it
+    /// would do must not be lost.
+    pub(crate) fn copy_all(&mut self, pieces: &Pieces) {
+        while self.copying {
+            self.copy_until(Instant::now() + MOMENT, pieces);
+        }
+    }
+
+    /// All that is before the next cut has come, and all copies are made: windows are copied as they are now, and what was held is taken.
+    pub(crate) fn cut(&mut self) {
         self.cuts += 1;
         self.copying = true;
         if seeded("held-records-saved") {
@@ -186,17 +231,21 @@ impl Owner {
 
     /// What came from behind the cut.
     fn take_behind(&mut self) {
-        let Behind { deltas, partials } = std::mem::take(&mut self.behind);
-        deltas.iter().for_each(|deltas| self.apply(deltas));
-        partials.iter().for_each(|partials| self.apply_partials(partials));
+        let behind = std::mem::take(&mut self.behind);
+        self.apply_held(behind);
     }
 
-    /// Goes on copying for a moment; whether there is more.
-    pub(crate) fn copy_on(&mut self, pieces: &Pieces) -> bool {
+    /// Goes on copying for a moment, when it is time; in how long again, if there is more.
+    pub(crate) fn copy_on(&mut self, now: Instant, pieces: &Pieces) -> Option<Duration> {
         if !self.copying {
-            return false;
+            return None;
         }
-        let until = Instant::now() + COPY;
+        let Turn::Copy(until, again) = self.pace.turn(now, self.shared.in_the_past()) else { return None };
+        self.copy_until(until, pieces);
+        self.copying.then_some(again)
+    }
+
+    fn copy_until(&mut self, until: Instant, pieces: &Pieces) {
         while Instant::now() < until && self.windows.copy_next() {}
         let speaker = Speaker::Owner(self.worker);
         let copies = self.windows.copies();
@@ -206,13 +255,14 @@ impl Owner {
         self.copying = self.windows.is_copying();
         if !self.copying {
             pieces.say(speaker, Said::Done);
+            let meanwhile = std::mem::take(&mut self.meanwhile);
+            self.apply_held(meanwhile);
         }
-        self.copying
     }
 
     /// Takes back what was lent and read again. Bounded, so that a worker never stands still for it; whether there may be more.
     fn take_back(&mut self) -> bool {
-        let until = Instant::now() + COPY;
+        let until = Instant::now() + MOMENT;
         while Instant::now() < until {
             let Ok(Back { start, shard, form }) = self.back.1.try_recv() else { return false };
             self.windows.take_back(start, shard, &form);
@@ -239,7 +289,8 @@ impl Owner {
         if self.sink.has_room() {
             self.took = now;
         }
-        let more = self.write_rows(mode, now);
+        // Rows handed out change their shards.
+        let more = self.copies_gently() || self.write_rows(mode, now);
         self.ask_back();
         if due || self.is_pressed() {
             self.lend(now);

@@ -214,9 +214,10 @@ fn read<'scope>(scope: Scope<'scope, Tick>, plan: Plan, source: Option<Source>) 
                 reading.settle();
                 held.downgrade(tick);
             }
-            let copying = reading.copy_on();
+            if let Some(again) = reading.copy_on(now) {
+                activator.activate_after(again);
+            }
             match next {
-                Ok(_) if copying => activator.activate(),
                 Ok(Next::Again) => activator.activate(),
                 Ok(Next::Wait) => {
                     if armed != tick {
@@ -266,21 +267,24 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
             let goes_on = earliest.is_some();
             loop {
                 let next_cut = after(owner.cuts() + 1);
+                let is_complete = goes_on && !is_open(next_cut - 1);
+                if is_complete {
+                    owner.copy_all(&pieces);
+                }
                 owner.close(|time| time >= next_cut || is_open(time));
-                if !goes_on || is_open(next_cut - 1) {
+                if !is_complete {
                     break;
                 }
-                owner.cut(&pieces);
+                owner.cut();
             }
-            let copying = owner.copy_on(&pieces);
+            let now = Instant::now();
+            if let Some(again) = owner.copy_on(now, &pieces) {
+                activator.activate_after(again);
+            }
             if shutdown.is_triggered() {
                 return;
             }
-            let now = Instant::now();
             let again = now + if owner.write(now) { LOOK_AGAIN } else { write_every };
-            if copying {
-                activator.activate();
-            }
             // One timer at a time: each that is set would set the next, for ever.
             if now >= armed || again < armed {
                 armed = again;

@@ -7,7 +7,7 @@ mod archive;
 
 use crate::{
     alerts::AlertQueue,
-    checkpoint::{Loans, Order, Pieces, Place, Said, Speaker},
+    checkpoint::{Loans, Order, Pace, Pieces, Place, Said, Speaker, Turn},
     cluster::Seat,
     config::StreamSection,
     ends::EndsBoard,
@@ -42,8 +42,6 @@ const PAST_ENTITIES: Duration = Duration::from_secs(10);
 const WARN_EVERY: Duration = Duration::from_secs(10);
 /// How often it is told that retention comes near what was not read yet.
 const ALARM_EVERY: Duration = Duration::from_secs(60);
-/// How long a worker copies before it reads again.
-const COPY: Duration = Duration::from_millis(1);
 /// Entities handed out at once.
 const ENTITIES: usize = 20_000;
 /// The number of partitions that are none of ours.
@@ -115,6 +113,7 @@ pub(crate) struct Source {
     cuts: u32,
     /// Whether copies are still to be made for the last of them.
     copying: bool,
+    pace: Pace,
     copies: Vec<Copy>,
     /// Whether it was said what is open here.
     told: bool,
@@ -152,6 +151,7 @@ impl Source {
             chunk: 1,
             cuts: 0,
             copying: false,
+            pace: Pace::new(now),
             copies: Vec::new(),
             told: false,
             context,
@@ -286,12 +286,12 @@ impl Source {
         self.intake.next_offsets().filter_map(place).collect()
     }
 
-    /// Goes on copying for a moment; whether there is more.
-    pub(crate) fn copy_on(&mut self) -> bool {
+    /// Goes on copying for a moment, when it is time; in how long again, if there is more.
+    pub(crate) fn copy_on(&mut self, now: Instant) -> Option<Duration> {
         if !self.copying {
-            return false;
+            return None;
         }
-        let until = Instant::now() + COPY;
+        let Turn::Copy(until, again) = self.pace.turn(now, self.is_past()) else { return None };
         let done = self.intake.copy_on(|| Instant::now() < until, &mut self.copies);
         let speaker = Speaker::Source(self.worker);
         self.context.pieces.say_all(speaker, self.copies.drain(..));
@@ -299,7 +299,7 @@ impl Source {
             self.copying = false;
             self.context.pieces.say(speaker, Said::Done);
         }
-        self.copying
+        self.copying.then_some(again)
     }
 
     /// How many records are read and wait until what is in force for them is known.

@@ -21,6 +21,7 @@ mod manifest;
 #[cfg(test)]
 mod model;
 mod names;
+mod pace;
 mod protocol;
 mod renumber;
 mod scribe;
@@ -29,8 +30,8 @@ pub(crate) use desk::{Desk, Part};
 #[cfg(test)]
 pub(crate) use form::read;
 pub(crate) use form::{
-    AreaForm, DomainForm, EntityForm, EntryForm, HeldForm, KindForm, Names, PartForm, PhaseForm, ShardForm, SketchForm,
-    TimerForm, write, write_list,
+    AreaForm, DomainForm, EntityForm, EntryForm, HeldForm, Item, KindForm, Names, PartForm, PhaseForm, ShardForm,
+    SketchForm, TimerForm, write, write_items, write_list,
 };
 pub(crate) use keeper::{Asked, Keeper, Order, Pieces, Said, Speaker};
 pub(crate) use lay::claim_hash;
@@ -39,6 +40,7 @@ pub(crate) use loans::{Back, Lender, Loans};
 #[cfg(test)]
 pub(crate) use manifest::FORMAT;
 pub(crate) use manifest::{AlertPlace, Manifest, Place, Section};
+pub(crate) use pace::{Pace, Turn};
 pub(crate) use protocol::{Mark, Why};
 pub(crate) use renumber::Renumber;
 pub(crate) use scribe::{Ordered, Scribe};

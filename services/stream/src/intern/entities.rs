@@ -1,6 +1,6 @@
 //! The entities of one partition: (source, kind) → number → what is known of it.
 //!
-//! `CKP-5` a copy is of one moment: whoever changes what is not copied yet, copies it first.
+//! `CKP-5` a copy is of one moment: whoever changes what is not copied yet, keeps it as it was first.
 
 mod saved;
 
@@ -8,6 +8,7 @@ use crate::{intake::SourceIds, rules::EntityRules, windows::At};
 use gridwarden_domain::{observation::Position, value::Fixed};
 use hashbrown::HashTable;
 use smallvec::SmallVec;
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::sync::{Mutex, PoisonError};
 
@@ -85,10 +86,21 @@ pub(crate) struct Entities {
 #[derive(Default)]
 struct Page {
     entities: Vec<Entity>,
-    /// Whether it is still to be copied, as it is.
-    due: bool,
-    /// Whether it may have changed since it was copied last.
+    /// Whether it may have changed since it was copied last, or is to be.
     changed: bool,
+    /// What is still to be copied of it.
+    due: Option<Box<Due>>,
+}
+
+/// A page that is still to be copied as it was when the copying began.
+struct Due {
+    /// Whether it had changed since the copy before.
+    changed: bool,
+    /// How many entities it had.
+    len: usize,
+    /// Those that have changed since, as they were. One by one: a page is a thousand of them, and whoever waited for the whole of it
+    /// with every event would stand still for as long as the copying takes.
+    kept: BTreeMap<usize, Vec<u8>>,
 }
 
 /// A page as it was when the copying began.
@@ -151,8 +163,9 @@ impl Entities {
         if self.pages.last().is_none_or(|page| page.entities.len() == PAGE) {
             self.pages.push(Page { entities: Vec::with_capacity(PAGE), ..Page::default() });
         }
-        let last = self.pages.len() - 1;
-        self.page(last)?.entities.push(Entity::new(source, kind));
+        let last = self.pages.last_mut()?;
+        last.changed = true;
+        last.entities.push(Entity::new(source, kind));
         self.file(hash, number);
         Some(number)
     }
@@ -164,21 +177,15 @@ impl Entities {
         self.table.insert_unique(hash, ((hash >> 32) as u32, number), rehash);
     }
 
-    /// An entity by number.
+    /// An entity by number, to change: one that is still to be copied is kept as it is first.
     #[inline]
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Entity> {
-        self.page(number as usize / PAGE)?.entities.get_mut(number as usize % PAGE)
-    }
-
-    /// A page to change: one that is still to be copied is copied first.
-    #[inline]
-    fn page(&mut self, number: usize) -> Option<&mut Page> {
-        if self.pages.get(number)?.due {
-            self.copy(number);
+        let (page, place) = (self.pages.get_mut(number as usize / PAGE)?, number as usize % PAGE);
+        if page.due.is_some() {
+            page.keep(place, self.taken);
         }
-        let page = self.pages.get_mut(number)?;
         page.changed = true;
-        Some(page)
+        page.entities.get_mut(place)
     }
 
     /// The same, to look at.
@@ -260,18 +267,20 @@ impl Entities {
     pub(crate) fn begin_copy(&mut self, taken: u32) {
         self.copies.clear();
         (self.taken, self.next) = (taken, 0);
-        self.pages.iter_mut().for_each(|page| page.due = true);
+        for page in &mut self.pages {
+            let (changed, len) = (std::mem::take(&mut page.changed), page.entities.len());
+            page.due = Some(Box::new(Due { changed, len, kept: BTreeMap::new() }));
+        }
     }
 
     /// Copies one page more; false when all are.
     pub(crate) fn copy_next(&mut self) -> bool {
-        while let Some(page) = self.pages.get(self.next) {
-            let due = page.due;
-            if due {
-                self.copy(self.next);
-            }
+        while let Some(page) = self.pages.get_mut(self.next) {
+            let copied = page.due.take().map(|due| due.copy(&page.entities, self.taken));
+            let number = self.next as u32;
             self.next += 1;
-            if due {
+            if let Some(body) = copied {
+                self.copies.push(Copied { page: number, body });
                 return true;
             }
         }
@@ -281,14 +290,6 @@ impl Entities {
     /// The copies made.
     pub(crate) fn copies(&mut self) -> std::vec::Drain<'_, Copied> {
         self.copies.drain(..)
-    }
-
-    #[cold]
-    fn copy(&mut self, number: usize) {
-        let Some(page) = self.pages.get_mut(number) else { return };
-        page.due = false;
-        let body = std::mem::take(&mut page.changed).then(|| saved::write(&page.entities, self.taken));
-        self.copies.push(Copied { page: number as u32, body });
     }
 
     /// Puts back a page that was saved, after those before it.
@@ -301,6 +302,27 @@ impl Entities {
             let hash = at(&self.pages, number).map_or(0, |entity| entity.hash(&self.hasher));
             self.file(hash, number);
         }
+    }
+}
+
+impl Page {
+    /// Keeps an entity of a page that is still to be copied as it is.
+    #[cold]
+    fn keep(&mut self, place: usize, taken: u32) {
+        let Some(due) = &mut self.due else { return };
+        if due.changed
+            && place < due.len
+            && let Some(entity) = self.entities.get(place)
+        {
+            due.kept.entry(place).or_insert_with(|| saved::write_one(entity, taken));
+        }
+    }
+}
+
+impl Due {
+    /// The page as it was; none when that is what was copied before.
+    fn copy(self, entities: &[Entity], taken: u32) -> Option<Vec<u8>> {
+        self.changed.then(|| saved::write(entities.get(..self.len).unwrap_or(entities), &self.kept, taken))
     }
 }
 
@@ -349,6 +371,8 @@ const _: () = assert!(size_of::<Entity>() - size_of::<SourceIds>() <= 224, "an e
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
 
     #[test]
     fn an_entity_is_source_and_kind() {
@@ -372,6 +396,48 @@ mod tests {
                     Some((number, round == 0))
                 );
             }
+        }
+    }
+
+    /// `CKP-5`, page by page: what is copied is what was there when the copying began, and only what had changed since the copy before.
+    fn copied_as_it_was(steps: Vec<(u8, u32)>) {
+        let mut entities = Entities::default();
+        let name = |number: u32| format!("sensor-{number}");
+        let touch = |entities: &mut Entities, number: u32, time: i64| {
+            let (number, _) = entities.find(None, (&name(number), 0), true).expect("room");
+            entities.get_mut(number).expect("it is there").time = time;
+        };
+        (0..2 * PAGE as u32 + 100).for_each(|number| touch(&mut entities, number, 0));
+        let mut changed = HashSet::from([0, 1, 2]);
+        let mut steps = steps.into_iter().zip(1i64..);
+        for _ in 0..3 {
+            entities.begin_copy(0);
+            let as_it_was = |page: &Page| saved::write(&page.entities, &BTreeMap::new(), 0);
+            let wanted: Vec<Vec<u8>> = entities.pages.iter().map(as_it_was).collect();
+            let wanted = wanted.into_iter().enumerate().map(|(page, body)| changed.contains(&page).then_some(body));
+            let wanted: Vec<Option<Vec<u8>>> = wanted.collect();
+            changed.clear();
+            for ((step, number), time) in steps.by_ref().take(40) {
+                if step % 8 == 0 {
+                    entities.copy_next();
+                } else {
+                    // Some of them are new.
+                    let number = number % (3 * PAGE as u32);
+                    touch(&mut entities, number, time);
+                    let (number, _) = entities.find(None, (&name(number), 0), false).expect("it is there");
+                    changed.insert(number as usize / PAGE);
+                }
+            }
+            while entities.copy_next() {}
+            let copies: Vec<Option<Vec<u8>>> = entities.copies().map(|copied| copied.body).collect();
+            assert!(copies == wanted, "a copy is not of the moment it began");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_copy_is_of_the_moment_it_began(steps in prop::collection::vec((0u8..=255, 0u32..100_000), 120)) {
+            copied_as_it_was(steps);
         }
     }
 

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::{
+    checkpoint::{Desk, ShardForm},
     intake::tests::shared,
     sink::{Chunk, Sink},
     windows::{At, WIDTH},
 };
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 
 struct Bench {
     shared: Arc<Shared>,
@@ -142,4 +143,68 @@ fn a_change_of_a_window_that_is_gone_is_counted() {
     bench.event(1, 60_000);
     bench.write(10);
     assert_eq!(bench.shared.metrics.windows_refused.get(), 1);
+}
+
+/// Keys in the copies made of shards, and whether all are made.
+fn copied(pieces: &mut UnboundedReceiver<(Speaker, Said)>) -> (usize, bool) {
+    let (mut keys, mut done) = (0, false);
+    while let Ok((_, said)) = pieces.try_recv() {
+        match said {
+            Said::Piece(_, Some(body)) => {
+                let form = ShardForm::read(&body).expect("as it was written");
+                keys += form.entries.len();
+            }
+            Said::Done => done = true,
+            _ => {}
+        }
+    }
+    (keys, done)
+}
+
+#[test]
+fn what_comes_while_windows_are_copied_is_held_and_counts_afterwards() {
+    let (pieces, mut said) = Desk::channel();
+    let mut bench = Bench::new(64);
+    bench.is_past(false);
+    bench.event(1, 5_000);
+    bench.owner.cut();
+    bench.event(1, 6_000);
+    bench.event(2, 6_000);
+    bench.watermark(60_000);
+    bench.write(20);
+    assert!(bench.rows().is_empty(), "neither closed without what is held, nor changed before it is copied");
+    assert_eq!(bench.owner.copy_on(Instant::now(), &pieces), None);
+    assert_eq!(copied(&mut said), (1, true));
+    bench.owner.close(|_| false);
+    bench.write(21);
+    assert_eq!(bench.rows().len(), 4, "panes and minutes of both areas");
+    // All that is held is before the next cut.
+    bench.event(3, 61_000);
+    bench.owner.cut();
+    bench.event(4, 61_000);
+    bench.owner.copy_all(&pieces);
+    bench.owner.cut();
+    bench.owner.copy_all(&pieces);
+    assert_eq!(
+        copied(&mut said),
+        (2 + 1 + 2, true),
+        "the minute that was closed, the new one without what was held, and with it"
+    );
+}
+
+#[test]
+fn no_more_is_held_than_is_applied_at_once_and_nothing_of_the_past() {
+    let (pieces, _said) = Desk::channel();
+    let mut bench = Bench::new(64);
+    bench.is_past(false);
+    (0..64).for_each(|area| bench.event(area, 5_000));
+    bench.owner.cut();
+    (0..HELD as u32 + 10).for_each(|area| bench.event(area % 64, 6_000));
+    assert_eq!(bench.owner.meanwhile.changes, HELD);
+    bench.owner.copy_all(&pieces);
+    assert_eq!(bench.owner.meanwhile.changes, 0);
+    bench.is_past(true);
+    bench.owner.cut();
+    bench.event(1, 7_000);
+    assert_eq!(bench.owner.meanwhile.changes, 0);
 }

@@ -32,8 +32,8 @@ use measure::Taken;
 pub(super) use outage::{OutageArgs, run as outage};
 pub(super) use recovery::{RecoveryArgs, run as recovery};
 pub(super) use scale::{ScaleArgs, run as scale};
-pub(super) use stages::{StagesArgs, run as stages};
 use serde_json::{Value, json};
+pub(super) use stages::{StagesArgs, run as stages};
 
 /// Arguments.
 #[derive(clap::Args, Clone, Debug)]

@@ -9,7 +9,7 @@ use super::{
     input::{Size, Town},
     live::probed,
     produce,
-    snapshot::p99_ratio,
+    snapshot::{Ways, ways},
 };
 use crate::bench::{median, place::Place, result, tell};
 use crate::output::progress;
@@ -90,9 +90,9 @@ async fn measured(args: &RecoveryArgs, place: &Place) -> Result<Value> {
         self::snapshot(&mut child).await?;
     }
     progress("alerts while checkpoints are taken");
-    let ratio = p99_ratio(&mut child, &town, place.kafka()).await?;
+    let ways = ways(&mut child, &town, place.kafka()).await?;
     child.stop().await?;
-    report(args, (snapshot, ratio), rss, &restarts)
+    report(args, (snapshot, ways), rss, &restarts)
 }
 
 const READ: &str = "gridwarden_stream_records_read_total";
@@ -166,12 +166,7 @@ fn send(town: &Town, kafka: KafkaConfig, count: u32, entities: u32) -> Result<()
     })
 }
 
-fn report(
-    args: &RecoveryArgs,
-    (snapshot, ratio): ((f64, f64), (f64, usize)),
-    rss: f64,
-    restarts: &[Restart],
-) -> Result<Value> {
+fn report(args: &RecoveryArgs, (snapshot, ways): ((f64, f64), Ways), rss: f64, restarts: &[Restart]) -> Result<Value> {
     let of =
         |figure: fn(&Restart) -> f64| median(restarts.iter().map(figure).collect()).context("nothing was measured");
     let hundredths = |figure: f64| (figure * 100.0).round() / 100.0;
@@ -180,8 +175,10 @@ fn report(
         "entities": args.entities,
         "snapshot_mib": snapshot.0.round(),
         "snapshot_s": hundredths(snapshot.1),
-        "p99_ratio_while_snapshotting": hundredths(ratio.0),
-        "alerts_while_snapshotting": ratio.1,
+        "p99_ratio_while_snapshotting": hundredths(ways.within_ms / ways.beside_ms),
+        "p99_ms_while_snapshotting": hundredths(ways.within_ms),
+        "p99_ms_beside": hundredths(ways.beside_ms),
+        "alerts_while_snapshotting": ways.within,
         "restart_s": hundredths(of(|restart| restart.again_s)?),
         "restart_all_s": hundredths(of(|restart| restart.all_s)?),
         "rss_mib": rss.round(),

@@ -50,8 +50,31 @@ fn read_some<'b, T: DeserializeOwned>(what: &'static str, bytes: &'b [u8]) -> Re
     postcard::take_from_bytes(bytes).map_err(|source| FormError { what, source })
 }
 
+/// An item of a list.
+pub(crate) enum Item<'w, T> {
+    /// To be written.
+    New(T),
+    /// Written before, by [`write`].
+    Written(&'w [u8]),
+}
+
 /// Writes a list, item by item, as `Vec` would be.
-pub(crate) fn write_list<T: Serialize>(mut items: impl ExactSizeIterator<Item = T>) -> Vec<u8> {
+pub(crate) fn write_list<T: Serialize>(items: impl ExactSizeIterator<Item = T>) -> Vec<u8> {
+    write_items(items.map(Item::New))
+}
+
+/// The same of items some of which are written already.
+pub(crate) fn write_items<'w, T: Serialize>(mut items: impl ExactSizeIterator<Item = Item<'w, T>>) -> Vec<u8> {
     let length = append("length", &items.len(), Vec::new());
-    or_nothing(length.and_then(|length| items.try_fold(length, |out, item| append("item", &item, out))))
+    or_nothing(length.and_then(|length| items.try_fold(length, append_item)))
+}
+
+fn append_item<T: Serialize>(mut out: Vec<u8>, item: Item<'_, T>) -> Result<Vec<u8>, FormError> {
+    match item {
+        Item::New(item) => append("item", &item, out),
+        Item::Written(written) => {
+            out.extend_from_slice(written);
+            Ok(out)
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Entity, Id};
 use crate::{
-    checkpoint::{EntityForm, HeldForm, PhaseForm, Renumber, write_list},
+    checkpoint::{self, EntityForm, HeldForm, Item, PhaseForm, Renumber, write_items},
     intake::SourceIds,
     rules::{EntityRules, Held, Open, Phase},
     windows::At,
@@ -10,10 +10,20 @@ use crate::{
 use gridwarden_domain::{observation::Position, value::Fixed};
 use gridwarden_runtime::seeded::seeded;
 use smallvec::SmallVec;
+use std::collections::BTreeMap;
 
-/// Writes entities down. `taken`: the chunks known to be in ClickHouse.
-pub(super) fn write(entities: &[Entity], taken: u32) -> Vec<u8> {
-    write_list(entities.iter().map(|entity| entity.form(taken)))
+/// Writes entities down, those in `kept` as they were written before, by place. `taken`: the chunks known to be in ClickHouse.
+pub(super) fn write(entities: &[Entity], kept: &BTreeMap<usize, Vec<u8>>, taken: u32) -> Vec<u8> {
+    let mut kept = kept.iter().peekable();
+    write_items(entities.iter().enumerate().map(|(place, entity)| match kept.next_if(|(next, _)| **next == place) {
+        Some((_, written)) => Item::Written(written),
+        None => Item::New(entity.form(taken)),
+    }))
+}
+
+/// Writes one of them down.
+pub(super) fn write_one(entity: &Entity, taken: u32) -> Vec<u8> {
+    checkpoint::write("entity", &entity.form(taken))
 }
 
 impl Entity {
