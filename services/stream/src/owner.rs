@@ -15,7 +15,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 /// Rows handed over at once.
-const CHUNK: usize = 16_384;
+const CHUNK: usize = 8_192;
 /// Changes held while copies are made: so many are applied in some hundredths of a second.
 const HELD: usize = 65_536;
 /// How long a worker does one thing before it looks at others.

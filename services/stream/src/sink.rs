@@ -25,10 +25,17 @@ use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+/// Entities handed over at once.
+pub(crate) const ENTITIES: usize = 10_000;
 /// Chunks between a worker and its writer.
 const CHUNKS: usize = 4;
-/// A block goes out with this many rows, with the last rows there are for now, or this long after its first.
-const BLOCK_ROWS: usize = 200_000;
+/// A block goes out with this many rows, with the last rows there are for now, or this long after its first. While ClickHouse is
+/// away a block waits beside its rows, one of windows for each worker: what makes it larger is memory that waits.
+const BLOCK_ROWS: usize = 100_000;
+/// The same of entities, whose rows are twice as wide.
+const BLOCK_ENTITIES: usize = 40_000;
+/// What the last chunk may bring beyond that.
+const BEYOND: usize = 32_768;
 const BLOCK_AGE: Duration = Duration::from_millis(500);
 /// Days of windows in one block: a block touches one part per day, and ClickHouse has a limit on those.
 const BLOCK_DAYS: usize = 60;
@@ -144,7 +151,6 @@ impl Gathered {
 }
 
 /// How numbers become names, and in which order.
-#[derive(Default)]
 struct Sight {
     metrics: Vec<Option<Arc<str>>>,
     order: TableOrder,
@@ -169,11 +175,12 @@ impl Writer {
         self.wait_for_tables().await;
         // Asked for once and used again: what is given back, or moved to where there is more room, is cleared by the system
         // first. What is never used takes no memory.
-        let mut rows = Vec::with_capacity(2 * BLOCK_ROWS);
-        let (mut block, mut sketches) = (Block::with_capacity(BLOCK_ROWS), Block::new());
-        let mut sight = Sight::default();
+        const ROOM: usize = BLOCK_ROWS + BEYOND;
+        let mut rows = Vec::with_capacity(ROOM);
+        let (mut block, mut sketches) = (Block::with_capacity(ROOM), Block::new());
+        let mut sight = Sight { metrics: Vec::new(), order: TableOrder::with_capacity(ROOM) };
         let mut number = 0u64;
-        while let Some(gathered) = self.gather(&mut chunks, &mut rows).await {
+        while let Some(gathered) = gather(&self.shutdown, &mut chunks, (&mut rows, BLOCK_ROWS)).await {
             sort_by_day(&mut rows);
             for part in by_days(&rows) {
                 number += 1;
@@ -191,9 +198,9 @@ impl Writer {
     /// Writes entities until the shutdown.
     pub(crate) async fn entities(self, mut chunks: Receiver<Chunk<EntityRow>>) -> Result<()> {
         self.wait_for_tables().await;
-        let (mut rows, mut block) = (Vec::new(), Block::new());
+        let (mut rows, mut block) = (Vec::with_capacity(BLOCK_ENTITIES + ENTITIES), Block::new());
         let mut number = 0u64;
-        while let Some(gathered) = self.gather(&mut chunks, &mut rows).await {
+        while let Some(gathered) = gather(&self.shutdown, &mut chunks, (&mut rows, BLOCK_ENTITIES)).await {
             number += 1;
             self.fill_entities(&mut block, &rows);
             if !self.insert(&block, number).await? {
@@ -211,29 +218,6 @@ impl Writer {
             there = tables.wait_for(|there| *there) => drop(there),
             () = self.shutdown.wait() => {}
         }
-    }
-
-    /// Waits for a chunk and takes what comes with it instead of what `rows` held; none at the end.
-    async fn gather<T>(&self, chunks: &mut Receiver<Chunk<T>>, rows: &mut Vec<T>) -> Option<Gathered> {
-        rows.clear();
-        let mut gathered = Gathered::default();
-        tokio::select! {
-            chunk = chunks.recv() => gathered.add(chunk?, rows),
-            () = self.shutdown.wait() => return None,
-        }
-        let until = Instant::now() + BLOCK_AGE;
-        while rows.len() < BLOCK_ROWS {
-            match chunks.try_recv() {
-                Ok(chunk) => gathered.add(chunk, rows),
-                Err(TryRecvError::Disconnected) => break,
-                Err(TryRecvError::Empty) if gathered.whole => break,
-                Err(TryRecvError::Empty) => match tokio::time::timeout_at(until, chunks.recv()).await {
-                    Ok(Some(chunk)) => gathered.add(chunk, rows),
-                    _ => break,
-                },
-            }
-        }
-        Some(gathered)
     }
 
     /// False when the end came first.
@@ -332,6 +316,33 @@ impl Writer {
     }
 }
 
+/// Waits for a chunk and takes what comes with it instead of what `rows` held, until there are so many; none at the end.
+async fn gather<T>(
+    shutdown: &Shutdown,
+    chunks: &mut Receiver<Chunk<T>>,
+    (rows, enough): (&mut Vec<T>, usize),
+) -> Option<Gathered> {
+    rows.clear();
+    let mut gathered = Gathered::default();
+    tokio::select! {
+        chunk = chunks.recv() => gathered.add(chunk?, rows),
+        () = shutdown.wait() => return None,
+    }
+    let until = Instant::now() + BLOCK_AGE;
+    while rows.len() < enough {
+        match chunks.try_recv() {
+            Ok(chunk) => gathered.add(chunk, rows),
+            Err(TryRecvError::Disconnected) => break,
+            Err(TryRecvError::Empty) if gathered.whole => break,
+            Err(TryRecvError::Empty) => match tokio::time::timeout_at(until, chunks.recv()).await {
+                Ok(Some(chunk)) => gathered.add(chunk, rows),
+                _ => break,
+            },
+        }
+    }
+    Some(gathered)
+}
+
 /// Makes the tables as soon as ClickHouse is there, and tells the writers.
 pub(crate) async fn make_tables(
     clickhouse: ClickHouseConfig,
@@ -396,6 +407,23 @@ fn by_days(rows: &[Row]) -> Vec<&[Row]> {
 mod tests {
     use super::*;
     use crate::windows::Aggregate;
+
+    #[tokio::test]
+    async fn a_block_ends_with_the_chunk_that_fills_it() {
+        let ((sink, mut out), shutdown) = (Sink::new(), Shutdown::new());
+        for number in 1..=3 {
+            sink.push(number, vec![number; 3], number == 3);
+        }
+        let mut rows = Vec::new();
+        let gathered = gather(&shutdown, &mut out, (&mut rows, 5)).await.expect("rows");
+        assert_eq!(rows, [1, 1, 1, 2, 2, 2]);
+        gathered.are_taken();
+        assert_eq!(sink.taken(), 2);
+        gather(&shutdown, &mut out, (&mut rows, 5)).await.expect("the rest");
+        assert_eq!(rows, [3; 3]);
+        shutdown.trigger("test");
+        assert!(gather(&shutdown, &mut out, (&mut rows, 5)).await.is_none());
+    }
 
     #[test]
     fn blocks_hold_a_bounded_number_of_days() {

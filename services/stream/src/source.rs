@@ -16,7 +16,7 @@ use crate::{
     restored::Restored,
     shard::reader_of,
     shared::Shared,
-    sink::EntitySink,
+    sink::{ENTITIES, EntitySink},
     windows::{Delta, Mark, Partial},
 };
 use anyhow::{Context, Result};
@@ -42,8 +42,6 @@ const PAST_ENTITIES: Duration = Duration::from_secs(10);
 const WARN_EVERY: Duration = Duration::from_secs(10);
 /// How often it is told that retention comes near what was not read yet.
 const ALARM_EVERY: Duration = Duration::from_secs(60);
-/// Entities handed out at once.
-const ENTITIES: usize = 20_000;
 /// The number of partitions that are none of ours.
 const NOT_OURS: u16 = u16::MAX;
 

@@ -19,6 +19,11 @@ pub(crate) struct TableOrder {
 const UNSEEN: u32 = u32::MAX;
 
 impl TableOrder {
+    /// With room for so many rows.
+    pub(crate) fn with_capacity(rows: usize) -> Self {
+        Self { keys: Vec::with_capacity(rows), ..Self::default() }
+    }
+
     /// Finds the order of these rows. `metric`: a metric's name.
     pub(crate) fn sort(&mut self, rows: &[Row], areas: &[AreaName], metric: impl FnMut(u32) -> Option<Arc<str>>) {
         if self.areas.len() != areas.len() {
