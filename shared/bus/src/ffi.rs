@@ -1,6 +1,6 @@
 //! The bus's only unsafe code: what librdkafka offers and the safe crate does not — reading a queue in batches, and a
-//! topic's id. Everything here is private; the types outside keep the lifetimes (`BUS-5`).
-#![allow(unsafe_code, reason = "FFI to librdkafka: batch reading and topic ids are not in the safe crate")]
+//! topic's id — and the allocator it works with. Everything here is private; the types outside keep the lifetimes (`BUS-5`).
+#![allow(unsafe_code, reason = "FFI to librdkafka and its allocator: none of this is in the safe crate")]
 
 use crate::log;
 use gridwarden_domain::identity::TopicId;
@@ -311,3 +311,18 @@ unsafe fn read_description(description: *const native::rd_kafka_TopicDescription
 fn millis(timeout: Duration) -> c_int {
     c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
 }
+
+/// Gives what librdkafka has freed back to the system. It takes memory from the C library, which keeps the most that was ever
+/// needed, above all what reading a backlog took. A matter of milliseconds.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) fn give_back() {
+    unsafe extern "C" {
+        fn malloc_trim(pad: usize) -> c_int;
+    }
+    // SAFETY: part of glibc; may be called on any thread at any time, and touches only what nobody holds.
+    unsafe { malloc_trim(0) };
+}
+
+/// Other C libraries have no such call, or need none.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn give_back() {}

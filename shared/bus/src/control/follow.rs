@@ -1,7 +1,7 @@
 //! The control thread: polls, feeds the fold, asks for ends.
 
 use super::Shared;
-use crate::{Assignment, Batch, BusError, From, KafkaConfig, Offsets, Reader, ReaderOptions, clock, topics};
+use crate::{Assignment, Batch, BusError, From, KafkaConfig, Offsets, Reader, ReaderOptions, clock, ffi, topics};
 use gridwarden_domain::control::{Fold, Timeline};
 use gridwarden_domain::locate::LayerSet;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 pub(super) const TOPICS: [&str; 3] = [topics::REGISTRY, topics::RULES, topics::LAYERS];
 /// How often the ends are asked for.
 const ASK_EVERY: Duration = Duration::from_millis(200);
+/// How often memory librdkafka no longer needs is given back, whichever of the process's clients needed it.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(20);
 /// How long reading may go on without publishing what was read.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 const BATCH: usize = 10_000;
@@ -68,7 +70,12 @@ impl Follower {
 
     pub(super) fn run(mut self, shared: &Shared) {
         let (mut ask_at, mut good_at) = (Instant::now(), Instant::now());
+        let mut give_back_at = Instant::now() + GIVE_BACK_EVERY;
         while !shared.stopping() {
+            if Instant::now() >= give_back_at {
+                give_back_at = Instant::now() + GIVE_BACK_EVERY;
+                ffi::give_back();
+            }
             match self.step(&mut ask_at, shared) {
                 Ok(()) => good_at = Instant::now(),
                 Err(error) if error.is_transient() || is_young(&error, good_at) => {
