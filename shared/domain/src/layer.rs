@@ -67,6 +67,19 @@ pub struct Area {
     pub polygons: Option<Polygons>,
 }
 
+impl Area {
+    /// Gives back the room that reading left in its outline: about half of what it takes, and areas are kept by the ten thousand.
+    pub(crate) fn fit(&mut self) {
+        let Some(polygons) = &mut self.polygons else { return };
+        polygons.shrink_to_fit();
+        for polygon in polygons {
+            polygon.shrink_to_fit();
+            // Made anew, because an allocator leaves a list where it is that fills more than half of its place.
+            polygon.iter_mut().for_each(|ring| *ring = ring.as_slice().to_vec());
+        }
+    }
+}
+
 /// A record of `layers.v1`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

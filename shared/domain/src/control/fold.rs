@@ -108,7 +108,8 @@ impl Fold {
         forces.chain(self.layers.last().map(|(force, _)| *force)).max()
     }
 
-    fn area(&mut self, layer: String, version: String, area: Area) {
+    fn area(&mut self, layer: String, version: String, mut area: Area) {
+        area.fit();
         let name = (layer, version);
         if !self.pending.contains_key(&name) {
             if self.pending_order.len() >= MAX_PENDING {

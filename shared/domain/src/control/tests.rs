@@ -30,6 +30,23 @@ fn district() -> Area {
     Area { code: "d".into(), level: 0, parent: None, polygons: None, ..square("d", 0.0) }
 }
 
+#[test]
+fn areas_take_no_more_room_than_their_outlines_need() {
+    let mut fold = Fold::new();
+    // As many points as leave room in a list that grows while it is read.
+    let mut round = square("a", 121.0);
+    let point = |number: i32| [121.0 + f64::from(number).cos() / 10.0, 31.0 + f64::from(number).sin() / 10.0];
+    round.polygons = Some(vec![vec![(0..35).map(point).collect()]]);
+    for record in records(&[district(), round.clone()]) {
+        fold.layer(b"k", Some(&record), 1000).unwrap();
+    }
+    let timeline = fold.timeline();
+    let area = timeline.layers_at(i64::MAX).layers[0].areas.iter().find(|area| area.code == "a").unwrap();
+    let polygons = area.polygons.as_ref().unwrap();
+    assert_eq!(Some(polygons), round.polygons.as_ref());
+    assert_eq!([polygons.capacity(), polygons[0].capacity(), polygons[0][0].capacity()], [1, 1, 35]);
+}
+
 /// Everything a publisher would send for a version: areas, then the closing record.
 fn records(areas: &[Area]) -> Vec<Vec<u8>> {
     let (version, hash) = version_of(&head(), areas);
