@@ -6,7 +6,7 @@
 //! * `OBJ-1` what [`Objects::create`] wrote is there whole, on disk, or not there at all; a name is given once, also among
 //!   several processes.
 
-use bytes::Bytes;
+pub use bytes::Bytes;
 use object_store::{
     BackoffConfig, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
     aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut},
@@ -104,9 +104,9 @@ impl Objects {
     }
 
     /// Writes an object unless there is one of this name (`OBJ-1`).
-    pub async fn create(&self, name: &str, body: Vec<u8>) -> Result<Created, ObjectError> {
+    pub async fn create(&self, name: &str, body: impl Into<Bytes>) -> Result<Created, ObjectError> {
         let how = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.0.put_opts(&Name::from(name), body.into(), how).await {
+        match self.0.put_opts(&Name::from(name), body.into().into(), how).await {
             Ok(_) => Ok(Created::New),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(Created::Taken),
             Err(source) => Err(ObjectError::Object { name: name.to_owned(), source }),
@@ -189,7 +189,7 @@ mod tests {
     async fn what_is_there_is_listed_and_can_go() {
         let (_folder, objects) = objects();
         for name in ["a/2", "a/1", "a/b/3", "b/1", "ab/1"] {
-            objects.create(name, Vec::new()).await.expect("written");
+            objects.create(name, Bytes::new()).await.expect("written");
         }
         assert_eq!(objects.list("a").await.expect("listed"), ["a/1", "a/2", "a/b/3"]);
         objects.remove("a/1").await.expect("removed");

@@ -9,7 +9,7 @@ use super::{
 use anyhow::{Context, Result};
 use gridwarden_runtime::{
     health::Health,
-    objects::{Created, Objects},
+    objects::{Bytes, Created, Objects},
     shutdown::Shutdown,
 };
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 /// Pieces are put together to objects of about this size.
 const OBJECT: usize = 8 << 20;
+/// What the last piece may bring beyond that, most often.
+const BEYOND: usize = 1 << 20;
 /// How long to wait before writing again what could not be written.
 pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
@@ -72,6 +74,10 @@ impl Draft {
     }
 
     pub(super) fn add(&mut self, section: Section, body: &[u8]) {
+        // At once, for growing by doubling takes three times as much on the way.
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve_exact(OBJECT + BEYOND);
+        }
         self.open.push((section, self.bytes.len() as u64, body.len() as u64, hash(body)));
         self.bytes.extend_from_slice(body);
     }
@@ -163,7 +169,8 @@ impl Desk {
 
     /// Writes an object, for as long as it takes; false at the shutdown. What is there under the name already was written by
     /// an attempt whose answer was lost.
-    pub(super) async fn create(&self, name: &str, bytes: Vec<u8>) -> bool {
+    pub(super) async fn create(&self, name: &str, bytes: impl Into<Bytes>) -> bool {
+        let bytes = bytes.into();
         loop {
             // What is broken off is there whole or not at all.
             let created = tokio::select! {

@@ -57,8 +57,15 @@ impl Pieces {
 
     /// Says all of it.
     pub(crate) fn say_all(&self, speaker: Speaker, copies: impl Iterator<Item = (Section, Option<Vec<u8>>)>) {
-        copies.for_each(|(section, body)| self.say(speaker, Said::Piece(section, body)));
+        copies.for_each(|(section, body)| self.say(speaker, Said::Piece(section, body.map(fitted))));
     }
+}
+
+/// Pieces of all that changed wait until they are written, and one that grew while it was made takes up to twice its size.
+fn fitted(body: Vec<u8>) -> Vec<u8> {
+    let spare = body.capacity() - body.len();
+    // Made anew, because an allocator leaves a list where it is that fills more than half of its place.
+    if spare > body.len() / 4 { body.as_slice().to_vec() } else { body }
 }
 
 /// How cuts are ordered: by a count that workers look at.
@@ -251,4 +258,23 @@ fn table(lain: &Lain) -> (Vec<String>, Vec<(Section, Slice)>) {
     let place = |name: &Arc<str>| number.get(name).copied().unwrap_or(u32::MAX);
     let sections = lain.iter().map(|(section, (name, slice))| (*section, Slice { object: place(name), ..*slice }));
     (names.iter().map(|name| name.to_string()).collect(), sections.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_that_waits_takes_little_more_than_it_holds() {
+        let grown = |bytes: usize| {
+            let mut body = Vec::with_capacity(1_000);
+            body.resize(bytes, 7);
+            fitted(body)
+        };
+        for bytes in [300, 600, 790, 900] {
+            let body = grown(bytes);
+            assert_eq!(body, vec![7; bytes]);
+            assert!(body.capacity() <= bytes * 5 / 4, "{} for {bytes}", body.capacity());
+        }
+    }
 }

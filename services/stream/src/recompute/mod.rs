@@ -30,7 +30,7 @@ use gridwarden_domain::report;
 use gridwarden_runtime::{
     city::City,
     clock::now_ms,
-    objects::{Created, Objects},
+    objects::{Bytes, Created, Objects},
 };
 use gridwarden_store::{
     Block, BlockWriter, StoreMetrics, WriterOptions, migrate,
@@ -127,7 +127,7 @@ async fn claim(config: &Config, known: u32) -> Result<u32> {
     let claimed = objects.list(CLAIMS).await?;
     let highest = claimed.iter().filter_map(|name| name.rsplit('/').next()?.parse().ok()).max().unwrap_or(0);
     let mut generation = known.max(highest) + 1;
-    while objects.create(&format!("{CLAIMS}/{generation:010}"), Vec::new()).await? == Created::Taken {
+    while objects.create(&format!("{CLAIMS}/{generation:010}"), Bytes::new()).await? == Created::Taken {
         generation += 1;
     }
     Ok(generation)
