@@ -315,15 +315,16 @@ impl Owner {
         if unknown || self.shared.in_the_past() { Mode::CatchUp } else { Mode::Live }
     }
 
-    /// The past can be read faster than ClickHouse takes its windows: then reading waits. Never while all is live, and never for
-    /// a ClickHouse that is away: rules do not wait for it. Unless checkpoints cannot be written either, and memory would end.
+    /// The past can be read faster than ClickHouse takes its windows: then reading waits, at twice the memory for windows, so that
+    /// it need not wait for every chunk. Never while all is live, and never for a ClickHouse that is away: rules do not wait for
+    /// it. Unless checkpoints cannot be written either, and memory would end.
     fn press(&mut self, now: Instant, more: bool) {
         let waits = more && self.shared.in_the_past() && now.duration_since(self.took) < AWAY_AFTER;
-        let whole = self.share();
+        let share = self.share();
         let limit = match (waits, self.can_lend(now)) {
-            (true, _) => whole,
+            (true, _) => 2 * share,
             (false, true) => usize::MAX,
-            (false, false) => 2 * whole,
+            (false, false) => 4 * share,
         };
         if self.windows.bytes() > limit {
             self.windows.forget(self.sink.taken());
@@ -393,13 +394,14 @@ impl Owner {
     }
 
     /// Lends what is beyond the memory for windows to the newest checkpoint: what was copied last must be in it. What a
-    /// ClickHouse that is there will take soon stays, unless it is far too much.
+    /// ClickHouse that is there will take soon stays, unless it is far too much. While it is away half as much stays: nothing
+    /// can be written before it is back, and then all is asked for in its turn.
     fn lend(&mut self, now: Instant) {
         if !self.copying && self.loans.laid.cuts() == self.cuts {
             let share = self.share();
             let away = now.duration_since(self.took) >= AWAY_AFTER;
-            let also_owing = away || self.windows.bytes() > 2 * share;
-            let lent = self.windows.lend_beyond(share, also_owing);
+            let also_owing = away || self.windows.bytes() > 4 * share;
+            let lent = self.windows.lend_beyond(if away { share / 2 } else { share }, also_owing);
             self.shared.metrics.windows_lent.inc_by(lent as u64);
         }
     }

@@ -90,8 +90,8 @@ fn a_mark_counts_when_its_tick_is_over() {
 
 #[test]
 fn the_past_waits_for_a_clickhouse_that_is_slow_and_not_for_one_that_is_away() {
-    let mut bench = Bench::new(8);
-    // More than its share, all of it closed, and more rows than there is room for.
+    let mut bench = Bench::new(4);
+    // More than twice its share, all of it closed, and more rows than there is room for.
     for area in 0..80_000 {
         bench.event(area, 5_000);
     }
@@ -132,7 +132,27 @@ fn without_clickhouse_and_without_checkpoints_all_reading_waits_before_memory_en
     bench.write(70);
     assert!(!bench.shared.is_pressed(), "a checkpoint may still come");
     bench.write(81);
-    assert!(bench.shared.is_pressed(), "twice its share, and no checkpoint to lend to");
+    assert!(bench.shared.is_pressed(), "four times its share, and no checkpoint to lend to");
+}
+
+#[test]
+fn while_clickhouse_is_away_half_of_the_memory_for_windows_stays() {
+    const MIB: usize = 1 << 20;
+    let mut bench = Bench::new(4);
+    bench.is_past(false);
+    for area in 0..80_000 {
+        bench.event(area, 5_000);
+    }
+    bench.watermark(60_000);
+    bench.write(0);
+    // All of it lies in a checkpoint.
+    bench.owner.windows.begin_copy(0);
+    while bench.owner.windows.copy_next() {}
+    bench.write(5);
+    assert!(bench.owner.windows.bytes() > 4 * MIB, "it will be taken soon");
+    bench.write(70);
+    let held = bench.owner.windows.bytes();
+    assert!((MIB..=2 * MIB).contains(&held), "{held}");
 }
 
 #[test]
