@@ -22,8 +22,9 @@ impl Source {
             let end = answer.ends.get(usize::from(*part)).copied().unwrap_or(0);
             let behind = self.intake.end_known(*part, end, answer.asked_ms);
             self.behind += behind;
-            // What waits was appended no earlier than what was read last.
-            let waits = if behind > 0 { self.intake.appended(*part) } else { None };
+            // What waits was appended no earlier than what was read last. What leaves the logs before they are read at all comes from
+            // the archive.
+            let waits = if behind > 0 && self.archive.is_none() { self.intake.appended(*part) } else { None };
             oldest = oldest.into_iter().chain(waits).min();
         }
         self.context.shared.metrics.behind.with_label_values(&[&self.label]).set(self.behind);
