@@ -1,8 +1,8 @@
 //! Ends a process whose dataflow stands still: a worker that never comes back, or a peer that does not answer, would hold up
 //! windows and checkpoints for ever while everything else looks well. The supervisor starts anew, from the checkpoint.
 //!
-//! `WDG-1` the frontier moves with every tick, whatever comes or does not come, as long as every worker is run: back-pressure,
-//! an idle log, ClickHouse or Kafka away hold up reading, never the frontier.
+//! `WDG-1` once all have begun, the frontier moves with every tick, whatever comes or does not come, as long as every worker is run:
+//! back-pressure, an idle log, ClickHouse or Kafka away hold up reading, never the frontier.
 
 use crate::shared::Shared;
 use gridwarden_runtime::shutdown::Shutdown;
@@ -15,7 +15,8 @@ pub(crate) const STUCK: i32 = 102;
 /// What the frontier does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
-    /// It is not known yet: state is being put back, readers are being opened.
+    /// It is not known yet: state is being put back, readers are being opened, here or in another process, which may have to wait for
+    /// ClickHouse for as long as that is away.
     Unknown,
     /// It moves, or stands for less than the limit.
     Moves,
@@ -34,9 +35,9 @@ impl Watch {
         Self { limit, last: None }
     }
 
-    /// The frontier is there now; none: no worker has seen one yet.
+    /// The frontier is there now; none: no worker has seen one yet; 0: not all have begun.
     pub(crate) fn look(&mut self, now: Instant, frontier: Option<u64>) -> Verdict {
-        let Some(frontier) = frontier else { return Verdict::Unknown };
+        let Some(frontier) = frontier.filter(|frontier| *frontier > 0) else { return Verdict::Unknown };
         match self.last {
             Some((known, since)) if known == frontier => {
                 let stood = now.saturating_duration_since(since);
@@ -79,7 +80,9 @@ mod tests {
         let (begun, second) = (Instant::now(), Duration::from_secs(1));
         let mut watch = Watch::new(3 * second);
         assert_eq!(watch.look(begun, None), Verdict::Unknown);
-        assert_eq!(watch.look(begun + 100 * second, None), Verdict::Unknown, "nothing has begun");
+        assert_eq!(watch.look(begun + 50 * second, None), Verdict::Unknown, "nothing has begun");
+        assert_eq!(watch.look(begun + 51 * second, Some(0)), Verdict::Unknown, "not all have begun");
+        assert_eq!(watch.look(begun + 100 * second, Some(0)), Verdict::Unknown, "not all have begun");
         for (after, frontier) in [(101, 1), (103, 1), (104, 2), (106, 2)] {
             assert_eq!(watch.look(begun + after * second, Some(frontier)), Verdict::Moves, "{after}");
         }
