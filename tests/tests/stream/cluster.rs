@@ -1,6 +1,6 @@
 //! Several processes are one stream: what they write is what one writes, they end together, and strangers stay out.
 
-mod member;
+pub(super) mod member;
 mod three;
 
 use super::*;
@@ -121,7 +121,7 @@ async fn read(members: &[Role]) -> f64 {
 }
 
 /// Windows, sketches, latest states.
-async fn rows(parts: &Parts) -> [String; 3] {
+pub(super) async fn rows(parts: &Parts) -> [String; 3] {
     let windows = "SELECT * EXCEPT (closed) FROM area_metrics WHERE window_s IN (10, 60) ORDER BY ALL";
     let sketches = "SELECT * EXCEPT (closed) FROM area_sketches WHERE window_s IN (10, 60) ORDER BY ALL";
     [
@@ -241,7 +241,7 @@ async fn goes_on_with_another_number(ground: &Ground<'_>, load: &mut Load<'_>) {
 }
 
 /// All are told to end at once: all end well.
-async fn all_are_told_to_end<const N: usize>(mut members: [Role; N]) {
+pub(super) async fn all_are_told_to_end<const N: usize>(mut members: [Role; N]) {
     members.iter().for_each(|member| member.signal(libc::SIGTERM));
     for member in &mut members {
         assert_eq!(member.ended(END).await, Some(0), "{}", member.words());

@@ -6,26 +6,26 @@ use gridwarden_tests::role::{self, Role, free_port};
 use std::time::Duration;
 
 /// How long a process may say nothing, as these tests set it.
-pub(super) const SILENCE: Duration = Duration::from_secs(2);
+pub(in crate::stream) const SILENCE: Duration = Duration::from_secs(2);
 /// The exit code of a process whose cluster is broken.
-pub(super) const BROKEN: i32 = 102;
+pub(in crate::stream) const BROKEN: i32 = 102;
 
 /// Where and for whom processes run.
-pub(super) struct Ground<'a> {
-    pub(super) test: &'static str,
-    pub(super) parts: &'a Parts,
-    pub(super) city: &'a City,
+pub(in crate::stream) struct Ground<'a> {
+    pub(in crate::stream) test: &'static str,
+    pub(in crate::stream) parts: &'a Parts,
+    pub(in crate::stream) city: &'a City,
 }
 
 /// A list of hosts for so many processes.
-pub(super) fn hosts(processes: usize) -> String {
+pub(in crate::stream) fn hosts(processes: usize) -> String {
     let hosts: Vec<String> = (0..processes).map(|_| format!("127.0.0.1:{}", free_port())).collect();
     hosts.join(",")
 }
 
 impl Ground<'_> {
     /// Starts a process; `environment` lies over the settings all have.
-    pub(super) fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Role {
+    pub(in crate::stream) fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Role {
         let silence = SILENCE.as_secs().to_string();
         let settings = [
             ("GRIDWARDEN_CHECKPOINTS__EVERY_MS", "200"),
@@ -38,13 +38,13 @@ impl Ground<'_> {
     }
 
     /// Starts one process of a cluster.
-    pub(super) fn member(&self, hosts: &str, process: usize) -> Role {
+    pub(in crate::stream) fn member(&self, hosts: &str, process: usize) -> Role {
         let (count, process) = (hosts.split(',').count().to_string(), process.to_string());
         self.start(&["--processes", &count, "--process", &process, "--hosts", hosts], &[])
     }
 
     /// Starts a cluster of so many, and waits until all read.
-    pub(super) async fn all<const N: usize>(&self) -> [Role; N] {
+    pub(in crate::stream) async fn all<const N: usize>(&self) -> [Role; N] {
         let hosts = hosts(N);
         let mut all = std::array::from_fn(|process| self.member(&hosts, process));
         for member in &mut all {
