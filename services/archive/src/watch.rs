@@ -7,7 +7,7 @@ use crate::sources::{Source, changed, passes};
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::topics::Identities;
 use gridwarden_bus::{BusError, KafkaConfig, Offsets};
-use gridwarden_domain::retention::{ALARM_BEFORE_S, left_s};
+use gridwarden_domain::retention::{ALARM_BEFORE_S, ALARM_EVERY, left_s};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::shutdown::Shutdown;
@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(2);
-const ALARM_EVERY: Duration = Duration::from_secs(60);
 
 /// What the watching thread works with.
 pub(crate) struct Watch {

@@ -1,7 +1,11 @@
 //! How long it takes until a topic's retention deletes what somebody still has to read. Pure.
 
+use std::time::Duration;
+
 /// How long before a loss it is told, in seconds.
 pub const ALARM_BEFORE_S: i64 = 24 * 3600;
+/// How often it is told again, as long as it comes nearer.
+pub const ALARM_EVERY: Duration = Duration::from_secs(60);
 /// A time nobody waits for: some 300 years.
 const NEVER_S: i64 = 9_999_999_999;
 

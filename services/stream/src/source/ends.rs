@@ -1,12 +1,9 @@
 //! How far the logs are ahead of what was read, and how long it takes until retention deletes what waits.
 
 use super::Source;
-use gridwarden_domain::retention::{ALARM_BEFORE_S, left_s};
+use gridwarden_domain::retention::{ALARM_BEFORE_S, ALARM_EVERY, left_s};
 use gridwarden_runtime::clock::now_ms;
-use std::time::{Duration, Instant};
-
-/// How often it is told that retention comes near what was not read yet.
-const ALARM_EVERY: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 impl Source {
     /// Takes the newest answer, once.
