@@ -11,6 +11,7 @@ use crate::{
     windows::{Row, sketch::push_sketch},
 };
 use anyhow::{Context, Result};
+use gridwarden_domain::value::Fixed;
 use gridwarden_runtime::{conservation::process_name, seeded::seeded, shutdown::Shutdown};
 use gridwarden_store::{
     Block, BlockWriter, ClickHouseConfig, migrate,
@@ -251,23 +252,12 @@ impl Writer {
                 let Some(area) = areas.get(row.area as usize) else { continue };
                 let Some(metric) = self.metric(metrics, row.metric) else { continue };
                 let Ok(start_s) = u32::try_from(row.start_ms / 1000) else { continue };
-                let sum = &row.aggregate;
-                let written = AreaMetricRow {
-                    layer: &area.layer,
-                    level: &area.level,
-                    code: &area.code,
-                    metric: &metric,
-                    window_s: row.window_s,
+                let version = if seeded("version-by-emissions") { written } else { row.aggregate.count };
+                let written = area_metric(
+                    (&*area.layer, &*area.level, &*area.code, &*metric),
                     start_s,
-                    version: metric_version(0, if seeded("version-by-emissions") { written } else { sum.count }),
-                    count: sum.count,
-                    sum: sum.sum,
-                    min: gridwarden_domain::value::Fixed(sum.min),
-                    max: gridwarden_domain::value::Fixed(sum.max),
-                    last: gridwarden_domain::value::Fixed(sum.last),
-                    last_ms: sum.last_time,
-                    closed: row.closed,
-                };
+                    (row, metric_version(0, version)),
+                );
                 block.push(&written);
                 if let Some(sketch) = &row.sketch {
                     push_sketch(sketches, &written, sketch, 0);
@@ -296,9 +286,9 @@ impl Writer {
             for row in rows {
                 let places: Vec<(&str, &str)> =
                     with_above(areas, &row.areas).into_iter().map(|area| (&*area.layer, &*area.code)).collect();
-                let values: Vec<(Arc<str>, gridwarden_domain::value::Fixed)> =
+                let values: Vec<(Arc<str>, Fixed)> =
                     row.values.iter().filter_map(|(metric, value)| Some((names.parts(*metric)?.1?, *value))).collect();
-                let values: Vec<(&str, gridwarden_domain::value::Fixed)> =
+                let values: Vec<(&str, Fixed)> =
                     values.iter().map(|(name, value)| (&**name, *value)).collect();
                 block.push(&EntityLatestRow {
                     source: row.source.as_str(),
@@ -341,6 +331,31 @@ async fn gather<T>(
         }
     }
     Some(gathered)
+}
+
+/// A window as it is written. Its area's layer, level and code, and its metric, have names there.
+pub(crate) fn area_metric<'n>(
+    (layer, level, code, metric): (&'n str, &'n str, &'n str, &'n str),
+    start_s: u32,
+    (row, version): (&Row, u64),
+) -> AreaMetricRow<'n> {
+    let sum = &row.aggregate;
+    AreaMetricRow {
+        layer,
+        level,
+        code,
+        metric,
+        window_s: row.window_s,
+        start_s,
+        version,
+        count: sum.count,
+        sum: sum.sum,
+        min: Fixed(sum.min),
+        max: Fixed(sum.max),
+        last: Fixed(sum.last),
+        last_ms: sum.last_time,
+        closed: row.closed,
+    }
 }
 
 /// Makes the tables as soon as ClickHouse is there, and tells the writers.

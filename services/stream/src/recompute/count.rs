@@ -4,6 +4,7 @@ use super::Span;
 use crate::{
     intern::{MetricNames, View, Views},
     shared::Part,
+    sink::area_metric,
     windows::{
         At, Delta, Mode, Row, Tree, WIDTH, Windows, deltas,
         sketch::{Cell, Sketch, Sketches, push_sketch},
@@ -196,17 +197,8 @@ impl<'s> Counter<'s> {
 }
 
 fn row_of<'k>(key: &'k WindowKey, row: &Row, generation: u32) -> AreaMetricRow<'k> {
-    let sum = &row.aggregate;
-    AreaMetricRow {
-        version: metric_version(generation, sum.count),
-        count: sum.count,
-        sum: sum.sum,
-        min: Fixed(sum.min),
-        max: Fixed(sum.max),
-        last: Fixed(sum.last),
-        last_ms: sum.last_time,
-        ..empty_row(key, generation)
-    }
+    let names = (&*key.layer, &*key.level, &*key.code, &*key.metric);
+    area_metric(names, key.start_s, (row, metric_version(generation, row.aggregate.count)))
 }
 
 fn empty_row(key: &WindowKey, generation: u32) -> AreaMetricRow<'_> {
