@@ -20,14 +20,7 @@ pub(super) fn up(data: &Path) -> Option<String> {
 
 /// The ports kept with the data, else the fixed ones.
 pub(super) fn ports(data: &Path) -> Result<Ports, String> {
-    let path = data.join("ports.json");
-    match fs::read_to_string(&path) {
-        Ok(text) => {
-            serde_json::from_str(&text).map_err(|error| format!("{} cannot be understood: {error}", path.display()))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Ports::fixed()),
-        Err(error) => Err(format!("{}: {error}", path.display())),
-    }
+    Ports::kept_or_fixed(data).map_err(|error| format!("{error:#}"))
 }
 
 /// What runs on the folder, and how it is.

@@ -26,6 +26,9 @@ const FIXED: [(&str, u16); 9] = [
 /// port is not gone by accident at the next start.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
 
+/// Where they are kept, in the data folder.
+const FILE: &str = "ports.json";
+
 /// Which port each part has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -34,9 +37,24 @@ pub(crate) struct Ports(BTreeMap<String, u16>);
 impl Ports {
     /// Those of the `up` that runs on a data folder, for a tool beside it.
     pub(crate) fn kept(data: &Path) -> Result<Self> {
-        let path = data.join("ports.json");
-        let text = fs::read_to_string(&path).with_context(|| format!("{}: does `up` run there?", path.display()))?;
-        serde_json::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))
+        let path = data.join(FILE);
+        Self::read(&path)?.with_context(|| format!("{} is not there: does `up` run there?", path.display()))
+    }
+
+    /// Those kept with a data folder, else the fixed ones.
+    pub(crate) fn kept_or_fixed(data: &Path) -> Result<Self> {
+        Ok(Self::read(&data.join(FILE))?.unwrap_or_else(Self::fixed))
+    }
+
+    fn read(path: &Path) -> Result<Option<Self>> {
+        match fs::read_to_string(path) {
+            Ok(text) => {
+                let kept = serde_json::from_str(&text);
+                kept.map(Some).with_context(|| format!("{} cannot be understood", path.display()))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| path.display().to_string()),
+        }
     }
 
     /// The fixed ones.
@@ -62,10 +80,8 @@ impl Ports {
 
     /// The kept ones; chosen and kept when there are none yet.
     pub(super) fn of(folder: &Folder, auto: bool) -> Result<Self> {
-        let path = folder.path("ports.json");
-        if let Ok(text) = fs::read_to_string(&path) {
-            let kept: Self =
-                serde_json::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))?;
+        let path = folder.path(FILE);
+        if let Some(kept) = Self::read(&path)? {
             kept.check_whole(&path)?;
             kept.check_free(&format!(", or remove {} to choose anew", path.display()))?;
             return Ok(kept);
