@@ -103,6 +103,9 @@ pub(crate) struct Asked {
     pub(crate) names: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
 }
 
+/// What the checkpoints that stay are made of. Manifests never change: each is read once, those of this process not at all.
+type Named = BTreeMap<Mark, Vec<String>>;
+
 /// Takes checkpoints.
 pub(crate) struct Keeper {
     pub(crate) desk: Desk,
@@ -125,6 +128,7 @@ impl Keeper {
     /// Takes checkpoints until the shutdown; an error when another process has taken over.
     pub(crate) async fn run(mut self, mut said: UnboundedReceiver<(Speaker, Said)>) -> Result<()> {
         let mut last = Arc::new(Lain::new());
+        let mut named = Named::new();
         while self.desk.shutdown.sleep(self.every).await {
             let (mut draft, alerts, control) = self.begin();
             if !self.collect(&mut draft, &last, &mut said).await? {
@@ -132,10 +136,11 @@ impl Keeper {
             }
             let Some(manifest) = self.finish(&mut draft, alerts, control).await? else { return Ok(()) };
             self.note(&draft, &manifest);
+            named.insert(draft.mark, manifest.objects);
             (self.last, last) = (draft.mark, Arc::new(draft.lain));
             self.laid.set(self.order.cuts(), Arc::clone(&last));
             (self.tell)(Ordered::Laid { cuts: self.order.cuts() });
-            if let Err(error) = self.prune().await? {
+            if let Err(error) = self.prune(&mut named).await? {
                 tracing::warn!(%error, "old checkpoints cannot be removed, will try again");
             }
         }
@@ -222,7 +227,7 @@ impl Keeper {
     }
 
     /// Outer error: this process is over. Inner error: the store does not answer.
-    async fn prune(&self) -> Result<Result<(), lay::LayError>> {
+    async fn prune(&self, named: &mut Named) -> Result<Result<(), lay::LayError>> {
         let facts = match lay::facts(&self.desk.objects).await {
             Ok(facts) => facts,
             Err(error) => return Ok(Err(error)),
@@ -233,20 +238,24 @@ impl Keeper {
         {
             bail!("generation {generation} has claimed the stream's state; this process ends");
         }
-        Ok(self.remove(&prune).await)
+        Ok(self.remove(&prune, named).await)
     }
 
-    async fn remove(&self, prune: &Prune) -> Result<(), lay::LayError> {
+    async fn remove(&self, prune: &Prune, named: &mut Named) -> Result<(), lay::LayError> {
         let Prune::Older { kept, .. } = prune else { return Ok(()) };
-        let mut pieces = BTreeSet::new();
+        named.retain(|mark, _| kept.contains(mark));
         for mark in kept {
+            if named.contains_key(mark) {
+                continue;
+            }
             let bytes = self.desk.objects.get(&names::manifest(*mark)).await?;
             match bytes.as_deref().map(Manifest::parse) {
-                Some(Ok(manifest)) => pieces.extend(manifest.objects),
+                Some(Ok(manifest)) => drop(named.insert(*mark, manifest.objects)),
                 // What a damaged one names cannot be told: nothing goes until it is among the last no more.
                 Some(Err(_)) | None => return Ok(()),
             }
         }
+        let pieces = named.values().flatten().map(String::as_str).collect();
         Ok(lay::remove(&self.desk.objects, prune, &pieces).await?)
     }
 }

@@ -63,7 +63,7 @@ pub(crate) async fn claim_hash(objects: &Objects, generation: u32) -> Result<Opt
 }
 
 /// Removes what is not needed any more. `pieces`: those the kept checkpoints name.
-pub(crate) async fn remove(objects: &Objects, prune: &Prune, pieces: &BTreeSet<String>) -> Result<(), ObjectError> {
+pub(crate) async fn remove(objects: &Objects, prune: &Prune, pieces: &BTreeSet<&str>) -> Result<(), ObjectError> {
     let Prune::Older { manifests, claims, kept } = prune else { return Ok(()) };
     // A manifest goes before what it names.
     for mark in manifests {
@@ -75,7 +75,7 @@ pub(crate) async fn remove(objects: &Objects, prune: &Prune, pieces: &BTreeSet<S
     let Some(newest) = kept.first() else { return Ok(()) };
     for name in objects.list(PIECES).await? {
         let old = names::marked(&name).is_some_and(|mark| mark <= *newest);
-        if old && !pieces.contains(&name) {
+        if old && !pieces.contains(name.as_str()) {
             objects.remove(&name).await?;
         }
     }
