@@ -1,7 +1,9 @@
 //! Rows on their way to ClickHouse, off the workers' threads: numbers become names, rows become blocks.
-//!
-//! Channels are short. A worker that finds no room keeps its windows and entities dirty, where what comes next adds up; so
-//! ClickHouse may be away for as long as it likes.
+
+mod channel;
+
+use channel::Gathered;
+pub(crate) use channel::{Chunk, Sink};
 
 use crate::{
     intake::EntityRow,
@@ -20,16 +22,13 @@ use gridwarden_store::{
     },
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
+use tokio::sync::mpsc::{Receiver, error::TryRecvError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Entities handed over at once.
 pub(crate) const ENTITIES: usize = 10_000;
-/// Chunks between a worker and its writer.
-const CHUNKS: usize = 4;
 /// A block goes out with this many rows, with the last rows there are for now, or this long after its first. While ClickHouse is
 /// away a block waits beside its rows, one of windows for each worker: what makes it larger is memory that waits.
 const BLOCK_ROWS: usize = 100_000;
@@ -41,115 +40,10 @@ const BLOCK_AGE: Duration = Duration::from_millis(500);
 /// Days of windows in one block: a block touches one part per day, and ClickHouse has a limit on those.
 const BLOCK_DAYS: usize = 60;
 
-/// A worker's end of a channel of chunks. Its chunks are numbered from 1, and taken in that order.
-pub(crate) struct Sink<T> {
-    sender: Sender<Chunk<T>>,
-    /// The last chunk known to be in ClickHouse.
-    taken: Arc<AtomicU32>,
-}
-
-impl<T> Clone for Sink<T> {
-    /// The same end: numbers go on.
-    fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), taken: Arc::clone(&self.taken) }
-    }
-}
-
-/// Rows handed over together.
-pub(crate) struct Chunk<T> {
-    rows: Vec<T>,
-    number: u32,
-    /// Whether nothing more comes at once.
-    last: bool,
-    taken: Arc<AtomicU32>,
-}
-
 /// Window rows.
 pub(crate) type RowSink = Sink<Row>;
 /// Entities.
 pub(crate) type EntitySink = Sink<EntityRow>;
-
-#[cfg(test)]
-impl<T> Chunk<T> {
-    /// Its rows; they are in ClickHouse now.
-    pub(crate) fn rows(self) -> Vec<T> {
-        self.taken.store(self.number, Ordering::Release);
-        self.rows
-    }
-}
-
-/// Room for one chunk.
-pub(crate) struct Room<'s, T> {
-    permit: mpsc::Permit<'s, Chunk<T>>,
-    taken: &'s Arc<AtomicU32>,
-}
-
-impl<T> Room<'_, T> {
-    /// Hands a chunk over under its number.
-    pub(crate) fn send(self, number: u32, rows: Vec<T>) {
-        self.permit.send(Chunk { rows, number, last: false, taken: Arc::clone(self.taken) });
-    }
-}
-
-impl<T> Sink<T> {
-    /// A sink and what comes out of it.
-    pub(crate) fn new() -> (Self, Receiver<Chunk<T>>) {
-        let (sender, receiver) = mpsc::channel(CHUNKS);
-        (Self { sender, taken: Arc::default() }, receiver)
-    }
-
-    /// Another worker's end of the same channel, with numbers of its own.
-    pub(crate) fn of_another(&self) -> Self {
-        Self { sender: self.sender.clone(), taken: Arc::default() }
-    }
-
-    /// The last chunk known to be in ClickHouse, and all before it; 0: none.
-    pub(crate) fn taken(&self) -> u32 {
-        self.taken.load(Ordering::Acquire)
-    }
-
-    /// Whether the only sender may push a chunk.
-    pub(crate) fn has_room(&self) -> bool {
-        self.sender.capacity() > 0
-    }
-
-    /// Hands a chunk over, for the only sender after [`Sink::has_room`]; nobody waits for more when it is the last for now.
-    /// Dropped when nobody takes it any more: at the end.
-    pub(crate) fn push(&self, number: u32, rows: Vec<T>, last: bool) {
-        self.sender.try_send(Chunk { rows, number, last, taken: Arc::clone(&self.taken) }).ok();
-    }
-
-    /// Room for a chunk, if there is, where there are several senders.
-    pub(crate) fn room(&self) -> Option<Room<'_, T>> {
-        self.sender.try_reserve().ok().map(|permit| Room { permit, taken: &self.taken })
-    }
-}
-
-/// The last number gathered from each sender.
-#[derive(Default)]
-struct Gathered {
-    numbers: Vec<(Arc<AtomicU32>, u32)>,
-    /// Whether nothing more comes at once.
-    whole: bool,
-}
-
-impl Gathered {
-    fn add<T>(&mut self, mut chunk: Chunk<T>, rows: &mut Vec<T>) {
-        rows.append(&mut chunk.rows);
-        self.whole = chunk.last;
-        match self.numbers.iter_mut().find(|(taken, _)| Arc::ptr_eq(taken, &chunk.taken)) {
-            Some((_, number)) => *number = chunk.number,
-            None => self.numbers.push((chunk.taken, chunk.number)),
-        }
-    }
-
-    /// All of it is in ClickHouse.
-    fn are_taken(self) {
-        for (taken, number) in self.numbers {
-            taken.store(number, Ordering::Release);
-        }
-    }
-}
 
 /// How numbers become names, and in which order.
 struct Sight {
@@ -288,8 +182,7 @@ impl Writer {
                     with_above(areas, &row.areas).into_iter().map(|area| (&*area.layer, &*area.code)).collect();
                 let values: Vec<(Arc<str>, Fixed)> =
                     row.values.iter().filter_map(|(metric, value)| Some((names.parts(*metric)?.1?, *value))).collect();
-                let values: Vec<(&str, Fixed)> =
-                    values.iter().map(|(name, value)| (&**name, *value)).collect();
+                let values: Vec<(&str, Fixed)> = values.iter().map(|(name, value)| (&**name, *value)).collect();
                 block.push(&EntityLatestRow {
                     source: row.source.as_str(),
                     kind: &names.kind_name(row.kind),
