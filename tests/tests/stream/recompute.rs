@@ -150,8 +150,8 @@ async fn after_a_redraw_history_is_counted_with_the_new_boundaries_and_hours_and
     let archive = Archive::start(&parts, &city).await;
     let stream = Stream::with(&parts, &city, |config| config.stream.rollup_s = 1).await;
     let file = file(TEST, &parts, &city);
-    // Two hours of one day, in the feed that plays the past.
-    let day = now_ms() / 86_400_000 * 86_400_000 - 86_400_000;
+    // Two hours of one day, in the feed that plays the past; the day has ended long ago, or right after midnight it could not be counted.
+    let day = now_ms() / 86_400_000 * 86_400_000 - 2 * 86_400_000;
     let times = [day + 3_600_000, day + 3_659_000, day + 7_200_000];
     for (number, time) in (0u8..).zip(times) {
         say(&producer, ("s", "air", time, 0.25 + f64::from(number) / 4.0), None, Some("past")).await;
