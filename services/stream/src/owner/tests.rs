@@ -207,8 +207,8 @@ fn what_comes_while_windows_are_copied_is_held_and_counts_afterwards() {
     bench.owner.copy_all(&pieces);
     assert_eq!(
         copied(&mut said),
-        (2 + 1 + 2, true),
-        "the minute that was closed, the new one without what was held, and with it"
+        (2 + 1 + 1, true),
+        "the minute that was closed and the new one without what was held, then that alone"
     );
 }
 

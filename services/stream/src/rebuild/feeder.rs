@@ -1,11 +1,12 @@
 //! Reads lanes for one worker, and hands it what it reads, a few chunks ahead.
 
 use super::{
-    look::{Look, Stand},
+    look::{Look, Outcome, Stand},
     slices::{Lane, Slice, next_slices},
 };
 use crate::{cluster::Seat, shard::reader_of, shared::Shared, wake::Wakers};
 use anyhow::{Context, Result};
+use gridwarden_bus::BusError;
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_store::{
     ClickHouseConfig, StoreError,
@@ -146,9 +147,7 @@ impl Feeder {
             }
         }
         let stands = self.lanes.iter().map(|lane| Stand { part: lane.part, state: Some((lane.to, lane.newest_ms)) });
-        let (stands, look, shared) = (stands.collect::<Vec<_>>(), ground.look.clone(), Arc::clone(&ground.shared));
-        let looked = tokio::task::spawn_blocking(move || look.decide(&shared.world, &stands)).await??;
-        let Some(outcomes) = looked else { return Ok(false) };
+        let Some(outcomes) = decide(stands.collect(), ground).await? else { return Ok(false) };
         self.lanes.clear();
         for outcome in outcomes {
             let (part, next) = (outcome.part, outcome.next());
@@ -159,5 +158,21 @@ impl Feeder {
             }
         }
         Ok(true)
+    }
+}
+
+/// From where partitions are read on; asked again while Kafka is away. None at the shutdown.
+async fn decide(stands: Vec<Stand>, ground: &Ground) -> Result<Option<Vec<Outcome>>> {
+    loop {
+        let (stands, look, shared) = (stands.clone(), ground.look.clone(), Arc::clone(&ground.shared));
+        match tokio::task::spawn_blocking(move || look.decide(&shared.world, &stands)).await? {
+            Err(error) if error.downcast_ref::<BusError>().is_some_and(BusError::is_transient) => {
+                tracing::warn!(%error, "the logs cannot be looked at, will try again");
+                if !ground.shutdown.sleep(AGAIN).await {
+                    return Ok(None);
+                }
+            }
+            decided => return decided,
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use clickhouse::{Row, query::BytesCursor};
 use gridwarden_domain::identity::TopicId;
 use serde::Deserialize;
+use std::time::Duration;
 
 mod row;
 
@@ -149,7 +150,7 @@ impl Reader {
             .param("oldest", slice.oldest_ms)
             .param("newest", slice.newest_ms);
         let rows = query.with_setting("max_bytes_before_external_sort", SORT_IN_MEMORY).fetch_bytes("RowBinary")?;
-        Ok(LogCursor { rows: Some(rows), rest: Vec::new(), last: None })
+        Ok(LogCursor { rows: Some(rows), rest: Vec::new(), last: None, patience: PATIENCE })
     }
 }
 
@@ -161,7 +162,12 @@ pub struct LogCursor {
     rest: Vec<u8>,
     /// Partition and offset handed out last.
     last: Option<(u32, i64)>,
+    /// An answer that stops for so long is broken off: a machine that is cut off does not say so.
+    patience: Duration,
 }
+
+/// ClickHouse sorts a slice before its first byte comes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl LogCursor {
     /// The next records; none at the end.
@@ -169,7 +175,8 @@ impl LogCursor {
         let mut enough = CHUNK_BYTES;
         loop {
             while let Some(rows) = self.rows.as_mut().filter(|_| self.rest.len() < enough) {
-                match rows.next().await? {
+                let more = tokio::time::timeout(self.patience, rows.next()).await;
+                match more.map_err(|_| StoreError::TimedOut)?? {
                     Some(more) => self.rest.extend_from_slice(&more),
                     None => self.rows = None,
                 }

@@ -100,3 +100,37 @@ fn what_was_sent_again_comes_with_its_origin_though_a_chunk_ends_between() {
     assert_eq!(cut(&mut alone, &mut None, true), []);
     assert!(alone.is_empty());
 }
+
+/// One that takes the question and says no more: nothing at all, or only that an answer begins.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_stops_is_broken_off() {
+    use std::io::{Read, Write};
+    for begin in ["", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("port");
+        let url = format!("http://{}", listener.local_addr().expect("port"));
+        let (asked, is_asked) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a caller");
+            stream.read_exact(&mut [0; 64]).expect("a question");
+            stream.write_all(begin.as_bytes()).expect("said");
+            asked.send(stream).ok();
+        });
+        let config = crate::ClickHouseConfig {
+            url,
+            database: "silent".to_owned(),
+            user: String::new(),
+            password: String::new(),
+        };
+        let slice = LogSlice {
+            topic: TopicId(1),
+            parts: vec![(0, OffsetRange { first: 0, end: 9 })],
+            oldest_ms: 0,
+            newest_ms: 9,
+        };
+        let mut cursor = Reader::new(&config).archived_log(&slice).expect("a question");
+        cursor.patience = Duration::from_millis(200);
+        let answer = cursor.next().await;
+        assert!(matches!(answer, Err(StoreError::TimedOut)), "{:?}", answer.map(|chunk| chunk.is_some()));
+        assert!(is_asked.recv().is_ok(), "it was asked");
+    }
+}
