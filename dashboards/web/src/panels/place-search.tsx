@@ -1,5 +1,5 @@
 // Finds an area by name or code and an entity by its id, so that the map can be used without a pointer.
-import { useEffect, useId, useState } from 'react';
+import { useCallback, useEffect, useId, useState } from 'react';
 import { api } from '../api/client';
 import type { AreaItem, EntityKind, Layer } from '../api/types';
 import { useSpeech } from '../i18n';
@@ -26,31 +26,39 @@ function keyOf(found: Found): string {
 export function PlaceSearch({ layer, kinds, entities, goArea, goEntity }: PlaceSearchProps) {
   const { t, tx } = useSpeech();
   const [words, setWords] = useState('');
-  const [results, setResults] = useState<Found[] | null>(null);
+  const [results, setResults] = useState<{ q: string; found: Found[] } | null>(null);
   const [at, setAt] = useState(0);
   const list = useId();
   const id = layer?.id;
+
+  const find = useCallback(
+    async (q: string, signal?: AbortSignal): Promise<Found[]> => {
+      if (q === '' || id === undefined) return [];
+      const things = entities(q, ENTITIES_LISTED).map((entity): Found => ({ what: 'entity', entity }));
+      const areas = await api.areas({ layer: id, q, limit: AREAS_LISTED }, signal).then(
+        (answer) => answer.areas,
+        () => [],
+      );
+      return [...areas.map((area): Found => ({ what: 'area', area })), ...things];
+    },
+    [id, entities],
+  );
 
   useEffect(() => {
     const q = words.trim();
     if (q === '' || id === undefined) return;
     const abort = new AbortController();
-    const timer = setTimeout(() => {
-      const things = entities(q, ENTITIES_LISTED).map((entity): Found => ({ what: 'entity', entity }));
-      const show = (areas: AreaItem[]) => {
-        setResults([...areas.map((area): Found => ({ what: 'area', area })), ...things]);
-        setAt(0);
-      };
-      api.areas({ layer: id, q, limit: AREAS_LISTED }, abort.signal).then(
-        (answer) => show(answer.areas),
-        () => abort.signal.aborted || show([]),
-      );
-    }, SETTLE_MS);
+    const show = (found: Found[]) => {
+      if (abort.signal.aborted) return;
+      setResults({ q, found });
+      setAt(0);
+    };
+    const timer = setTimeout(() => void find(q, abort.signal).then(show), SETTLE_MS);
     return () => {
       clearTimeout(timer);
       abort.abort();
     };
-  }, [words, id, entities]);
+  }, [words, id, find]);
 
   const close = () => {
     setResults(null);
@@ -62,6 +70,12 @@ export function PlaceSearch({ layer, kinds, entities, goArea, goEntity }: PlaceS
     else goEntity(found.entity.source);
     close();
   };
+  // What is listed may answer the words of a moment ago; who is quicker than the list gets what it will say.
+  const enter = async () => {
+    const q = words.trim();
+    take(results?.q === q ? results.found[at] : (await find(q))[0]);
+  };
+  const listed = results?.found ?? [];
   const open = results !== null && words.trim() !== '';
   const about = (found: Found): [string, string] => {
     if (found.what === 'area') {
@@ -81,21 +95,21 @@ export function PlaceSearch({ layer, kinds, entities, goArea, goEntity }: PlaceS
         placeholder={t('find.label')}
         aria-expanded={open}
         aria-controls={list}
-        aria-activedescendant={open && results.length > 0 ? `${list}-${at}` : undefined}
+        aria-activedescendant={open && listed.length > 0 ? `${list}-${at}` : undefined}
         autoComplete="off"
         value={words}
         onChange={(event) => setWords(event.target.value)}
         onBlur={() => setTimeout(close, 150)}
         onKeyDown={(event) => {
           if (event.key === 'Escape') close();
-          else if (event.key === 'Enter') take(results?.[at]);
-          else if (event.key === 'ArrowDown') setAt((old) => Math.min(old + 1, (results?.length ?? 1) - 1));
+          else if (event.key === 'Enter') void enter();
+          else if (event.key === 'ArrowDown') setAt((old) => Math.min(old + 1, Math.max(listed.length, 1) - 1));
           else if (event.key === 'ArrowUp') setAt((old) => Math.max(old - 1, 0));
           else return;
           event.preventDefault();
         }}
       />
-      {open && results.length === 0 && (
+      {open && listed.length === 0 && (
         <p className="search-none" role="status">
           {t('find.none')}
         </p>
@@ -105,9 +119,9 @@ export function PlaceSearch({ layer, kinds, entities, goArea, goEntity }: PlaceS
         id={list}
         role="listbox"
         aria-label={t('find.label')}
-        hidden={!open || results.length === 0}
+        hidden={!open || listed.length === 0}
       >
-        {(results ?? []).map((found, i) => {
+        {listed.map((found, i) => {
           const [name, what] = about(found);
           return (
             <li
