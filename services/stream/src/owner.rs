@@ -129,12 +129,9 @@ impl Owner {
     /// Takes deltas sent after so many cuts; those from behind a cut that is not complete here are held.
     #[inline]
     pub(crate) fn deltas(&mut self, cuts: u32, deltas: &mut Vec<Delta>) {
-        if cuts > self.cuts {
-            self.behind.deltas(deltas);
-        } else if self.copies_gently() {
-            self.meanwhile.deltas(deltas);
-        } else {
-            self.apply(deltas);
+        match self.held(cuts) {
+            Some(held) => held.deltas(deltas),
+            None => self.apply(deltas),
         }
     }
 
@@ -145,12 +142,9 @@ impl Owner {
 
     /// Takes sums sent after so many cuts, as [`Owner::deltas`].
     pub(crate) fn partials(&mut self, cuts: u32, partials: &mut Vec<Partial>) {
-        if cuts > self.cuts {
-            self.behind.partials(partials);
-        } else if self.copies_gently() {
-            self.meanwhile.partials(partials);
-        } else {
-            self.apply_partials(partials);
+        match self.held(cuts) {
+            Some(held) => held.partials(partials),
+            None => self.apply_partials(partials),
         }
     }
 
@@ -163,6 +157,18 @@ impl Owner {
     fn apply_held(&mut self, held: Held) {
         held.deltas.iter().for_each(|deltas| self.apply(deltas));
         held.partials.iter().for_each(|partials| self.apply_partials(partials));
+    }
+
+    /// Where changes sent after so many cuts wait; none when they are applied.
+    #[inline]
+    fn held(&mut self, cuts: u32) -> Option<&mut Held> {
+        if cuts > self.cuts {
+            Some(&mut self.behind)
+        } else if self.copies_gently() {
+            Some(&mut self.meanwhile)
+        } else {
+            None
+        }
     }
 
     /// Whether windows stay as they are until they are copied. Nobody waits for what is of the past, and much of it comes.

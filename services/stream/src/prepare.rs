@@ -15,7 +15,7 @@ use crate::{
     windows::sketch::Sketches,
 };
 use anyhow::{Context, Result, anyhow, bail};
-use gridwarden_bus::{KafkaConfig, Offsets, TopicMeta, control::ControlReader, topic_meta, topics};
+use gridwarden_bus::{BusError, KafkaConfig, Offsets, TopicMeta, control::ControlReader, topic_meta, topics};
 use gridwarden_domain::{
     city::{CityFile, MappingFile},
     decode::Decoder,
@@ -101,8 +101,7 @@ pub(crate) async fn until_ready(
             Ok(Some(prepared)) => return cover(prepared, health, shutdown).await,
             Ok(None) => return Ok(None),
             Err(error) => {
-                let passes = error.downcast_ref::<gridwarden_bus::BusError>();
-                if !passes.is_some_and(gridwarden_bus::BusError::is_transient) {
+                if !is_transient(&error) {
                     return Err(error);
                 }
                 health.set_ready(false, &format!("kafka: {error}"));
@@ -112,6 +111,11 @@ pub(crate) async fn until_ready(
         }
     }
     Ok(None)
+}
+
+/// Whether Kafka may answer when it is asked again.
+pub(crate) fn is_transient(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<BusError>().is_some_and(BusError::is_transient)
 }
 
 /// Waits until the control topics were read to their ends once.

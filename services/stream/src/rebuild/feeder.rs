@@ -4,9 +4,8 @@ use super::{
     look::{Look, Outcome, Stand},
     slices::{Lane, Slice, next_slices},
 };
-use crate::{cluster::Seat, shard::reader_of, shared::Shared, wake::Wakers};
+use crate::{cluster::Seat, prepare::is_transient, shard::reader_of, shared::Shared, wake::Wakers};
 use anyhow::{Context, Result};
-use gridwarden_bus::BusError;
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_store::{
     ClickHouseConfig, StoreError,
@@ -166,7 +165,7 @@ async fn decide(stands: Vec<Stand>, ground: &Ground) -> Result<Option<Vec<Outcom
     loop {
         let (stands, look, shared) = (stands.clone(), ground.look.clone(), Arc::clone(&ground.shared));
         match tokio::task::spawn_blocking(move || look.decide(&shared.world, &stands)).await? {
-            Err(error) if error.downcast_ref::<BusError>().is_some_and(BusError::is_transient) => {
+            Err(error) if is_transient(&error) => {
                 tracing::warn!(%error, "the logs cannot be looked at, will try again");
                 if !ground.shutdown.sleep(AGAIN).await {
                     return Ok(None);
