@@ -1,5 +1,6 @@
 //! What breaks in the middle of reading the archive: the stream itself, and ClickHouse.
 
+use super::cluster::at_rest;
 use super::door::Door;
 use super::*;
 use gridwarden_embedded::clickhouse::{ClickHouseOptions, ClickHouseProcess};
@@ -25,13 +26,8 @@ async fn in_the_middle(ground: &Ground<'_>, door: &Door, every_ms: &str) -> Role
 async fn killed_in_the_middle_of_the_archive_it_goes_on_from_its_checkpoint_or_anew() {
     const TEST: &str = "rebuilt_killed";
     let mut town = Town::make(TEST).await;
-    town.send_much().await;
-    town.until_archived().await;
-    let recounted = recount(&town.parts).await;
-    let undisturbed = town.undisturbed(&recounted).await;
+    let (recounted, undisturbed, archived) = town.much_from_the_archive().await;
     let before = open(&town.parts).await;
-    let left = town.cut(|partition| [1.0, 0.8][partition as usize % 2]).await;
-    let archived = (town.sent - left) as f64;
 
     let door = Door::narrow(&town.parts).await;
     let before_it = door.before(&town.parts);
@@ -40,13 +36,7 @@ async fn killed_in_the_middle_of_the_archive_it_goes_on_from_its_checkpoint_or_a
     in_the_middle(&ground, &door, "3600000").await.kill();
     door.until_held(0).await;
     let mut stream = in_the_middle(&ground, &door, "100").await;
-    let taken = loop {
-        let taken = stream.figure("records_from_archive_total").await;
-        stream.until_checkpoint().await;
-        if stream.figure("records_from_archive_total").await == taken {
-            break taken.expect("it answers");
-        }
-    };
+    let taken = at_rest(std::slice::from_mut(&mut stream)).await;
     assert!(taken < archived, "{taken} of {archived}");
     stream.kill();
 
@@ -89,13 +79,8 @@ async fn clickhouse_may_be_away_before_and_while_the_archive_is_read_it_is_told_
     let mut clickhouse = engine(&options).await;
     let parts = Parts { kafka: parts::kafka(TEST), clickhouse: parts::config_of(&url, TEST) };
     let mut town = Town::over(TEST, parts).await;
-    town.send_much().await;
-    town.until_archived().await;
-    let recounted = recount(&town.parts).await;
-    let undisturbed = town.undisturbed(&recounted).await;
+    let (recounted, undisturbed, archived) = town.much_from_the_archive().await;
     let before = open(&town.parts).await;
-    let left = town.cut(|partition| [1.0, 0.8][partition as usize % 2]).await;
-    let archived = (town.sent - left) as f64;
     town.archive.stop().await;
     clickhouse.kill();
     drop(clickhouse);

@@ -27,7 +27,7 @@ async fn until_together(members: &[Role], name: &str, wanted: f64) {
 }
 
 /// Waits until a checkpoint holds all they have taken so far, which is no more than a door lets through; how many records.
-async fn at_rest(members: &mut [Role]) -> f64 {
+pub(super) async fn at_rest(members: &mut [Role]) -> f64 {
     loop {
         let before = together(members, FROM_ARCHIVE).await;
         for member in members.iter_mut() {
@@ -43,12 +43,7 @@ async fn at_rest(members: &mut [Role]) -> f64 {
 async fn two_processes_come_to_what_one_does_and_go_on_where_they_were_when_one_is_killed_in_the_middle() {
     const TEST: &str = "rebuilt_by_two";
     let mut town = Town::make(TEST).await;
-    town.send_much().await;
-    town.until_archived().await;
-    let recounted = recount(&town.parts).await;
-    let alone = town.undisturbed(&recounted).await;
-    let left = town.cut(|partition| [1.0, 0.8][partition as usize % 2]).await;
-    let archived = (town.sent - left) as f64;
+    let (recounted, alone, archived) = town.much_from_the_archive().await;
 
     let door = Door::narrow(&town.parts).await;
     let before_it = door.before(&town.parts);

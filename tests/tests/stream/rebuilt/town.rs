@@ -1,7 +1,7 @@
 //! A town with an archive: what was sent in it, what a stream that nothing happened to makes of it, and how its logs are cut.
 
 use crate::stream::cluster::rows;
-use crate::stream::oracle::{Dice, Recount, events, publish_beats, reports, until_all_said, until_equal};
+use crate::stream::oracle::{Dice, Recount, events, publish_beats, recount, reports, until_all_said, until_equal};
 use crate::stream::*;
 use crate::support::{Archive, query};
 use gridwarden_bus::{Offsets, topics::REPORTS};
@@ -62,7 +62,7 @@ impl Town {
     }
 
     /// Sends so much that, halved, it does not come through a narrow door in one answer. Most of it lies nowhere, and has many values.
-    pub(super) async fn send_much(&mut self) {
+    async fn send_much(&mut self) {
         for _ in 0..MUCH.0 {
             self.send(500, 50).await;
             let many: Vec<_> = (0..MUCH.1).map(|_| long(&mut self.dice)).collect();
@@ -92,6 +92,17 @@ impl Town {
         let counts = counts(&stream).await;
         stream.stop().await;
         Outcome { decided, entities, rows: rows(&other).await, counts }
+    }
+
+    /// Much is sent, and then all of it, or most, lies in the archive alone: what it comes to by a recount and by a stream that nothing
+    /// happened to, and how many records are read from the archive.
+    pub(super) async fn much_from_the_archive(&mut self) -> (Recount, Outcome, f64) {
+        self.send_much().await;
+        self.until_archived().await;
+        let recounted = recount(&self.parts).await;
+        let undisturbed = self.undisturbed(&recounted).await;
+        let left = self.cut(|partition| [1.0, 0.8][partition as usize % 2]).await;
+        (recounted, undisturbed, (self.sent - left) as f64)
     }
 
     /// Where each partition of a topic ends.
