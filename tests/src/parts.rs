@@ -6,8 +6,9 @@
 use gridwarden_bus::KafkaConfig;
 use gridwarden_embedded::clickhouse::{ClickHouseOptions, ClickHouseProcess, EngineOptions, library};
 use gridwarden_embedded::kafka::{KafkaOptions, KafkaPorts, KafkaProcess};
+use gridwarden_embedded::port;
 use gridwarden_store::ClickHouseConfig;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -64,14 +65,18 @@ pub fn kafka_options(name: &str) -> KafkaOptions {
 pub fn clickhouse_options(name: &str) -> ClickHouseOptions {
     let folder = folder(name);
     let library = library::locate(&cache()).unwrap_or_else(|missing| panic!("{missing}"));
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port.expect("a port").port()));
+    let listen = free_address();
     ClickHouseOptions {
         engine: EngineOptions::new(folder.join("data"), library, listen),
         program: vec![crate::binary::path("clickhouse-engine").into()],
         log: folder.join("clickhouse.log"),
         pid_file: None,
     }
+}
+
+/// An address nobody listens at now.
+pub fn free_address() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port::free().expect("a port")).into()
 }
 
 /// A folder for a test's files.

@@ -2,11 +2,10 @@
 //!
 //! All that runs on one ground is configured alike; what a test wants otherwise it says as the environment would.
 
-use crate::parts::{Parts, folder};
+use crate::parts::{Parts, folder, free_address};
 use crate::{binary, metrics, up, wait};
 use gridwarden_embedded::process::{Process, ProcessOptions};
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -34,16 +33,10 @@ pub struct Role {
     port: u16,
 }
 
-/// A port nobody listens at.
-pub fn free_port() -> u16 {
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    free.expect("port").port()
-}
-
 impl Ground<'_> {
     /// Starts a role; `environment` lies over the settings all have.
     pub fn start(&self, name: &'static str, arguments: &[&str], environment: &[(&str, &str)]) -> Role {
-        let port = free_port();
+        let port = free_address().port();
         let beside = |name: &str| self.city.with_file_name(name).display().to_string();
         let mut settings = vec![
             ("HTTP__LISTEN", format!("127.0.0.1:{port}")),

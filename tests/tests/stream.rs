@@ -24,9 +24,8 @@ use gridwarden_bus::{
 use gridwarden_domain::alert::{Alert, Transition};
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_tests::metrics::sum;
-use gridwarden_tests::role::free_port;
-use gridwarden_tests::{parts::Parts, wait};
-use std::net::Ipv4Addr;
+use gridwarden_tests::parts::{Parts, free_address};
+use gridwarden_tests::wait;
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -73,7 +72,7 @@ impl Stream {
         config.stream.write_ms = 200;
         config.stream.minutes_ms = 200;
         change(&mut config);
-        config.http.listen = (Ipv4Addr::LOCALHOST, free_port()).into();
+        config.http.listen = free_address();
         let base = format!("http://{}", config.http.listen);
         let shutdown = Shutdown::new();
         let task = tokio::spawn(told("stream", gridwarden_stream::run(config, shutdown.clone())));

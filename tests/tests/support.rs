@@ -4,8 +4,7 @@ use gridwarden_bus::Producer;
 use gridwarden_bus::topics::{LAYERS, REGISTRY};
 use gridwarden_domain::layer::{Area, LayerHead, LayerRecord, Level, version_of};
 use gridwarden_runtime::shutdown::Shutdown;
-use gridwarden_tests::parts::{Parts, folder};
-use std::net::{Ipv4Addr, TcpListener};
+use gridwarden_tests::parts::{Parts, folder, free_address};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -113,8 +112,7 @@ impl Archive {
         config.archive.block_rows = 700;
         config.archive.block_ms = 200;
         change(&mut config.archive);
-        let free =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
+        let free = free_address();
         config.http.listen = free;
         let shutdown = Shutdown::new();
         let task = tokio::spawn(told("archive", gridwarden_archive::run(config, shutdown.clone())));

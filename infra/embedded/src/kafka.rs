@@ -17,6 +17,7 @@ mod settings;
 
 pub use metadata::answers;
 
+use crate::port;
 use crate::process::{Process, ProcessError, ProcessOptions};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -51,8 +52,7 @@ pub struct KafkaPorts {
 impl KafkaPorts {
     /// Two ports that are free now.
     pub fn free() -> std::io::Result<Self> {
-        let (a, b) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);
-        Ok(Self { client: a.local_addr()?.port(), controller: b.local_addr()?.port() })
+        Ok(Self { client: port::free()?, controller: port::free()? })
     }
 }
 

@@ -3,4 +3,5 @@
 
 pub mod clickhouse;
 pub mod kafka;
+pub mod port;
 pub mod process;

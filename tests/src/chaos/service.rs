@@ -2,10 +2,11 @@
 
 use crate::metrics;
 use anyhow::{Context, Result, bail};
+use gridwarden_embedded::port;
 use gridwarden_embedded::process::{Process, ProcessOptions};
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -38,7 +39,7 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn start(recipe: &Recipe) -> Result<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let port = port::free()?;
         let mut env: Vec<(OsString, OsString)> =
             vec![("GRIDWARDEN_HTTP__LISTEN".into(), format!("127.0.0.1:{port}").into())];
         env.extend(recipe.bug.as_ref().map(|bug| ("GRIDWARDEN_SEEDED_BUG".into(), bug.into())));

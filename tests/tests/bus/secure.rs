@@ -12,7 +12,6 @@ use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -97,8 +96,7 @@ async fn a_broker_with_tls_and_passwords_is_used_and_refusals_are_told() {
     let (our_authority, other_authority) = (options.data.join("ours.pem"), options.data.join("others.pem"));
     std::fs::write(&our_authority, ours.pem()).expect("authority");
     std::fs::write(&other_authority, others.pem()).expect("authority");
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
-    let port = free.port();
+    let port = parts::free_address().port();
     let (keystore, user, password) = ("door.pem".to_owned(), USER.to_owned(), PASSWORD.to_owned());
     options.secure = Some(SecureDoor { port, keystore, user, password });
     let broker = tokio::task::spawn_blocking(|| KafkaProcess::start(options)).await.expect("thread").expect("Kafka");

@@ -9,9 +9,8 @@ use gridwarden_runtime::config;
 use gridwarden_runtime::secrets::Secret;
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_tests::http::Client;
-use gridwarden_tests::parts::Parts;
+use gridwarden_tests::parts::{Parts, free_address};
 use gridwarden_tests::wait;
-use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 pub(crate) const TOKEN: &str = "root";
@@ -44,8 +43,7 @@ impl Town {
         own.city.folder = city.folder.clone();
         own.auth.admin_token = Some(Secret::literal(TOKEN));
         own.live.tick_ms = 200;
-        own.http.listen =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port");
+        own.http.listen = free_address();
         change(&mut own);
         let base = format!("http://{}", own.http.listen);
         let shutdown = Shutdown::new();

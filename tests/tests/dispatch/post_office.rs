@@ -8,11 +8,10 @@ use gridwarden_domain::rule::Severity;
 use gridwarden_domain::text::Text;
 use gridwarden_runtime::secrets::Secret;
 use gridwarden_runtime::shutdown::Shutdown;
-use gridwarden_tests::parts::{Parts, folder};
+use gridwarden_tests::parts::{Parts, folder, free_address};
 use gridwarden_tests::wait;
 use serde_json::Value;
 use std::fmt::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,11 +65,6 @@ pub fn city(test: &str, endpoints: &[(&str, String)]) -> PathBuf {
     city
 }
 
-/// An address nobody listens on now.
-pub fn free() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("port")
-}
-
 /// dispatch, running in this process.
 pub struct Dispatch {
     parts: Parts,
@@ -96,7 +90,7 @@ impl Dispatch {
         config.webhooks.schedule_s = vec![0, 1, 1, 1];
         config.webhooks.jitter = 0.0;
         change(&mut config);
-        let free = free();
+        let free = free_address();
         config.http.listen = free;
         let (shutdown, base) = (Shutdown::new(), format!("http://{free}"));
         let task = tokio::spawn(gridwarden_dispatch::run(config, shutdown.clone()));

@@ -1,7 +1,7 @@
 //! dispatch as a process of its own, for what only a kill -9 shows.
 
-use super::post_office::{city, free};
-use gridwarden_tests::parts::{Parts, folder};
+use super::post_office::city;
+use gridwarden_tests::parts::{Parts, folder, free_address};
 use gridwarden_tests::{binary, up, wait};
 use std::process::Child;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub struct Process {
 impl Process {
     /// Starts it and waits until it is ready.
     pub async fn start(test: &str, parts: &Parts, endpoints: &[(&str, String)]) -> Self {
-        let (city, listen) = (city(test, endpoints), free());
+        let (city, listen) = (city(test, endpoints), free_address());
         let log = folder(&format!("dispatch_{test}")).join("dispatch.log");
         let log = std::fs::File::options().create(true).append(true).open(log).expect("log");
         let child = binary::gridwarden()

@@ -4,8 +4,9 @@ use anyhow::{Context, Result};
 use gridwarden_bus::KafkaConfig;
 use gridwarden_embedded::clickhouse::{ClickHouseOptions, ClickHouseProcess, EngineOptions, library};
 use gridwarden_embedded::kafka::{KafkaOptions, KafkaPorts, KafkaProcess};
+use gridwarden_embedded::port;
 use gridwarden_store::ClickHouseConfig;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -33,7 +34,7 @@ impl Place {
         let folder = TempDir::with_prefix("gridwarden-bench-").context("no temporary folder")?;
         let cache = crate::up::plan::cache()?;
         let kafka = KafkaProcess::start(KafkaOptions::under(folder.path(), &cache, KafkaPorts::free()?))?;
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port::free()?));
         let engine = EngineOptions::new(folder.path().join("clickhouse"), library::locate(&cache)?, listen);
         let program = std::env::current_exe().context("where this program is")?;
         let options = ClickHouseOptions {
@@ -91,9 +92,4 @@ impl Place {
         self.clickhouse.map(ClickHouseProcess::stop).transpose()?;
         Ok(())
     }
-}
-
-/// A port nobody listens on just now.
-pub(super) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -49,6 +49,15 @@ impl Gate {
         shutdown: &Shutdown,
     ) -> Result<Self> {
         let listener = TcpListener::bind(listen).with_context(|| format!("cluster: cannot listen at {listen}"))?;
+        Self::at(listener, hosts, (seat, silence), shutdown)
+    }
+
+    fn at(
+        listener: TcpListener,
+        hosts: Vec<String>,
+        (seat, silence): (Seat, Duration),
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self { listener, hosts, seat, silence, shutdown: shutdown.clone() })
     }
@@ -261,14 +270,16 @@ mod tests {
     const GO: Go = Go { last: Mark { generation: 3, number: 7 }, base: None, cluster: 42 };
 
     fn gates(processes: usize, shutdown: &Shutdown) -> Vec<(Gate, Card)> {
-        let free = |_| TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("port").to_string();
-        let hosts: Vec<String> = (0..processes).map(free).collect();
-        let gate = |(process, host): (usize, &String)| {
+        let bound = |_| TcpListener::bind("127.0.0.1:0").expect("port");
+        let listeners: Vec<TcpListener> = (0..processes).map(bound).collect();
+        let hosts: Vec<String> =
+            listeners.iter().map(|listener| listener.local_addr().expect("port").to_string()).collect();
+        let gate = |(process, listener): (usize, TcpListener)| {
             let seat = Seat { process, processes, workers: 1 };
-            let gate = Gate::open(host, hosts.clone(), (seat, Duration::from_secs(5)), shutdown).expect("listens");
+            let gate = Gate::at(listener, hosts.clone(), (seat, Duration::from_secs(5)), shutdown).expect("listens");
             (gate, Card { process: process as u16, processes: processes as u16, facts: Vec::new() })
         };
-        hosts.iter().enumerate().map(gate).collect()
+        listeners.into_iter().enumerate().map(gate).collect()
     }
 
     /// Meets and connects; says its number to every other and hears theirs.

@@ -1,8 +1,9 @@
 //! The processes of a cluster.
 
 use crate::support::City;
-use gridwarden_tests::parts::Parts;
-use gridwarden_tests::role::{self, Role, free_port};
+use gridwarden_tests::parts::{Parts, free_address};
+use gridwarden_tests::role::{self, Role};
+use gridwarden_tests::wait;
 use std::time::Duration;
 
 /// How long a process may say nothing, as these tests set it.
@@ -19,7 +20,7 @@ pub(in crate::stream) struct Ground<'a> {
 
 /// A list of hosts for so many processes.
 pub(in crate::stream) fn hosts(processes: usize) -> String {
-    let hosts: Vec<String> = (0..processes).map(|_| format!("127.0.0.1:{}", free_port())).collect();
+    let hosts: Vec<String> = (0..processes).map(|_| free_address().to_string()).collect();
     hosts.join(",")
 }
 
@@ -46,10 +47,20 @@ impl Ground<'_> {
     /// Starts a cluster of so many, and waits until all read.
     pub(in crate::stream) async fn all<const N: usize>(&self) -> [Role; N] {
         let hosts = hosts(N);
-        let mut all = std::array::from_fn(|process| self.member(&hosts, process));
-        for member in &mut all {
-            member.until_ready().await;
-        }
+        let all: [Role; N] = std::array::from_fn(|process| self.member(&hosts, process));
+        wait::until_async("all of a cluster to be ready", crate::stream::SOON, || async {
+            let mut said = Vec::new();
+            for member in &all {
+                said.push(member.readiness().await);
+            }
+            let ready = said.iter().all(|said| said.contains("\"ok\":true"));
+            if ready {
+                Ok(())
+            } else {
+                Err(said.into_iter().chain(all.iter().map(Role::words)).collect::<Vec<_>>().join("\n\n"))
+            }
+        })
+        .await;
         all
     }
 }

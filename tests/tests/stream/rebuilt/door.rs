@@ -2,7 +2,7 @@
 //! reading one is then a place to wait at, and not a moment to be lucky with. All that passes is the real engine's.
 
 use super::super::*;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,7 +1,8 @@
 //! The stream as a child process, watched through its own metrics.
 
-use crate::bench::place::{Place, free_port};
+use crate::bench::place::Place;
 use anyhow::{Context, Result};
+use gridwarden_embedded::port;
 use gridwarden_embedded::process::{Process, ProcessOptions};
 use std::collections::HashMap;
 use std::fs;
@@ -56,7 +57,7 @@ impl Run<'_> {
 
     /// Starts a service.
     pub(super) fn start(&self, role: &str, settings: &[(&str, String)]) -> Result<Child> {
-        let port = free_port()?;
+        let port = port::free()?;
         let clickhouse = self.place.clickhouse(self.database);
         let mut env = vec![
             ("GRIDWARDEN_HTTP__LISTEN", format!("127.0.0.1:{port}")),
