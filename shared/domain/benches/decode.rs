@@ -5,6 +5,7 @@
 
 use gridwarden_domain::crs::Crs;
 use gridwarden_domain::decode::{Decoder, Encoding, protobuf_of};
+use gridwarden_domain::observation::ObservationRef;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -59,9 +60,10 @@ fn measure(name: &str, encoding: Encoding, messages: &[impl AsRef<[u8]>]) -> f64
         .map(|_| {
             let start = Instant::now();
             let mut sum = 0i64;
+            let mut read = ObservationRef::empty();
             for message in messages {
-                let read = decoder.observation_as(encoding, black_box(message.as_ref()), Crs::Wgs84);
-                sum += black_box(&read).as_ref().map_or(0, |read| read.time_ms);
+                let taken = decoder.observation_over((encoding, Crs::Wgs84), black_box(message.as_ref()), &mut read);
+                sum += if taken.is_ok() { black_box(&read).time_ms } else { 0 };
             }
             let took = start.elapsed();
             assert_eq!(sum, (0..MESSAGES as i64).map(|at| 1_760_000_000_000 + at * 10).sum::<i64>(), "{name}");

@@ -35,7 +35,22 @@ pub(crate) fn missing(field: &str) -> Reason {
 /// 1 to `longest` bytes, no control characters (ASCII).
 #[inline]
 pub(crate) fn is_line(text: &str, longest: usize) -> bool {
-    !text.is_empty() && text.len() <= longest && !text.bytes().any(|byte| byte.is_ascii_control())
+    !text.is_empty() && text.len() <= longest && !has_control(text.as_bytes())
+}
+
+/// Whether there is an ASCII control character. Eight bytes at once: a byte below 0x20 borrows from its own highest bit, 0x7f is what
+/// becomes nothing.
+#[inline]
+fn has_control(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let in_word = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        let delete = word ^ (0x7f * ONES);
+        let marked = (word.wrapping_sub(0x20 * ONES) & !word) | (delete.wrapping_sub(ONES) & !delete);
+        marked & (0x80 * ONES) != 0
+    };
+    words.iter().any(in_word) || rest.iter().any(u8::is_ascii_control)
 }
 
 /// What [`is_kind`] asks for, in words.
@@ -150,4 +165,22 @@ pub(crate) fn name(field: &str, name: &str) -> Result<(), Reason> {
 /// How many values or attributes there are.
 pub(crate) fn count(field: &str, count: usize, most: usize) -> Result<(), Reason> {
     if count <= most { Ok(()) } else { Err(invalid(field, format!("has {count} entries; at most {most} are allowed"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_found_anywhere_and_nothing_else_is_one() {
+        for at in 0..19 {
+            for byte in 0..=255u8 {
+                let mut bytes = *b"abcdefgh \xc3\xa9\x80\xffklmn~!";
+                if let Some(slot) = bytes.get_mut(at) {
+                    *slot = byte;
+                }
+                assert_eq!(has_control(&bytes), byte.is_ascii_control(), "{bytes:?}");
+            }
+        }
+    }
 }

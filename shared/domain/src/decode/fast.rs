@@ -2,7 +2,7 @@
 //! common shape in any order of keys and says `None` for everything else, valid or not: the slow path judges that (`DEC-1`).
 
 use super::check;
-use super::scan::Scan;
+use super::scan::{Key, Scan};
 use crate::{
     crs::Crs,
     observation::{ObservationRef, Position},
@@ -11,6 +11,7 @@ use crate::{
 use std::borrow::Cow;
 
 /// The contract's fields.
+#[derive(Clone, Copy)]
 enum Field {
     Id,
     Source,
@@ -56,6 +57,70 @@ impl Seen {
     }
 }
 
+/// The fields in the contract's order, as most devices write them.
+const IN_ORDER: [(Key, Field); 8] = [
+    (Key::of(b"\"id\":"), Field::Id),
+    (Key::of(b"\"source\":"), Field::Source),
+    (Key::of(b"\"kind\":"), Field::Kind),
+    (Key::of(b"\"time\":"), Field::Time),
+    (Key::of(b"\"position\":"), Field::Position),
+    (Key::of(b"\"crs\":"), Field::Crs),
+    (Key::of(b"\"values\":"), Field::Values),
+    (Key::of(b"\"attributes\":"), Field::Attributes),
+];
+
+/// What was read so far and is not in the observation yet.
+struct Draft<'a> {
+    seen: Seen,
+    source: &'a str,
+    kind: &'a str,
+    time_ms: i64,
+    crs: Crs,
+}
+
+impl<'a> Draft<'a> {
+    /// Reads a field's value.
+    #[inline]
+    fn read(&mut self, field: Field, scan: &mut Scan<'a>, out: &mut ObservationRef<'a>) -> Option<()> {
+        match field {
+            Field::Id => {
+                self.seen.once(1)?;
+                out.id = Some(Cow::Borrowed(scan.string().filter(|id| bounded(id, check::MAX_ID))?));
+            }
+            Field::Source => {
+                self.seen.once(2)?;
+                self.source = scan.string()?;
+            }
+            Field::Kind => {
+                self.seen.once(4)?;
+                self.kind = scan.string()?;
+            }
+            Field::Time => {
+                self.seen.once(8)?;
+                self.time_ms = if scan.peek() == Some(b'"') { time::rfc3339(scan.string()?)? } else { scan.integer()? };
+            }
+            Field::Position => {
+                self.seen.once(16)?;
+                out.position = Some(position(scan)?);
+            }
+            Field::Crs => {
+                self.seen.once(32)?;
+                self.crs = Crs::parse(scan.string()?)?;
+            }
+            Field::Values => {
+                self.seen.once(64)?;
+                values(scan, out)?;
+            }
+            Field::Attributes => {
+                self.seen.once(128)?;
+                attributes(scan, out)?;
+            }
+            Field::Unknown => scan.skip()?,
+        }
+        Some(())
+    }
+}
+
 /// Reads an observation of the common shape over another, which is of no use when the answer is `None`.
 #[inline]
 pub(super) fn fill<'a>(text: &'a str, default_crs: Crs, out: &mut ObservationRef<'a>) -> Option<()> {
@@ -63,51 +128,23 @@ pub(super) fn fill<'a>(text: &'a str, default_crs: Crs, out: &mut ObservationRef
     out.values.clear();
     out.attributes.clear();
     let mut scan = Scan::new(text);
-    let mut seen = Seen::default();
-    let mut crs = default_crs;
-    let (mut source, mut kind, mut time_ms) = ("", "", -1);
+    let mut draft = Draft { seen: Seen::default(), source: "", kind: "", time_ms: -1, crs: default_crs };
     scan.open(b'{')?;
-    loop {
-        match Field::named(scan.key()?.as_bytes()) {
-            Field::Id => {
-                seen.once(1)?;
-                out.id = Some(Cow::Borrowed(scan.string().filter(|id| bounded(id, check::MAX_ID))?));
-            }
-            Field::Source => {
-                seen.once(2)?;
-                source = scan.string()?;
-            }
-            Field::Kind => {
-                seen.once(4)?;
-                kind = scan.string()?;
-            }
-            Field::Time => {
-                seen.once(8)?;
-                time_ms = if scan.peek() == Some(b'"') { time::rfc3339(scan.string()?)? } else { scan.integer()? };
-            }
-            Field::Position => {
-                seen.once(16)?;
-                out.position = Some(position(&mut scan)?);
-            }
-            Field::Crs => {
-                seen.once(32)?;
-                crs = Crs::parse(scan.string()?)?;
-            }
-            Field::Values => {
-                seen.once(64)?;
-                values(&mut scan, out)?;
-            }
-            Field::Attributes => {
-                seen.once(128)?;
-                attributes(&mut scan, out)?;
-            }
-            Field::Unknown => scan.skip()?,
-        }
-        if !scan.another(b'}')? {
-            break;
+    let mut more = true;
+    // What stands where it is looked for is known by one comparison; the rest, from the first that does not, by its name.
+    for (key, field) in IN_ORDER {
+        if more && scan.follows(key) {
+            draft.read(field, &mut scan, out)?;
+            more = scan.another(b'}')?;
         }
     }
+    while more {
+        let field = Field::named(scan.key()?.as_bytes());
+        draft.read(field, &mut scan, out)?;
+        more = scan.another(b'}')?;
+    }
     scan.end()?;
+    let Draft { source, kind, time_ms, crs, .. } = draft;
     let in_use = out.position.is_none() || crs.is_wgs84_compatible();
     if !(in_use && bounded(source, check::MAX_ID) && check::is_kind(kind) && time::in_range(time_ms)) {
         return None;
@@ -124,32 +161,37 @@ fn bounded(text: &str, longest: usize) -> bool {
     !text.is_empty() && text.len() <= longest
 }
 
+/// The fields of a position in the contract's order.
+const PLACE: [Key; 3] = [Key::of(b"\"lon\":"), Key::of(b"\"lat\":"), Key::of(b"\"accuracy_m\":")];
+
 #[inline]
 fn position(scan: &mut Scan<'_>) -> Option<Position> {
-    let mut seen = Seen::default();
-    let (mut lon, mut lat, mut accuracy_m) = (f64::NAN, f64::NAN, None);
+    let mut read = [None; 3];
     scan.open(b'{')?;
-    loop {
-        let key = scan.key()?.as_bytes();
-        match key.len() {
-            3 if key == b"lon" => {
-                seen.once(1)?;
-                lon = scan.number()?.to_f64()?;
-            }
-            3 if key == b"lat" => {
-                seen.once(2)?;
-                lat = scan.number()?.to_f64()?;
-            }
-            10 if key == b"accuracy_m" => {
-                seen.once(4)?;
-                accuracy_m = Some(scan.number()?.to_f64()? as f32);
-            }
-            _ => scan.skip()?,
-        }
-        if !scan.another(b'}')? {
-            break;
+    let mut more = true;
+    for (slot, key) in read.iter_mut().zip(PLACE) {
+        if more && scan.follows(key) {
+            *slot = Some(scan.number()?.to_f64()?);
+            more = scan.another(b'}')?;
         }
     }
+    let [lon, lat, accuracy_m] = &mut read;
+    while more {
+        let key = scan.key()?.as_bytes();
+        let slot = match key.len() {
+            3 if key == b"lon" => Some(&mut *lon),
+            3 if key == b"lat" => Some(&mut *lat),
+            10 if key == b"accuracy_m" => Some(&mut *accuracy_m),
+            _ => None,
+        };
+        match slot {
+            Some(Some(_)) => return None,
+            Some(slot) => *slot = Some(scan.number()?.to_f64()?),
+            None => scan.skip()?,
+        }
+        more = scan.another(b'}')?;
+    }
+    let (lon, lat, accuracy_m) = ((*lon)?, (*lat)?, accuracy_m.map(|metres| metres as f32));
     let fits = check::is_within(lon, 180.0) && check::is_within(lat, 90.0) && accuracy_m.is_none_or(check::is_accuracy);
     fits.then_some(Position { lon, lat, accuracy_m })
 }

@@ -199,6 +199,9 @@ fn sized(payload: &[u8]) -> Result<&[u8], Reason> {
 /// The payload as text, once and for all.
 #[inline]
 pub(crate) fn text_of(payload: &[u8]) -> Result<&str, Reason> {
-    std::str::from_utf8(sized(payload)?)
+    let bytes = sized(payload)?;
+    // The fast one does not say where.
+    simdutf8::basic::from_utf8(bytes)
+        .or_else(|_| std::str::from_utf8(bytes))
         .map_err(|error| Reason::new(Code::NotUtf8, "", format!("not UTF-8 at byte {}", error.valid_up_to())))
 }

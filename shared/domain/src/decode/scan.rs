@@ -87,6 +87,46 @@ fn marks(word: u64, wanted: u8) -> u64 {
     difference.wrapping_sub(all(1)) & !difference & all(0x80)
 }
 
+/// Powers of ten up to a word of digits.
+const WHOLE_TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// How many digits a word begins with, and their number: pairs, then fours, then all eight are summed within the word (as simdjson
+/// does), after those that follow were pushed out and zeros in.
+#[inline]
+fn digits_of(word: u64) -> (usize, u64) {
+    let values = word ^ all(b'0');
+    // A byte of ten or more reaches its high bit; its carry spoils later bytes only.
+    let others = (values.wrapping_add(all(0x80 - 10)) | values) & all(0x80);
+    let count = (others.trailing_zeros() / 8) as usize;
+    if count == 0 {
+        return (0, 0);
+    }
+    let digits = values << (64 - 8 * count);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    (count, fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff)
+}
+
+/// A key that is looked for, with its quotes and its colon: at most 16 bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    word: u128,
+    mask: u128,
+    length: usize,
+}
+
+impl Key {
+    pub(super) const fn of(text: &[u8]) -> Self {
+        let (mut word, mut mask, mut rest) = (0, 0, text);
+        while let Some((last, before)) = rest.split_last() {
+            word = word << 8 | *last as u128;
+            mask = mask << 8 | 0xff;
+            rest = before;
+        }
+        Self { word, mask, length: text.len() }
+    }
+}
+
 impl<'a> Scan<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self { text, bytes: text.as_bytes(), at: 0, plain: !any_special(text.as_bytes()) }
@@ -99,7 +139,8 @@ impl<'a> Scan<'a> {
 
     #[inline]
     fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        while self.peek().is_some_and(|byte| byte <= b' ') && matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r'))
+        {
             self.at += 1;
         }
     }
@@ -107,6 +148,18 @@ impl<'a> Scan<'a> {
     #[inline]
     fn take(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// Past a key that comes next, written without space; the scan then stands at the value.
+    #[inline]
+    pub(super) fn follows(&mut self, key: Key) -> bool {
+        let next = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<16>);
+        let follows = next.is_some_and(|next| u128::from_le_bytes(*next) & key.mask == key.word);
+        if follows {
+            self.at += key.length;
+            self.space();
+        }
+        follows
     }
 
     /// Past an opening bracket.
@@ -203,9 +256,17 @@ impl<'a> Scan<'a> {
         common.then_some(Decimal { negative, digits, behind })
     }
 
-    /// Appends a run of digits to a number; a run too long wraps, and is refused by its length.
+    /// Appends a run of digits to a number, eight at once; a run too long wraps, and is refused by its length.
     #[inline]
     fn run(&mut self, mut digits: u64) -> u64 {
+        while let Some(word) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+            let (count, number) = digits_of(u64::from_le_bytes(*word));
+            digits = digits.wrapping_mul(WHOLE_TENS.get(count).copied().unwrap_or_default()).wrapping_add(number);
+            self.at += count;
+            if count < 8 {
+                return digits;
+            }
+        }
         while let Some(digit) = self.peek().map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
             digits = digits.wrapping_mul(10).wrapping_add(u64::from(digit));
             self.at += 1;
@@ -336,6 +397,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn digits_are_counted_and_read_at_once(word: [u8; 8], digits in "[0-9]{0,8}") {
+            let mut text = word;
+            text.iter_mut().zip(digits.bytes()).for_each(|(slot, digit)| *slot = digit);
+            let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let number = text.iter().take(count).fold(0, |number, byte| number * 10 + u64::from(byte - b'0'));
+            prop_assert_eq!(digits_of(u64::from_le_bytes(text)), (count, number));
+        }
+
         #[test]
         fn decimals_are_what_parse_makes_of_them(ahead in 0u64..100_000_000_000, behind in "[0-9]{0,9}", negative: bool) {
             let sign = if negative { "-" } else { "" };

@@ -1,7 +1,7 @@
 //! The common shape, over an observation that is there already: no heap, every check of the contract, no reasons. What it does not
 //! take is read by [`reasons`](super::reasons) (`DEC-1`).
 
-use super::wire::{Fields, Value};
+use super::wire::{BYTES, FIXED32, FIXED64, Fields, VARINT};
 use crate::{
     crs::Crs,
     decode::check,
@@ -11,6 +11,24 @@ use crate::{
 };
 use std::borrow::Cow;
 
+/// The contract's fields, as they are tagged.
+const ID: u64 = 1 << 3 | BYTES;
+const SOURCE: u64 = 2 << 3 | BYTES;
+const KIND: u64 = 3 << 3 | BYTES;
+const TIME: u64 = 4 << 3 | VARINT;
+const POSITION: u64 = 5 << 3 | BYTES;
+const CRS: u64 = 6 << 3 | BYTES;
+const VALUES: u64 = 7 << 3 | BYTES;
+const ATTRIBUTES: u64 = 8 << 3 | BYTES;
+/// Those of a position.
+const LON: u64 = 1 << 3 | FIXED64;
+const LAT: u64 = 2 << 3 | FIXED64;
+const ACCURACY: u64 = 3 << 3 | FIXED32;
+/// Those of an entry of values or attributes.
+const NAME: u64 = 1 << 3 | BYTES;
+const NUMBER: u64 = 2 << 3 | FIXED64;
+const CONTENT: u64 = 2 << 3 | BYTES;
+
 /// Reads an observation over another, which is of no use when the answer is `None`.
 #[inline]
 pub(in crate::decode) fn fill<'a>(payload: &'a [u8], default_crs: Crs, out: &mut ObservationRef<'a>) -> Option<()> {
@@ -19,20 +37,20 @@ pub(in crate::decode) fn fill<'a>(payload: &'a [u8], default_crs: Crs, out: &mut
     out.attributes.clear();
     let (mut source, mut kind, mut time_ms, mut crs) = (None, None, None, None);
     let mut fields = Fields::of(payload);
-    while let Some((number, value)) = fields.next().ok()? {
-        match (number, value) {
-            (1, Value::Bytes(bytes)) if out.id.is_none() => {
-                out.id = Some(Cow::Borrowed(text(bytes).filter(|id| check::is_line(id, check::MAX_ID))?));
+    while !fields.is_empty() {
+        match fields.tag().ok()? {
+            ID => {
+                let id = text(fields.bytes().ok()?).filter(|id| check::is_line(id, check::MAX_ID))?;
+                once(&mut out.id, Cow::Borrowed(id))?;
             }
-            (2, Value::Bytes(bytes)) => once(&mut source, text(bytes)?)?,
-            (3, Value::Bytes(bytes)) => once(&mut kind, text(bytes)?)?,
-            (4, Value::Varint(number)) => once(&mut time_ms, number as i64)?,
-            (5, Value::Bytes(bytes)) => once(&mut out.position, position(bytes)?)?,
-            (6, Value::Bytes(bytes)) => once(&mut crs, Crs::parse(text(bytes)?)?)?,
-            (7, Value::Bytes(bytes)) => measured(bytes, out)?,
-            (8, Value::Bytes(bytes)) => attribute(bytes, out)?,
-            (1..=8, _) => return None,
-            _ => {}
+            SOURCE => once(&mut source, text(fields.bytes().ok()?)?)?,
+            KIND => once(&mut kind, text(fields.bytes().ok()?)?)?,
+            TIME => once(&mut time_ms, fields.varint().ok()? as i64)?,
+            POSITION => once(&mut out.position, position(fields.bytes().ok()?)?)?,
+            CRS => once(&mut crs, Crs::parse(text(fields.bytes().ok()?)?)?)?,
+            VALUES => measured(fields.bytes().ok()?, out)?,
+            ATTRIBUTES => attribute(fields.bytes().ok()?, out)?,
+            tag => unknown(&mut fields, tag, 8)?,
         }
     }
     let (source, kind, time_ms) = (source?, kind?, time_ms?);
@@ -51,6 +69,12 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
+/// Past a field nobody knows. Those up to `known` are the contract's: it does not write them like this.
+#[cold]
+fn unknown(fields: &mut Fields<'_>, tag: u64, known: u64) -> Option<()> {
+    if tag >> 3 <= known { None } else { fields.value(tag).ok().map(|_| ()) }
+}
+
 /// Puts a value where none was.
 #[inline]
 fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
@@ -67,13 +91,12 @@ fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
 fn position(bytes: &[u8]) -> Option<Position> {
     let (mut lon, mut lat, mut accuracy_m) = (None, None, None);
     let mut fields = Fields::of(bytes);
-    while let Some((number, value)) = fields.next().ok()? {
-        match (number, value) {
-            (1, Value::Fixed64(bytes)) => once(&mut lon, f64::from_le_bytes(bytes))?,
-            (2, Value::Fixed64(bytes)) => once(&mut lat, f64::from_le_bytes(bytes))?,
-            (3, Value::Fixed32(bytes)) => once(&mut accuracy_m, f32::from_le_bytes(bytes))?,
-            (1..=3, _) => return None,
-            _ => {}
+    while !fields.is_empty() {
+        match fields.tag().ok()? {
+            LON => once(&mut lon, f64::from_le_bytes(fields.fixed().ok()?))?,
+            LAT => once(&mut lat, f64::from_le_bytes(fields.fixed().ok()?))?,
+            ACCURACY => once(&mut accuracy_m, f32::from_le_bytes(fields.fixed().ok()?))?,
+            tag => unknown(&mut fields, tag, 3)?,
         }
     }
     let position = Position { lon: lon?, lat: lat?, accuracy_m };
@@ -85,12 +108,11 @@ fn position(bytes: &[u8]) -> Option<Position> {
 fn measured<'a>(entry: &'a [u8], out: &mut ObservationRef<'a>) -> Option<()> {
     let (mut name, mut number) = (None, None);
     let mut fields = Fields::of(entry);
-    while let Some((place, value)) = fields.next().ok()? {
-        match (place, value) {
-            (1, Value::Bytes(bytes)) => once(&mut name, text(bytes)?)?,
-            (2, Value::Fixed64(bytes)) => once(&mut number, f64::from_le_bytes(bytes))?,
-            (1..=2, _) => return None,
-            _ => {}
+    while !fields.is_empty() {
+        match fields.tag().ok()? {
+            NAME => once(&mut name, text(fields.bytes().ok()?)?)?,
+            NUMBER => once(&mut number, f64::from_le_bytes(fields.fixed().ok()?))?,
+            tag => unknown(&mut fields, tag, 2)?,
         }
     }
     let name = name.filter(|name| check::is_line(name, check::MAX_NAME))?;
@@ -108,12 +130,11 @@ fn measured<'a>(entry: &'a [u8], out: &mut ObservationRef<'a>) -> Option<()> {
 fn attribute<'a>(entry: &'a [u8], out: &mut ObservationRef<'a>) -> Option<()> {
     let (mut name, mut content) = (None, None);
     let mut fields = Fields::of(entry);
-    while let Some((place, value)) = fields.next().ok()? {
-        match (place, value) {
-            (1, Value::Bytes(bytes)) => once(&mut name, text(bytes)?)?,
-            (2, Value::Bytes(bytes)) => once(&mut content, text(bytes)?)?,
-            (1..=2, _) => return None,
-            _ => {}
+    while !fields.is_empty() {
+        match fields.tag().ok()? {
+            NAME => once(&mut name, text(fields.bytes().ok()?)?)?,
+            CONTENT => once(&mut content, text(fields.bytes().ok()?)?)?,
+            tag => unknown(&mut fields, tag, 2)?,
         }
     }
     let name = name.filter(|name| check::is_line(name, check::MAX_NAME))?;

@@ -3,6 +3,12 @@
 //! `PBF-1` any bytes give fields or a fault, never a panic and never more fields than bytes. Groups, which proto3 does not know, are
 //! a fault.
 
+/// Types of what follows a tag.
+pub(super) const VARINT: u64 = 0;
+pub(super) const FIXED64: u64 = 1;
+pub(super) const BYTES: u64 = 2;
+pub(super) const FIXED32: u64 = 5;
+
 /// What a field holds.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum Value<'a> {
@@ -41,43 +47,71 @@ impl<'a> Fields<'a> {
         Self(message)
     }
 
-    /// The next field and its number; `None` at the end.
+    /// Whether there are no more.
     #[inline]
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Fault> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
-        let tag = self.varint()?;
-        // Field numbers have 29 bits, and there is none with the number 0.
-        let number = tag >> 3;
-        if number == 0 || number >= 1 << 29 {
-            return Err(Fault);
-        }
-        let value = match tag & 7 {
-            0 => Value::Varint(self.varint()?),
-            1 => Value::Fixed64(self.fixed()?),
-            2 => {
-                let length = usize::try_from(self.varint()?).map_err(|_| Fault)?;
-                let (bytes, rest) = self.0.split_at_checked(length).ok_or(Fault)?;
-                self.0 = rest;
-                Value::Bytes(bytes)
-            }
-            5 => Value::Fixed32(self.fixed()?),
-            _ => return Err(Fault),
-        };
-        Ok(Some((number, value)))
+    pub(super) fn is_empty(self) -> bool {
+        self.0.is_empty()
     }
 
+    /// The next field and its number; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Fault> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let tag = self.tag()?;
+        Ok(Some((tag >> 3, self.value(tag)?)))
+    }
+
+    /// What stands before a field: its number and, in the lowest three bits, the type of what follows.
     #[inline]
-    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    pub(super) fn tag(&mut self) -> Result<u64, Fault> {
+        let tag = self.varint()?;
+        // Field numbers have 29 bits, and there is none with the number 0.
+        if (1 << 3..1 << 32).contains(&tag) { Ok(tag) } else { Err(Fault) }
+    }
+
+    /// What follows a tag.
+    pub(super) fn value(&mut self, tag: u64) -> Result<Value<'a>, Fault> {
+        match tag & 7 {
+            VARINT => Ok(Value::Varint(self.varint()?)),
+            FIXED64 => Ok(Value::Fixed64(self.fixed()?)),
+            BYTES => Ok(Value::Bytes(self.bytes()?)),
+            FIXED32 => Ok(Value::Fixed32(self.fixed()?)),
+            _ => Err(Fault),
+        }
+    }
+
+    /// Text, bytes, a message.
+    #[inline]
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Fault> {
+        let length = usize::try_from(self.varint()?).map_err(|_| Fault)?;
+        let (bytes, rest) = self.0.split_at_checked(length).ok_or(Fault)?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    /// A number of `N` bytes.
+    #[inline]
+    pub(super) fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         let (bytes, rest) = self.0.split_first_chunk().ok_or(Fault)?;
         self.0 = rest;
         Ok(*bytes)
     }
 
-    /// Base 128, the lowest seven bits first; ten bytes at most, the last of which carries one bit.
+    /// Base 128, the lowest seven bits first. Tags and lengths are of one byte, mostly.
     #[inline]
-    fn varint(&mut self) -> Result<u64, Fault> {
+    pub(super) fn varint(&mut self) -> Result<u64, Fault> {
+        match self.0.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.0 = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    /// Ten bytes at most, the last of which carries one bit.
+    fn long_varint(&mut self) -> Result<u64, Fault> {
         let mut number = 0;
         for (place, byte) in (0u32..10).zip(self.0) {
             number |= u64::from(byte & 0x7f) << (7 * place);
