@@ -34,6 +34,8 @@ struct Load<'a> {
     producer: &'a Producer,
     begin: i64,
     rounds: usize,
+    /// Whether there is a second layer.
+    beats: bool,
 }
 
 impl Load<'_> {
@@ -78,15 +80,30 @@ impl Load<'_> {
         (self.rounds * (EVENTS + 2 * SOURCES)) as u64
     }
 
-    /// Waits until all of it is in the windows.
+    /// How many records lie in the west, in `a`: of the three sorts in a round, every other one, the movers of even rounds, and the past.
+    fn in_the_west(&self) -> u64 {
+        let round = |round: usize| EVENTS / 2 + SOURCES + if round.is_multiple_of(2) { SOURCES } else { 0 };
+        (0..self.rounds).map(round).sum::<usize>() as u64
+    }
+
+    /// Waits until all of it is in the windows of every area: each is written by the process that owns it, in its own time.
     async fn arrives(&self, parts: &Parts) {
-        for window in [10, 60] {
-            let counted = format!(
-                "SELECT sum(count) FROM area_metrics WHERE NOT has(splitByChar('.', metric), 't') AND position(metric, '.') = 0 \
-                 AND level = 'city' AND window_s = {window}"
-            );
-            until_count(parts, &counted, self.records()).await;
-        }
+        let (all, west) = (self.records(), self.in_the_west());
+        let grid = [("C", all), ("a", west), ("b", all - west)];
+        let beats = [("X", west), ("lone", all), ("p", west), ("q", west)];
+        let areas = grid.iter().chain(beats.iter().filter(|_| self.beats));
+        let mut wanted: Vec<String> =
+            areas.flat_map(|(code, count)| [10, 60].map(|window| format!("{code}\t{window}\t{count}"))).collect();
+        wanted.sort_unstable();
+        let counted = "SELECT code, window_s, sum(count) FROM area_metrics WHERE NOT has(splitByChar('.', metric), 't') \
+                       AND position(metric, '.') = 0 AND window_s IN (10, 60) GROUP BY code, window_s";
+        wait::until_async("all of it in the windows of every area", SOON, || async {
+            let found = query(parts, counted).await;
+            let mut found: Vec<&str> = found.lines().collect();
+            found.sort_unstable();
+            if found == wanted { Ok(()) } else { Err(format!("{found:?}, not {wanted:?}")) }
+        })
+        .await;
     }
 
     /// Transitions: in the first round each mover is under the level and outside, then two rules change in every round.
@@ -137,7 +154,7 @@ async fn two_processes_write_what_one_does_whatever_is_killed_or_stopped_and_how
     let parts = Parts::named(TEST);
     let (producer, city) = made(TEST, &parts, &RULES).await;
     let ground = Ground { test: TEST, parts: &parts, city: &city };
-    let mut load = Load { producer: &producer, begin: now_ms(), rounds: 0 };
+    let mut load = Load { producer: &producer, begin: now_ms(), rounds: 0, beats: false };
     load.round().await;
 
     let mut both = ground.all::<2>().await;
@@ -257,6 +274,8 @@ async fn one_writes_the_same(parts: &Parts, city: &City, load: &Load<'_>) {
         config.stream.workers = 1;
     })
     .await;
+    // The tables are made by it.
+    until_count(&alone, "SELECT count() > 0 FROM area_metrics", 1).await;
     load.arrives(&alone).await;
     stream.until("gridwarden_stream_alerts_known_total", load.transitions() as f64).await;
     until_said(parts, load).await;

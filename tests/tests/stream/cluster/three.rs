@@ -11,7 +11,7 @@ async fn three_processes_write_what_one_does_end_together_and_go_on_as_three_or_
     publish_beats(&topics(&parts).await).await;
     let (producer, city) = made(TEST, &parts, &RULES).await;
     let ground = Ground { test: TEST, parts: &parts, city: &city };
-    let mut load = Load { producer: &producer, begin: now_ms(), rounds: 0 };
+    let mut load = Load { producer: &producer, begin: now_ms(), rounds: 0, beats: true };
     load.round().await;
 
     let mut three = ground.all::<3>().await;
