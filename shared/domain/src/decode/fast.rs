@@ -21,7 +21,7 @@ enum Field {
     Crs,
     Values,
     Attributes,
-    /// None of them.
+    /// None of them; the ninth, for which there is no bit.
     Unknown,
 }
 
@@ -48,9 +48,10 @@ impl Field {
 struct Seen(u8);
 
 impl Seen {
-    /// Notes a field; `None` when it was there before.
+    /// Notes a field; `None` when it was there before. What nobody knows may come as often as it likes.
     #[inline]
-    fn once(&mut self, bit: u8) -> Option<()> {
+    fn once(&mut self, field: Field) -> Option<()> {
+        let bit = 1u8.checked_shl(field as u32).unwrap_or(0);
         let seen = self.0 & bit != 0;
         self.0 |= bit;
         (!seen).then_some(())
@@ -82,37 +83,30 @@ impl<'a> Draft<'a> {
     /// Reads a field's value.
     #[inline]
     fn read(&mut self, field: Field, scan: &mut Scan<'a>, out: &mut ObservationRef<'a>) -> Option<()> {
+        self.seen.once(field)?;
         match field {
             Field::Id => {
-                self.seen.once(1)?;
                 out.id = Some(Cow::Borrowed(scan.string().filter(|id| bounded(id, check::MAX_ID))?));
             }
             Field::Source => {
-                self.seen.once(2)?;
                 self.source = scan.string()?;
             }
             Field::Kind => {
-                self.seen.once(4)?;
                 self.kind = scan.string()?;
             }
             Field::Time => {
-                self.seen.once(8)?;
                 self.time_ms = if scan.peek() == Some(b'"') { time::rfc3339(scan.string()?)? } else { scan.integer()? };
             }
             Field::Position => {
-                self.seen.once(16)?;
                 out.position = Some(position(scan)?);
             }
             Field::Crs => {
-                self.seen.once(32)?;
                 self.crs = Crs::parse(scan.string()?)?;
             }
             Field::Values => {
-                self.seen.once(64)?;
                 values(scan, out)?;
             }
             Field::Attributes => {
-                self.seen.once(128)?;
                 attributes(scan, out)?;
             }
             Field::Unknown => scan.skip()?,

@@ -139,8 +139,7 @@ impl<'a> Scan<'a> {
 
     #[inline]
     fn space(&mut self) {
-        while self.peek().is_some_and(|byte| byte <= b' ') && matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r'))
-        {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
     }

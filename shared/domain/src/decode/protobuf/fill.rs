@@ -40,14 +40,14 @@ pub(in crate::decode) fn fill<'a>(payload: &'a [u8], default_crs: Crs, out: &mut
     while !fields.is_empty() {
         match fields.tag().ok()? {
             ID => {
-                let id = text(fields.bytes().ok()?).filter(|id| check::is_line(id, check::MAX_ID))?;
+                let id = text(&mut fields).filter(|id| check::is_line(id, check::MAX_ID))?;
                 once(&mut out.id, Cow::Borrowed(id))?;
             }
-            SOURCE => once(&mut source, text(fields.bytes().ok()?)?)?,
-            KIND => once(&mut kind, text(fields.bytes().ok()?)?)?,
+            SOURCE => once(&mut source, text(&mut fields)?)?,
+            KIND => once(&mut kind, text(&mut fields)?)?,
             TIME => once(&mut time_ms, fields.varint().ok()? as i64)?,
             POSITION => once(&mut out.position, position(fields.bytes().ok()?)?)?,
-            CRS => once(&mut crs, Crs::parse(text(fields.bytes().ok()?)?)?)?,
+            CRS => once(&mut crs, Crs::parse(text(&mut fields)?)?)?,
             VALUES => measured(fields.bytes().ok()?, out)?,
             ATTRIBUTES => attribute(fields.bytes().ok()?, out)?,
             tag => unknown(&mut fields, tag, 8)?,
@@ -65,8 +65,13 @@ pub(in crate::decode) fn fill<'a>(payload: &'a [u8], default_crs: Crs, out: &mut
 }
 
 #[inline]
-fn text(bytes: &[u8]) -> Option<&str> {
-    std::str::from_utf8(bytes).ok()
+fn text<'a>(fields: &mut Fields<'a>) -> Option<&'a str> {
+    std::str::from_utf8(fields.bytes().ok()?).ok()
+}
+
+#[inline]
+fn number(fields: &mut Fields<'_>) -> Option<f64> {
+    fields.fixed().ok().map(f64::from_le_bytes)
 }
 
 /// Past a field nobody knows. Those up to `known` are the contract's: it does not write them like this.
@@ -93,8 +98,8 @@ fn position(bytes: &[u8]) -> Option<Position> {
     let mut fields = Fields::of(bytes);
     while !fields.is_empty() {
         match fields.tag().ok()? {
-            LON => once(&mut lon, f64::from_le_bytes(fields.fixed().ok()?))?,
-            LAT => once(&mut lat, f64::from_le_bytes(fields.fixed().ok()?))?,
+            LON => once(&mut lon, number(&mut fields)?)?,
+            LAT => once(&mut lat, number(&mut fields)?)?,
             ACCURACY => once(&mut accuracy_m, f32::from_le_bytes(fields.fixed().ok()?))?,
             tag => unknown(&mut fields, tag, 3)?,
         }
@@ -106,18 +111,18 @@ fn position(bytes: &[u8]) -> Option<Position> {
 
 #[inline]
 fn measured<'a>(entry: &'a [u8], out: &mut ObservationRef<'a>) -> Option<()> {
-    let (mut name, mut number) = (None, None);
+    let (mut name, mut measured) = (None, None);
     let mut fields = Fields::of(entry);
     while !fields.is_empty() {
         match fields.tag().ok()? {
-            NAME => once(&mut name, text(fields.bytes().ok()?)?)?,
-            NUMBER => once(&mut number, f64::from_le_bytes(fields.fixed().ok()?))?,
+            NAME => once(&mut name, text(&mut fields)?)?,
+            NUMBER => once(&mut measured, number(&mut fields)?)?,
             tag => unknown(&mut fields, tag, 2)?,
         }
     }
     let name = name.filter(|name| check::is_line(name, check::MAX_NAME))?;
     // An entry leaves out a zero.
-    let value = Fixed::from_f64(number.unwrap_or_default())?;
+    let value = Fixed::from_f64(measured.unwrap_or_default())?;
     let known = out.values.iter().any(|(earlier, _)| earlier == name);
     if known || out.values.len() == check::MAX_ENTRIES {
         return None;
@@ -132,8 +137,8 @@ fn attribute<'a>(entry: &'a [u8], out: &mut ObservationRef<'a>) -> Option<()> {
     let mut fields = Fields::of(entry);
     while !fields.is_empty() {
         match fields.tag().ok()? {
-            NAME => once(&mut name, text(fields.bytes().ok()?)?)?,
-            CONTENT => once(&mut content, text(fields.bytes().ok()?)?)?,
+            NAME => once(&mut name, text(&mut fields)?)?,
+            CONTENT => once(&mut content, text(&mut fields)?)?,
             tag => unknown(&mut fields, tag, 2)?,
         }
     }
