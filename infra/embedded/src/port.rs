@@ -3,23 +3,24 @@
 //!
 //! `PRT-1` within a process no port is given twice before all were given.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{Error, ErrorKind, Result};
 use std::net::{Ipv4Addr, TcpListener};
-use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Linux gives connections out ports from 32,768 on (`net.ipv4.ip_local_port_range`).
-const PORTS: std::ops::Range<u16> = 12_000..32_000;
-/// Processes that run side by side begin so far apart, so that they seldom ask for the same.
-const APART: u32 = 127;
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// From one to the next: a prime that does not divide their number, so that all have their turn, and processes side by side, each with a
+/// beginning of its own, seldom ask for the same.
+const STEP: u64 = 7_919;
 
 /// A port of the loopback address nobody listens on now.
 pub fn free() -> Result<u16> {
-    static GIVEN: AtomicU32 = AtomicU32::new(0);
-    let ours = process::id().wrapping_mul(APART);
+    static NEXT: LazyLock<AtomicU64> =
+        LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one("ports") % PORTS.len() as u64));
     for _ in PORTS {
-        let number = ours.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % PORTS.len() as u32;
-        let port = PORTS.start + number as u16;
+        let port = PORTS.start + (NEXT.fetch_add(STEP, Ordering::Relaxed) % PORTS.len() as u64) as u16;
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Ok(_) => return Ok(port),
             Err(error) if error.kind() == ErrorKind::AddrInUse => {}

@@ -1,6 +1,7 @@
 //! What keeps `up` or a role from starting is a sentence that says what and where, with an exit code that is not 0.
 
 use gridwarden_tests::binary::{assert_refused, gridwarden, run, stderr};
+use gridwarden_tests::parts::free_address;
 use serde_json::Value;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -23,11 +24,8 @@ fn a_used_port_is_a_sentence() {
     let used = taken.local_addr().expect("an address").port();
     let names =
         ["console", "gateway", "dispatch", "stream", "archive", "receive", "clickhouse", "kafka", "kafka_controller"];
-    let free: Vec<TcpListener> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
-    let mut ports: serde_json::Map<String, Value> = serde_json::Map::new();
-    for (name, listener) in names.iter().zip(free) {
-        ports.insert((*name).to_owned(), listener.local_addr().expect("an address").port().into());
-    }
+    let mut ports: serde_json::Map<String, Value> =
+        names.iter().map(|name| ((*name).to_owned(), free_address().port().into())).collect();
     let with = |ports: serde_json::Map<String, Value>| {
         refused(
             |folder| {

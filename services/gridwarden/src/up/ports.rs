@@ -3,6 +3,7 @@
 use super::folder::{Folder, write_whole};
 use crate::role::Role;
 use anyhow::{Context, Result, bail};
+use gridwarden_embedded::port;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,10 +22,6 @@ const FIXED: [(&str, u16); 9] = [
     ("kafka", 9092),
     ("kafka_controller", 9093),
 ];
-
-/// Free ports are looked for here: below the range from which the kernel gives ports to outgoing connections, so that a kept
-/// port is not gone by accident at the next start.
-const RANGE: std::ops::Range<u16> = 20_000..32_000;
 
 /// Where they are kept, in the data folder.
 const FILE: &str = "ports.json";
@@ -64,18 +61,11 @@ impl Ports {
 
     /// Free ones.
     fn free() -> Result<Self> {
-        let mut held = Vec::new();
-        let mut ports = BTreeMap::new();
-        for (name, _) in FIXED {
-            let found = (0..200).find_map(|_| {
-                let port = rand::random_range(RANGE);
-                Some((TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?, port))
-            });
-            let (listener, port) = found.context("no free port was found on 127.0.0.1")?;
-            held.push(listener);
-            ports.insert(name.to_owned(), port);
-        }
-        Ok(Self(ports))
+        let free = |(name, _): &(&str, u16)| {
+            let port = port::free().context("no free port was found on 127.0.0.1")?;
+            Ok(((*name).to_owned(), port))
+        };
+        FIXED.iter().map(free).collect::<Result<_>>().map(Self)
     }
 
     /// The kept ones; chosen and kept when there are none yet.

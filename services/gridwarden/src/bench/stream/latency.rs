@@ -12,12 +12,11 @@ use crate::bench::{place::Place, quantile, result, tell};
 use crate::output::progress;
 use anyhow::{Context, Result, ensure};
 use axum::{Json, Router, extract::State, http::StatusCode};
-use gridwarden_embedded::port;
 use gridwarden_runtime::{http as shell, shutdown::Shutdown};
 use gridwarden_store::migrate;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -107,7 +106,7 @@ fn lock<T>(what: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// A receiver of webhooks; its URL.
 async fn receive(arrivals: &Arrivals, shutdown: &Shutdown) -> Result<String> {
-    let listener = shell::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port::free()?))).await?;
+    let listener = shell::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
     let url = format!("http://{}/", listener.local_addr().context("no address")?);
     let router = Router::new().fallback(take).with_state(Arc::clone(arrivals));
     tokio::spawn(shell::serve(listener, router, shutdown.clone()));
