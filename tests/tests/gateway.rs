@@ -181,7 +181,7 @@ async fn what_was_acknowledged_stands_in_the_topic_as_it_was_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_position_that_cannot_be_converted_yet_is_refused_with_that_reason() {
+async fn a_position_in_a_system_nobody_knows_is_refused_with_that_reason() {
     let gateway = Served::start("gateway_crs").await;
     let (air, taxi) = (gateway.client("air token"), gateway.client("taxi token"));
     let position = json!({"lon": 121.5, "lat": 31.2});
@@ -192,10 +192,8 @@ async fn a_position_that_cannot_be_converted_yet_is_refused_with_that_reason() {
         body.to_string()
     };
     let cases = [
-        (&air, Some("GCJ-02"), "GCJ-02 is not converted yet"),
-        (&air, Some("BD-09"), "BD-09 is not converted yet"),
         (&air, Some("EPSG:4326"), "unknown reference system `EPSG:4326`"),
-        (&taxi, None, "GCJ-02 is not converted yet"),
+        (&taxi, Some("gcj-02"), "unknown reference system `gcj-02`"),
     ];
     for (client, crs, why) in cases {
         let (status, text) = client.post("/v1/observations", JSON, observed(crs), &[]).await.expect("answer");
@@ -207,8 +205,8 @@ async fn a_position_that_cannot_be_converted_yet_is_refused_with_that_reason() {
         let wanted = json!({"line": 1, "field": "crs", "code": "unsupported_crs", "detail": why});
         assert_eq!(told["rejected"], json!([wanted]), "{text}");
     }
-    // The record's own word counts more than the feed's, and without a position no system is needed.
-    for (source, body) in [("taxi-1", observed(Some("WGS-84"))), ("taxi-2", observation("taxi-2").to_string())] {
+    // What is converted is taken as it came: who reads it converts it.
+    for (source, body) in [("taxi-1", observed(Some("BD-09"))), ("taxi-2", observed(None))] {
         let (status, text) = taxi.post("/v1/observations", JSON, body, &[]).await.expect("answer");
         assert_eq!(status, 202, "{source}: {text}");
     }

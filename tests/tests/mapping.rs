@@ -29,7 +29,6 @@ fn bad_lamps(time: &str) -> Vec<(Vec<u8>, &'static str, &'static str)> {
         (at(r#""dev":{"id":1,"id":2}"#), "wrong_type", "source"),
         (at(r#""dev":{"id":1,"pos":"121.2,31.5"}"#), "wrong_type", "position.lon"),
         (at(r#""dev":{"id":1,"pos":[121.2,95]}"#), "invalid_position", "position.lat"),
-        (at(r#""dev":{"id":1,"pos":[121.2,31.5],"crs":"gcj"}"#), "unsupported_crs", "crs"),
         (at(r#""dev":{"id":1,"crs":"utm"}"#), "invalid_value", "crs"),
         (at(r#""dev":{"id":1},"d":{"tempF":"warm"}"#), "wrong_type", "values.temperature"),
         (at(r#""dev":{"id":1},"d":{"st":7}"#), "invalid_value", "attributes.state"),

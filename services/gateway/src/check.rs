@@ -111,8 +111,7 @@ mod tests {
         assert_eq!(code(observed("{")).0, Code::Malformed);
         let future = format!(r#"{{"source":"a","kind":"air","time":{}}}"#, NOW + 60_001);
         assert_eq!(code(observed(&future)).0, Code::FutureTime);
-        let crs = r#"{"source":"a","kind":"air","time":1,"position":{"lon":1,"lat":1}}"#;
-        assert_eq!(code(observation(Encoding::Json, crs.as_bytes(), Crs::Gcj02, NOW)).0, Code::UnsupportedCrs);
+        assert_eq!(code(observed(r#"{"source":"a","kind":"air","time":1,"crs":"EPSG:4326"}"#)).0, Code::UnsupportedCrs);
     }
 
     #[test]

@@ -82,6 +82,9 @@ pub struct LayerFile {
     pub title: Text,
     /// GeoJSON FeatureCollection, relative.
     pub file: String,
+    /// Reference system of its outlines, where the file names none itself; WGS-84, as GeoJSON is, when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crs: Option<Crs>,
     /// Levels, root first.
     pub levels: Vec<Level>,
     /// Main layer of the city; the first one when none says so.

@@ -19,6 +19,15 @@ pub struct Position {
     pub accuracy_m: Option<f32>,
 }
 
+impl Position {
+    /// The same place, given in `crs`, in WGS-84.
+    #[cold]
+    pub(crate) fn converted(self, crs: Crs) -> Self {
+        let [lon, lat] = crs.to_wgs84([self.lon, self.lat]);
+        Self { lon, lat, ..self }
+    }
+}
+
 /// An observation that owns its text: what producers (gateway, `simulate`, `replay`, tests) build and write.
 /// On the wire: JSON, topic `observations.v1`, key = `source`. `infra/schema/json/observation.schema.json` is the contract.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ mod validity;
 pub use reading::read;
 pub use validity::{MAX_RADIUS_M, MAX_VERTICES, RuleError, areas_of, validate};
 
-use crate::{alert::AreaRef, text::Text};
+use crate::{alert::AreaRef, crs::Crs, text::Text};
 use serde::{Deserialize, Serialize};
 
 /// How bad an alert is.
@@ -78,7 +78,7 @@ pub enum Crossing {
     Exit,
 }
 
-/// The shape of a fence. Coordinates are WGS-84 degrees, lengths metres.
+/// The shape of a fence. Coordinates are degrees in the fence's reference system, lengths metres.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Shape {
@@ -106,6 +106,9 @@ pub struct Fence {
     /// Whether the first position of an entity, seen inside (or outside for `exit`), raises at once.
     #[serde(default)]
     pub first_counts: bool,
+    /// The reference system a polygon, or a circle's centre, is drawn in; an area has its layer's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crs: Option<Crs>,
 }
 
 /// What a rule does.

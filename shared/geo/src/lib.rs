@@ -13,6 +13,7 @@ mod error;
 pub mod fence;
 mod index;
 pub mod ring;
+pub mod shift;
 
 pub use distance::{distance_m, metres_per_degree, offset_m};
 pub use error::BuildError;

@@ -208,13 +208,16 @@ mod tests {
         let reading = Reading { default_crs: Crs::Gcj02, ..PLAIN };
         let mut pack = Pack::default();
         pack.read_lines(line.as_slice(), &reading).expect("read");
-        assert_eq!(pack.bad[0].reason.code, Code::UnsupportedCrs);
         let mapping = "target = \"observations\"\nformat = \"json\"\nfields = { source = \"source\", kind = \"kind\", \
             time = { from = \"time\", time = \"epoch_ms\" }, position = { lon = \"position.lon\", lat = \"position.lat\" } }";
         let mapping = Mapping::parse(mapping, "m").expect("mapping");
         let reading = Reading { mapping: Some(&mapping), ..reading };
         pack.read_lines(line.as_slice(), &reading).expect("read");
-        assert_eq!(pack.bad[1].reason.code, Code::UnsupportedCrs);
+        let crs = |payload: &[u8]| serde_json::from_slice::<serde_json::Value>(payload).expect("JSON")["crs"].clone();
+        assert_eq!(
+            (pack.bad.len(), crs(&pack.events[0].payload), crs(&pack.events[1].payload)),
+            (0, serde_json::Value::Null, "GCJ-02".into())
+        );
     }
 
     #[test]

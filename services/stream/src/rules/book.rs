@@ -8,7 +8,7 @@ use crate::{
 use gridwarden_domain::{
     alert::AreaRef,
     control::RuleSet,
-    rule::{Condition, Crossing, Rule, Shape},
+    rule::{Condition, Crossing, Fence, Rule, Shape},
     value::Fixed,
 };
 use gridwarden_geo::{
@@ -214,14 +214,15 @@ impl Binder<'_> {
                 if *on == Crossing::Exit && *first_counts {
                     self.book.exit_first.push(slot);
                 }
-                self.file_shape(&fence.shape, slot);
+                self.file_shape(fence, slot);
             }
             _ => self.file_threshold(ready, slot),
         }
     }
 
-    fn file_shape(&mut self, shape: &Shape, slot: u32) {
-        let geometry = match shape {
+    fn file_shape(&mut self, fence: &Fence, slot: u32) {
+        let crs = fence.crs.unwrap_or_default();
+        let geometry = match &fence.shape {
             Shape::Area(area) => {
                 self.book.uses_areas = true;
                 for number in self.areas(area) {
@@ -229,8 +230,10 @@ impl Binder<'_> {
                 }
                 return;
             }
-            Shape::Polygon(rings) => Geometry::polygon(rings.clone()),
-            Shape::Circle { centre, radius_m } => Geometry::circle(*centre, *radius_m),
+            Shape::Polygon(rings) => {
+                Geometry::polygon(rings.iter().map(|ring| crs.ring_to_wgs84(ring.clone())).collect())
+            }
+            Shape::Circle { centre, radius_m } => Geometry::circle(crs.to_wgs84(*centre), *radius_m),
         };
         self.geometry.push(geometry);
         self.book.shape_slots.push(slot);

@@ -28,7 +28,7 @@ fn threshold(value: &str, side: Side, level: f64, clear: Option<f64>, hold_s: u3
 }
 
 fn circle(lon: f64, radius_m: f64, on: Crossing, first_counts: bool) -> Condition {
-    Condition::Fence(Fence { shape: Shape::Circle { centre: [lon, 0.0], radius_m }, on, first_counts })
+    Condition::Fence(Fence { shape: Shape::Circle { centre: [lon, 0.0], radius_m }, on, first_counts, crs: None })
 }
 
 /// A partition with its rules.

@@ -106,7 +106,7 @@ pub(crate) fn time(time_ms: i64) -> Result<i64, Reason> {
     }
 }
 
-/// A position in range, in a system that can be used. `field` is its path.
+/// A position in range, as WGS-84 (`DEC-3`). `field` is its path.
 pub(crate) fn position(field: &str, position: Position, crs: Crs) -> Result<Position, Reason> {
     let out = |name: &str, value: f64, limit: f64| {
         Reason::new(Code::InvalidPosition, format!("{field}.{name}"), format!("{value} lies outside ±{limit}"))
@@ -121,8 +121,7 @@ pub(crate) fn position(field: &str, position: Position, crs: Crs) -> Result<Posi
         let detail = "must be 0 or more metres, and finite";
         return Err(Reason::new(Code::InvalidValue, format!("{field}.accuracy_m"), detail));
     }
-    usable(crs)?;
-    Ok(position)
+    Ok(if crs.is_wgs84_compatible() { position } else { position.converted(crs) })
 }
 
 /// |degrees| ≤ limit; NaN is not.
@@ -134,16 +133,6 @@ pub(crate) fn is_within(degrees: f64, limit: f64) -> bool {
 #[inline]
 pub(crate) fn is_accuracy(metres: f32) -> bool {
     metres >= 0.0 && metres.is_finite()
-}
-
-/// Whether positions in it can be read.
-fn usable(crs: Crs) -> Result<(), Reason> {
-    let name = match crs {
-        Crs::Wgs84 | Crs::Cgcs2000 => return Ok(()),
-        Crs::Gcj02 => "GCJ-02",
-        Crs::Bd09 => "BD-09",
-    };
-    Err(Reason::new(Code::UnsupportedCrs, "crs", format!("{name} is not converted yet")))
 }
 
 /// A reference system by name.

@@ -139,9 +139,11 @@ pub(super) fn fill<'a>(text: &'a str, default_crs: Crs, out: &mut ObservationRef
     }
     scan.end()?;
     let Draft { source, kind, time_ms, crs, .. } = draft;
-    let in_use = out.position.is_none() || crs.is_wgs84_compatible();
-    if !(in_use && bounded(source, check::MAX_ID) && check::is_kind(kind) && time::in_range(time_ms)) {
+    if !(bounded(source, check::MAX_ID) && check::is_kind(kind) && time::in_range(time_ms)) {
         return None;
+    }
+    if !crs.is_wgs84_compatible() {
+        out.position = out.position.map(|position| position.converted(crs));
     }
     out.source = Cow::Borrowed(source);
     out.kind = Cow::Borrowed(kind);

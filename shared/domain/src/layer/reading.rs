@@ -4,6 +4,7 @@
 mod feature;
 mod geometry;
 mod linking;
+mod system;
 
 use super::{Area, LayerHead};
 use crate::city::LayerFile;
@@ -89,11 +90,12 @@ const MAX_ERRORS: usize = 20;
 /// Head, areas and what is odd about them.
 pub type ReadLayer = (LayerHead, Vec<Area>, Vec<Warning>);
 
-/// Reads a FeatureCollection as `file` says. Areas come ordered by level, code and begin of validity, among them parents
+/// Reads a FeatureCollection as `file` says; outlines come out in WGS-84. Areas come ordered by level, code and begin of validity, among them parents
 /// that no feature describes but some feature names. A validity given as a date begins or ends at midnight in `zone`.
 pub fn read_geojson(file: &LayerFile, text: &str, zone: &TimeZone) -> Result<ReadLayer, Vec<LayerError>> {
     let collection = collection(file, text).map_err(|error| vec![error])?;
-    let reader = feature::Reader { file, zone };
+    let crs = system::of(file.crs, collection.crs.as_ref()).map_err(|detail| vec![whole(file, "crs", detail)])?;
+    let reader = feature::Reader { file, zone, crs };
     let mut warnings = Vec::new();
     let mut errors = Vec::new();
     let mut areas = Vec::with_capacity(collection.features.len());
@@ -117,6 +119,11 @@ pub fn read_geojson(file: &LayerFile, text: &str, zone: &TimeZone) -> Result<Rea
     Ok((head, areas, warnings))
 }
 
+/// What is wrong with the file as a whole.
+fn whole(file: &LayerFile, field: &str, detail: String) -> LayerError {
+    error(file, String::new(), Problem::new(field, detail))
+}
+
 fn error(file: &LayerFile, feature: String, problem: Problem) -> LayerError {
     LayerError { file: file.file.clone(), feature, field: problem.field, detail: problem.detail }
 }
@@ -133,19 +140,13 @@ fn first(file: &LayerFile, mut errors: Vec<LayerError>) -> Vec<LayerError> {
 }
 
 fn collection<'a>(file: &LayerFile, text: &'a str) -> Result<Collection<'a>, LayerError> {
-    let whole = |field: &str, detail: String| LayerError {
-        file: file.file.clone(),
-        feature: String::new(),
-        field: field.to_owned(),
-        detail,
-    };
-    check_levels(file).map_err(|detail| whole("levels", detail))?;
-    let collection: Collection<'_> = sonic_rs::from_str(text)
-        .map_err(|error| whole("", format!("is not a GeoJSON FeatureCollection: {}", short(&error.to_string()))))?;
+    check_levels(file).map_err(|detail| whole(file, "levels", detail))?;
+    let collection: Collection<'_> = sonic_rs::from_str(text).map_err(|error| {
+        whole(file, "", format!("is not a GeoJSON FeatureCollection: {}", short(&error.to_string())))
+    })?;
     if collection.kind != "FeatureCollection" {
-        return Err(whole("type", format!("is {}, not FeatureCollection", collection.kind)));
+        return Err(whole(file, "type", format!("is {}, not FeatureCollection", collection.kind)));
     }
-    check_crs(collection.crs.as_ref()).map_err(|detail| whole("crs", detail))?;
     Ok(collection)
 }
 
@@ -167,30 +168,6 @@ fn check_levels(file: &LayerFile) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// GeoJSON is WGS-84 (RFC 7946). Older files may name a system; another one is refused, never guessed.
-fn check_crs(crs: Option<&LazyValue<'_>>) -> Result<(), String> {
-    const KNOWN: [&str; 4] = [":CRS84", "EPSG::4326", "EPSG:4326", "EPSG::4490"];
-    let Some(raw) = crs.map(LazyValue::as_raw_str).filter(|raw| raw.trim() != "null") else {
-        return Ok(());
-    };
-    let named: Option<NamedCrs> = sonic_rs::from_str(raw).ok();
-    if named.is_some_and(|crs| KNOWN.iter().any(|known| crs.properties.name.ends_with(known))) {
-        return Ok(());
-    }
-    let named: String = raw.chars().take(80).collect();
-    Err(format!("{named} is not read; give WGS-84 or CGCS2000 degrees"))
-}
-
-#[derive(Deserialize)]
-struct NamedCrs {
-    properties: CrsName,
-}
-
-#[derive(Deserialize)]
-struct CrsName {
-    name: String,
 }
 
 /// The first line of a parser's message: what follows draws the place.

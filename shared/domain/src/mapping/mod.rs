@@ -265,7 +265,9 @@ impl Mapping {
                 Ok(Mapped::Observation(observation))
             }
             Mapped::Report(report) => {
-                let report = decode::report_of(*report, Crs::default()).map_err(|reason| self.naming(reason))?;
+                let mut report = decode::report_of(*report, Crs::default()).map_err(|reason| self.naming(reason))?;
+                // It says so, or its readers take it for one in the system of its feed.
+                report.crs = Some(Crs::Wgs84);
                 Ok(Mapped::Report(Box::new(report)))
             }
         }

@@ -169,15 +169,39 @@ fn a_camera_names_its_target() {
     assert_eq!((far.field.as_str(), far.detail.as_str()), ("video.target.lat", "from `y`: 95 lies outside ±90"));
 }
 
+/// Once, whoever reads it and whatever its feed is used to.
 #[test]
-fn positions_in_other_systems_are_refused_with_their_name() {
+fn positions_in_other_systems_are_converted_once() {
     let gcj = Mapping::parse(&SENSOR.replace("zone =", "crs = \"GCJ-02\"\nzone ="), "sensor.toml").expect("mapping");
     let message = br#"{"ts":"2026-11-23 18:00:00","dev":{"id":7,"pos":[121.5,31.5]}}"#;
-    let reason = Decoder::mapped(gcj.clone()).observation_in(message, Crs::Wgs84).expect_err("rejected");
-    assert_eq!((reason.code, reason.detail.as_str()), (Code::UnsupportedCrs, "GCJ-02 is not converted yet"));
-    assert_eq!(gcj.map_json(message).expect_err("rejected").code, Code::UnsupportedCrs);
+    let place = |crs: Crs| {
+        let [lon, lat] = crs.to_wgs84([121.5, 31.5]);
+        Some((lon, lat))
+    };
+    let of = |read: crate::observation::ObservationRef<'_>| read.position.map(|at| (at.lon, at.lat));
+    let mapped = Decoder::mapped(gcj.clone()).observation_in(message, Crs::Wgs84).expect("mapped");
+    assert_eq!(of(mapped), place(Crs::Gcj02));
+    let Ok(Mapped::Observation(sent)) = gcj.map_json(message) else { panic!("no observation") };
+    let sent = serde_json::to_vec(&sent).expect("JSON");
+    for feed in [Crs::Wgs84, Crs::Bd09] {
+        assert_eq!(of(Decoder::observations().observation_in(&sent, feed).expect("read")), place(Crs::Gcj02));
+    }
     let plain = Decoder::mapped(Mapping::parse(SENSOR, "sensor.toml").expect("mapping"));
-    assert_eq!(plain.observation_in(message, Crs::Bd09).expect_err("rejected").code, Code::UnsupportedCrs);
+    assert_eq!(of(plain.observation_in(message, Crs::Bd09).expect("mapped")), place(Crs::Bd09));
+}
+
+#[test]
+fn a_report_that_was_converted_says_so() {
+    let rows = ROWS.replace("target =", "crs = \"GCJ-02\"\ntarget =");
+    let mapping = Mapping::parse(&rows, "rows.toml").expect("mapping");
+    let header = mapping.columns.clone();
+    let cells = csv::StringRecord::from(vec!["1", "1", "smoke", "121.5", "31.5"]);
+    let Ok(Mapped::Report(sent)) = mapping.map_csv(&CsvRow { header: &header, cells: &cells }) else {
+        panic!("no report")
+    };
+    let sent = serde_json::to_vec(&sent).expect("JSON");
+    let read = Decoder::reports().report_in(&sent, Crs::Gcj02).expect("read");
+    assert_eq!(read.position.map(|at| [at.lon, at.lat]), Some(Crs::Gcj02.to_wgs84([121.5, 31.5])));
 }
 
 #[test]

@@ -105,6 +105,9 @@ fn within_values(field: &str, level: f64) -> Result<(), RuleError> {
 
 fn check_fence(fence: &Fence) -> Result<(), RuleError> {
     match &fence.shape {
+        Shape::Area(_) if fence.crs.is_some() => {
+            wrong("fence.crs", "is for a polygon or a circle; an area lies where its layer lies")
+        }
         Shape::Area(area) => named("fence.shape.area", area),
         Shape::Circle { centre, radius_m } => {
             position("fence.shape.circle.centre", *centre)?;

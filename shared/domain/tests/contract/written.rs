@@ -156,7 +156,7 @@ fn entities_and_rules() {
     assert_eq!(faults("entity", &entity), [""; 0]);
     let threshold =
         Threshold { value: "v".to_owned(), side: Side::Below, level: -1e12, clear: Some(1e12), hold_s: 604_800 };
-    let fence = |shape| Condition::Fence(Fence { shape, on: Crossing::Exit, first_counts: true });
+    let fence = |shape| Condition::Fence(Fence { shape, on: Crossing::Exit, first_counts: true, crs: None });
     for condition in [
         Condition::Threshold(threshold),
         fence(Shape::Area(AreaRef { layer: "l".to_owned(), code: "c".to_owned() })),

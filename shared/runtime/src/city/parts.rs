@@ -4,7 +4,6 @@ use super::Findings;
 use gridwarden_domain::{
     city::{CityFile, MappingFile, OWN_TOPICS, SketchFile},
     class::Catalogue,
-    crs::Crs,
     layer::{Area, LayerHead, read_geojson},
     mapping::Mapping,
     report,
@@ -64,7 +63,6 @@ pub(super) fn check_head(file: &CityFile, findings: &mut Findings) -> TimeZone {
         if digest.is_some_and(|digest| hex::decode(digest).map(|bytes| bytes.len()) != Ok(32)) {
             findings.problem(HEAD, format!("feeds.{}.token_sha256: is not 64 hex digits", feed.name));
         }
-        warn_of_crs(HEAD, &format!("feeds.{}.crs", feed.name), feed.crs, findings);
     }
     check_topics(file, findings);
     check_sketches(&file.sketches, findings);
@@ -113,14 +111,6 @@ fn check_sketches(sketches: &[SketchFile], findings: &mut Findings) {
         if !seen.insert(metric.as_str()) {
             wrong("is there twice");
         }
-    }
-}
-
-/// Positions in a system that is not converted are rejected one by one; better to hear of it before.
-fn warn_of_crs(file: &str, field: &str, crs: Crs, findings: &mut Findings) {
-    if !crs.is_wgs84_compatible() {
-        let name = serde_json::to_value(crs).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
-        findings.warning(file, format!("{field}: {name} is not converted yet; every position will be rejected"));
     }
 }
 
@@ -255,7 +245,7 @@ pub(super) fn mappings(folder: &Path, file: &CityFile, findings: &mut Findings) 
             Ok(parsed)
         });
         match parsed {
-            Ok(parsed) => warn_of_crs(&mapping.file, "crs", parsed.crs(), findings),
+            Ok(_) => {}
             Err(error) => findings.problems.push(error.to_string()),
         }
         mappings.push((mapping.clone(), written));

@@ -110,6 +110,7 @@ fn head(layer: &str, title: Text, levels: &[LevelName], main: bool) -> LayerHead
 
 fn layer_file(head: &LayerHead) -> LayerFile {
     LayerFile {
+        crs: None,
         id: head.layer.clone(),
         title: head.title.clone(),
         file: format!("layers/{}.geojson", head.layer),

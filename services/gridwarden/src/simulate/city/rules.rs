@@ -18,7 +18,7 @@ fn above(value: &str, level: f64, clear: f64, hold_s: u32) -> Condition {
 }
 
 fn fence(shape: Shape, on: Crossing) -> Condition {
-    Condition::Fence(Fence { shape, on, first_counts: false })
+    Condition::Fence(Fence { shape, on, first_counts: false, crs: None })
 }
 
 /// Rules for a city with these entities and areas.

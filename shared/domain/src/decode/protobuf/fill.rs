@@ -54,9 +54,12 @@ pub(in crate::decode) fn fill<'a>(payload: &'a [u8], default_crs: Crs, out: &mut
         }
     }
     let (source, kind, time_ms) = (source?, kind?, time_ms?);
-    let in_use = out.position.is_none() || crs.unwrap_or(default_crs).is_wgs84_compatible();
-    if !(in_use && check::is_line(source, check::MAX_ID) && check::is_kind(kind) && time::in_range(time_ms)) {
+    let crs = crs.unwrap_or(default_crs);
+    if !(check::is_line(source, check::MAX_ID) && check::is_kind(kind) && time::in_range(time_ms)) {
         return None;
+    }
+    if !crs.is_wgs84_compatible() {
+        out.position = out.position.map(|position| position.converted(crs));
     }
     out.source = Cow::Borrowed(source);
     out.kind = Cow::Borrowed(kind);

@@ -1,7 +1,7 @@
 //! One feature of a layer's file.
 
 use super::{Problem, geometry, short};
-use crate::{city::LayerFile, layer::Area, text::Text};
+use crate::{city::LayerFile, crs::Crs, layer::Area, text::Text};
 use jiff::{Timestamp, civil, tz::TimeZone};
 use serde::Deserialize;
 use sonic_rs::LazyValue;
@@ -20,6 +20,8 @@ type Properties<'a> = BTreeMap<String, LazyValue<'a>>;
 pub(super) struct Reader<'a> {
     pub(super) file: &'a LayerFile,
     pub(super) zone: &'a TimeZone,
+    /// What outlines are drawn in.
+    pub(super) crs: Crs,
 }
 
 impl Reader<'_> {
@@ -82,7 +84,7 @@ impl Reader<'_> {
             code,
             valid_from,
             valid_to,
-            polygons,
+            polygons: polygons.map(|polygons| geometry::in_wgs84(polygons, self.crs)),
         };
         Ok((area, odd))
     }

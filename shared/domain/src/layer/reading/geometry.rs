@@ -1,7 +1,7 @@
 //! GeoJSON geometry: polygons only, positions with or without a height.
 
 use super::{Problem, short};
-use crate::layer::Polygons;
+use crate::{crs::Crs, layer::Polygons};
 use gridwarden_geo::ring;
 use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
@@ -71,6 +71,23 @@ pub(super) fn read(raw: &str) -> Result<Option<Polygons>, Problem> {
     Ok(Some(polygons.into_iter().map(plain).collect()))
 }
 
+/// What the coordinates may be instead.
+fn hint(lon: f64, lat: f64) -> &'static str {
+    if lon.abs() <= 90.0 && lat.abs() <= 180.0 {
+        "; the longitude stands first"
+    } else if lon.abs() > 1_000.0 {
+        "; they look like metres"
+    } else {
+        ""
+    }
+}
+
+/// Outlines drawn in `crs`, in WGS-84.
+pub(super) fn in_wgs84(polygons: Polygons, crs: Crs) -> Polygons {
+    let rings = |rings: Vec<Vec<[f64; 2]>>| rings.into_iter().map(|ring| crs.ring_to_wgs84(ring)).collect();
+    polygons.into_iter().map(rings).collect()
+}
+
 /// Coordinates that are no position are errors; an outline that crosses itself is a warning.
 pub(super) fn check(polygons: &Polygons) -> Result<Option<Problem>, Problem> {
     for (polygon, rings) in polygons.iter().enumerate() {
@@ -78,7 +95,7 @@ pub(super) fn check(polygons: &Polygons) -> Result<Option<Problem>, Problem> {
             for (place, [lon, lat]) in points.iter().enumerate() {
                 if !(lon.abs() <= 180.0 && lat.abs() <= 90.0) {
                     let field = format!("geometry.coordinates[{polygon}][{number}][{place}]");
-                    let detail = format!("{lon}, {lat} is not a position in WGS-84 degrees");
+                    let detail = format!("{lon}, {lat} is not a position in degrees{}", hint(*lon, *lat));
                     return Err(Problem::new(field, detail));
                 }
             }

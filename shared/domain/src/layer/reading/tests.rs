@@ -1,6 +1,7 @@
 //! GeoJSON as cities write it: what is read, what is warned of, what is refused and where.
 
 use super::*;
+use crate::crs::Crs;
 use crate::{city::LayerFields, layer::Level, text::Text};
 
 fn read(file: &LayerFile, text: &str) -> Result<ReadLayer, LayerError> {
@@ -10,6 +11,7 @@ fn read(file: &LayerFile, text: &str) -> Result<ReadLayer, LayerError> {
 fn file(levels: &[&str]) -> LayerFile {
     let level = |id: &&str| Level { id: (*id).into(), name: Text::default() };
     LayerFile {
+        crs: None,
         id: "grid".into(),
         title: Text::default(),
         file: "layers/grid.geojson".into(),
@@ -150,9 +152,52 @@ fn a_reference_system_is_known_by_its_whole_name() {
     {
         assert_eq!(with(known), Ok(()), "{known}");
     }
-    for other in ["EPSG:43260", "urn:ogc:def:crs:EPSG::3857", "GCJ-02", ""] {
+    for other in ["EPSG:43260", "urn:ogc:def:crs:EPSG::3857", "GCJ-03", ""] {
         assert_eq!(with(other), Err("crs".to_owned()), "{other}");
     }
+}
+
+#[test]
+fn outlines_may_be_drawn_in_any_system_that_is_converted() {
+    let drawn = |declared: Option<Crs>, member: &str| {
+        let head = if member.is_empty() {
+            String::new()
+        } else {
+            format!(r#""crs":{{"type":"name","properties":{{"name":"{member}"}}}},"#)
+        };
+        let square = r#"{"properties":{"code":"1"},"geometry":{"type":"Polygon","coordinates":[[[121.47,31.23],[121.473,31.23],[121.473,31.233]]]}}"#;
+        let text = format!(r#"{{"type":"FeatureCollection",{head}"features":[{square}]}}"#);
+        let file = LayerFile { crs: declared, ..file(&["cell"]) };
+        read(&file, &text)
+            .map(|(_, areas, _)| areas[0].polygons.as_ref().unwrap()[0][0][0])
+            .map_err(|error| error.detail)
+    };
+    let place = [121.47, 31.23];
+    for crs in [Crs::Wgs84, Crs::Cgcs2000, Crs::Gcj02, Crs::Bd09] {
+        assert_eq!(drawn(Some(crs), ""), Ok(crs.to_wgs84(place)));
+        assert_eq!(drawn(None, crs.as_str()), Ok(crs.to_wgs84(place)));
+    }
+    assert_eq!(drawn(None, ""), Ok(place));
+    assert_eq!(drawn(Some(Crs::Cgcs2000), "urn:ogc:def:crs:OGC:1.3:CRS84"), Ok(place));
+    assert_eq!(drawn(Some(Crs::Gcj02), "BD-09"), Err("the file says BD-09, city.toml GCJ-02".to_owned()));
+    assert_eq!(
+        drawn(None, "urn:ogc:def:crs:EPSG::4547"),
+        Err("urn:ogc:def:crs:EPSG::4547 (CGCS2000, Gauss-Kruger, metres) is not converted; give degrees in WGS-84, CGCS2000, GCJ-02 or BD-09".to_owned())
+    );
+}
+
+#[test]
+fn coordinates_that_cannot_be_degrees_are_named() {
+    let at = |point: &str| {
+        let text = format!(
+            r#"{{"properties":{{"code":"1"}},"geometry":{{"type":"Polygon","coordinates":[[[1,1],{point},[2,2]]]}}}}"#
+        );
+        let error = read(&file(&["cell"]), &collection(&[&text])).unwrap_err();
+        assert_eq!(error.field, "geometry.coordinates[0][0][1]");
+        error.detail
+    };
+    assert_eq!(at("[31.2,121.5]"), "31.2, 121.5 is not a position in degrees; the longitude stands first");
+    assert_eq!(at("[355000.5,3456000.25]"), "355000.5, 3456000.25 is not a position in degrees; they look like metres");
 }
 
 #[test]
