@@ -69,19 +69,30 @@ impl Crs {
 
     /// A ring drawn in this system, in WGS-84. Long edges get points between, so that the ring lies where it was drawn; an edge two
     /// rings share gets the same ones in both.
-    pub fn ring_to_wgs84(self, ring: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
+    pub fn ring_to_wgs84(self, ring: &[[f64; 2]]) -> Vec<[f64; 2]> {
+        self.along(ring, ring.first())
+    }
+
+    /// A line drawn in this system, in WGS-84; the same as of rings, but for the way back to its begin.
+    pub fn line_to_wgs84(self, line: &[[f64; 2]]) -> Vec<[f64; 2]> {
+        self.along(line, None)
+    }
+
+    fn along(self, points: &[[f64; 2]], end: Option<&[f64; 2]>) -> Vec<[f64; 2]> {
         // What is straight in a shifted system is curved outside. Pieces of these lengths leave the curve by less than 2 cm: GCJ-02
         // has waves of 13 m every 37 km, BD-09 of 40 m every 13 km.
         let piece = match self {
-            Self::Wgs84 | Self::Cgcs2000 => return ring,
+            Self::Wgs84 | Self::Cgcs2000 => return points.to_vec(),
             Self::Gcj02 => 0.005,
             Self::Bd09 => 0.001,
         };
-        let mut converted = Vec::with_capacity(ring.len());
-        let followers = ring.iter().skip(1).chain(ring.first());
-        for (from, to) in ring.iter().zip(followers) {
+        let mut converted = Vec::with_capacity(points.len());
+        for (from, to) in points.iter().zip(points.iter().skip(1).chain(end)) {
             converted.push(self.to_wgs84(*from));
             converted.extend(between(*from, *to, piece).into_iter().map(|point| self.to_wgs84(point)));
+        }
+        if end.is_none() {
+            converted.extend(points.last().map(|last| self.to_wgs84(*last)));
         }
         converted
     }
@@ -125,7 +136,7 @@ mod tests {
     fn a_ring_lies_where_it_was_drawn() {
         let [a, b, c] = [[121.4, 31.2], [121.52, 31.21], [121.45, 31.3]];
         for crs in [Crs::Gcj02, Crs::Bd09] {
-            let ring = crs.ring_to_wgs84(vec![a, b, c]);
+            let ring = crs.ring_to_wgs84(&[a, b, c]);
             // Between the points that were drawn the edge was straight in its own system.
             let most = (0..1_000)
                 .map(|n| f64::from(n) / 1_000.0)
@@ -133,10 +144,15 @@ mod tests {
                 .map(|point| off_edges(&ring, point))
                 .fold(0.0, f64::max);
             assert!(most < 0.02, "{crs:?}: {most} m");
-            let other = crs.ring_to_wgs84(vec![c, b, a]);
+            let line = crs.line_to_wgs84(&[a, b, c]);
+            assert!(
+                ring.starts_with(&line) && line.last() == Some(&crs.to_wgs84(c)),
+                "a ring is a line that comes back"
+            );
+            let other = crs.ring_to_wgs84(&[c, b, a]);
             assert!(other.iter().all(|point| ring.contains(point)), "the same edges the other way round");
         }
-        assert_eq!(Crs::Cgcs2000.ring_to_wgs84(vec![a, b, c]), [a, b, c]);
+        assert_eq!(Crs::Cgcs2000.ring_to_wgs84(&[a, b, c]), [a, b, c]);
     }
 
     /// Metres from a point to the nearest edge.

@@ -68,7 +68,7 @@ pub struct Threshold {
     pub hold_s: u32,
 }
 
-/// Crossing of a fence that raises; the opposite crossing clears.
+/// What raises at a fence; the opposite clears.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Crossing {
@@ -76,6 +76,10 @@ pub enum Crossing {
     Enter,
     /// Raised when an entity leaves, cleared when it comes back.
     Exit,
+    /// Raised while an entity is inside, however it came there; cleared when it leaves.
+    Inside,
+    /// Raised when an entity has been inside for `hold_s`, however it came there; cleared when it leaves.
+    Dwell,
 }
 
 /// The shape of a fence. Coordinates are degrees in the fence's reference system, lengths metres.
@@ -93,6 +97,13 @@ pub enum Shape {
         /// Radius in metres, above 0, at most 100,000.
         radius_m: f64,
     },
+    /// Everything near a line: a road, a pipe, a river.
+    Line {
+        /// Points [lon, lat], two at least.
+        points: Vec<[f64; 2]>,
+        /// How far it reaches to each side, in metres, above 0, at most 10,000.
+        reach_m: f64,
+    },
 }
 
 /// A fence looked at per entity.
@@ -106,9 +117,22 @@ pub struct Fence {
     /// Whether the first position of an entity, seen inside (or outside for `exit`), raises at once.
     #[serde(default)]
     pub first_counts: bool,
-    /// The reference system a polygon, or a circle's centre, is drawn in; an area has its layer's own.
+    /// How long an entity must be on the side that offends before the alert is raised, in seconds of event time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hold_s: u32,
+    /// Hysteresis: who is inside is taken to be so until it is farther outside than this, in metres.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin_m: Option<f64>,
+    /// Positions that say they are less accurate than this, in metres, are not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_m: Option<f64>,
+    /// The reference system a polygon, a line, or a circle's centre is drawn in; an area has its layer's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crs: Option<Crs>,
+}
+
+fn is_zero(seconds: &u32) -> bool {
+    *seconds == 0
 }
 
 /// What a rule does.

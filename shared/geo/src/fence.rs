@@ -1,4 +1,4 @@
-//! Fences: circles and polygons a position is inside of or not.
+//! Fences: circles, polygons and strips along a line that a position is inside of or not.
 
 mod shape_index;
 
@@ -17,6 +17,7 @@ pub struct Fence {
 enum Kind {
     Circle { centre: [f64; 2], radius_m: f64 },
     Polygon(Vec<Vec<[f64; 2]>>),
+    Strip { ends: [[f64; 2]; 2], half_width_m: f64 },
 }
 
 impl Fence {
@@ -30,6 +31,14 @@ impl Fence {
         // Without points nothing is inside: bounds that hold no point.
         let bounds = ring::bounds(&rings).unwrap_or([1.0, 1.0, -1.0, -1.0]);
         Self { kind: Kind::Polygon(rings), bounds }
+    }
+
+    /// Everything at most `half_width_m` metres from the straight line between two points less than 180 degrees apart. Lines of
+    /// several pieces are several strips.
+    pub fn strip(ends: [[f64; 2]; 2], half_width_m: f64) -> Self {
+        let [from, to] = ends.map(|end| circle_bounds(end, half_width_m));
+        let bounds = [from[0].min(to[0]), from[1].min(to[1]), from[2].max(to[2]), from[3].max(to[3])];
+        Self { kind: Kind::Strip { ends, half_width_m }, bounds }
     }
 
     /// `[west, south, east, north]`; a circle's may leave −180…180.
@@ -51,6 +60,13 @@ impl Fence {
             Kind::Polygon(rings) => {
                 lon >= west && lon <= east && lat >= south && lat <= north && ring::contains(rings, position)
             }
+            Kind::Strip { ends: [a, b], half_width_m } => {
+                lon >= west
+                    && lon <= east
+                    && lat >= south
+                    && lat <= north
+                    && segment_distance_m(position, *a, *b) <= *half_width_m
+            }
         }
     }
 
@@ -64,19 +80,30 @@ impl Fence {
                 .flat_map(|ring| ring::edges(ring))
                 .map(|edge| segment_distance_m(position, edge.low, edge.high))
                 .fold(f64::INFINITY, f64::min),
+            Kind::Strip { ends: [a, b], half_width_m } => (segment_distance_m(position, *a, *b) - half_width_m).abs(),
         }
     }
 
-    /// Rings that hold the whole fence, for drawing and for candidates: the polygon itself, or a polygon around the circle.
+    /// How far a position lies outside, in metres; 0 inside.
+    pub fn outside_m(&self, position: [f64; 2]) -> f64 {
+        if self.contains(position) { 0.0 } else { self.border_distance_m(position) }
+    }
+
+    /// Rings that hold the whole fence, for candidates: the polygon itself, or a polygon around a circle or a strip.
     pub fn outline(&self) -> Vec<Vec<[f64; 2]>> {
         match &self.kind {
             Kind::Circle { centre, radius_m } => vec![around_circle(*centre, *radius_m)],
             Kind::Polygon(rings) => rings.clone(),
+            Kind::Strip { .. } => {
+                let [west, south, east, north] = self.bounds;
+                vec![vec![[west, south], [east, south], [east, north], [west, north]]]
+            }
         }
     }
 
-    fn is_circle(&self) -> bool {
-        matches!(self.kind, Kind::Circle { .. })
+    /// Whether its outline only holds it, so that a candidate must be measured.
+    fn is_measured(&self) -> bool {
+        !matches!(self.kind, Kind::Polygon(_))
     }
 }
 
@@ -140,6 +167,23 @@ mod tests {
         let fence = Fence::circle([179.999, 0.0], 1000.0);
         assert!(fence.contains([-179.999, 0.0]));
         assert!(!fence.contains([-179.9, 0.0]));
+    }
+
+    #[test]
+    fn a_strip_holds_what_is_near_its_line() {
+        let ends = [[121.47, 31.23], [121.48, 31.24]];
+        let strip = Fence::strip(ends, 50.0);
+        for along in [0.0, 0.3, 1.0] {
+            let on = [121.47 + 0.01 * along, 31.23 + 0.01 * along];
+            assert!(strip.contains(on));
+            for bearing in [315.0, 135.0] {
+                // The line runs at about 40 degrees here, so not quite across it.
+                assert!(strip.contains(offset_m(on, bearing, 49.0)) && !strip.contains(offset_m(on, bearing, 52.0)));
+            }
+        }
+        assert!(!strip.contains(offset_m(ends[0], 220.0, 50.5)) && strip.contains(offset_m(ends[0], 220.0, 49.5)));
+        assert!((strip.outside_m(offset_m(ends[0], 220.0, 80.0)) - 30.0).abs() < 0.5);
+        assert!(strip.outside_m(ends[0]) == 0.0);
     }
 
     #[test]

@@ -26,8 +26,10 @@ pub(crate) struct Alerts {
 
 impl Alerts {
     fn say(&mut self, id: &str, raised: bool, time: i64, record: &Record) {
-        let transition = Transition { raised, time, cause: (record.partition, record.offset) };
-        self.said.entry(id.to_owned()).or_default().push(transition);
+        let said = self.said.entry(id.to_owned()).or_default();
+        // No alert ends before it began.
+        let time = said.first().map_or(time, |first| time.max(first.time));
+        said.push(Transition { raised, time, cause: (record.partition, record.offset) });
     }
 
     fn id(&self, rule: &str, source: &str, (partition, offset): (i32, i64)) -> String {

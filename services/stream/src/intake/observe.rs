@@ -132,7 +132,7 @@ impl Mind {
             domain: admitted.domain,
             time: admitted.time,
             at: way.record.at(),
-            position: position.map(|position| [position.lon, position.lat]),
+            position,
             values,
             identity: &|at| world.identity(at.part(), at.offset()),
         };

@@ -11,6 +11,7 @@ mod replay;
 mod saved;
 mod sketches;
 mod times;
+mod tracks;
 
 use super::*;
 use crate::{

@@ -1,6 +1,6 @@
 //! A rule set made ready: every rule can be found by what it looks at.
 
-use super::threshold::Levels;
+use super::{fence::Border, threshold::Levels};
 use crate::{
     cluster::{Ask, Authority, Tail},
     intern::{MetricNames, View, Views},
@@ -8,7 +8,7 @@ use crate::{
 use gridwarden_domain::{
     alert::AreaRef,
     control::RuleSet,
-    rule::{Condition, Crossing, Fence, Rule, Shape},
+    rule::{Condition, Fence, Rule, Shape},
     value::Fixed,
 };
 use gridwarden_geo::{
@@ -17,6 +17,7 @@ use gridwarden_geo::{
 };
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the index of fences may cost.
@@ -42,8 +43,18 @@ pub(crate) struct Ready {
 pub(crate) enum Body {
     /// A threshold on this value.
     Threshold(Box<str>, Levels),
-    /// A fence; whether the first position counts.
-    Fence(Crossing, bool),
+    /// A fence.
+    Fence(Border),
+}
+
+impl Body {
+    /// How long an offence must hold, in milliseconds of event time.
+    pub(crate) fn hold_ms(&self) -> i64 {
+        match self {
+            Self::Threshold(_, levels) => levels.hold_ms,
+            Self::Fence(border) => border.hold_ms,
+        }
+    }
 }
 
 /// A threshold to compare a value with.
@@ -151,7 +162,13 @@ impl Book {
         self.by_area.get(&area).map_or(&[], Vec::as_slice)
     }
 
-    /// Fences with a shape of their own that contain the position.
+    /// How far a position lies outside a fence with shapes of its own, in metres; 0 inside.
+    pub(crate) fn outside_m(&self, border: &Border, position: [f64; 2]) -> f64 {
+        let Some(shapes) = &self.shapes else { return f64::INFINITY };
+        border.shapes.clone().map(|shape| shapes.outside_m(shape, position)).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Fences with a shape of their own that contain the position, some more than once.
     #[inline]
     pub(crate) fn shapes_at(&self, position: [f64; 2], mut hit: impl FnMut(u32)) {
         let Some(shapes) = &self.shapes else { return };
@@ -182,7 +199,7 @@ impl Binder<'_> {
                     return;
                 }
             },
-            Condition::Fence(fence) => Body::Fence(fence.on, fence.first_counts),
+            Condition::Fence(fence) => Body::Fence(Border::of(fence, self.shapes(fence, slot))),
         };
         let select = &rule.select;
         let ready = Ready {
@@ -209,34 +226,42 @@ impl Binder<'_> {
     fn file(&mut self, ready: &Ready, slot: u32) {
         self.book.uses_areas |= ready.areas.is_some();
         match (&ready.body, &ready.rule.condition) {
-            (Body::Fence(on, first_counts), Condition::Fence(fence)) => {
+            (Body::Fence(border), Condition::Fence(fence)) => {
                 self.book.has_fences = true;
-                if *on == Crossing::Exit && *first_counts {
+                if border.asks_first_outside() {
                     self.book.exit_first.push(slot);
                 }
-                self.file_shape(fence, slot);
+                if let Shape::Area(area) = &fence.shape {
+                    self.book.uses_areas = true;
+                    for number in self.areas(area) {
+                        self.book.by_area.entry(number).or_default().push(slot);
+                    }
+                }
             }
             _ => self.file_threshold(ready, slot),
         }
     }
 
-    fn file_shape(&mut self, fence: &Fence, slot: u32) {
+    /// Puts a fence's own shapes into the index: their numbers.
+    fn shapes(&mut self, fence: &Fence, slot: u32) -> Range<u32> {
         let crs = fence.crs.unwrap_or_default();
-        let geometry = match &fence.shape {
-            Shape::Area(area) => {
-                self.book.uses_areas = true;
-                for number in self.areas(area) {
-                    self.book.by_area.entry(number).or_default().push(slot);
-                }
-                return;
-            }
+        let first = self.geometry.len() as u32;
+        match &fence.shape {
+            Shape::Area(_) => {}
             Shape::Polygon(rings) => {
-                Geometry::polygon(rings.iter().map(|ring| crs.ring_to_wgs84(ring.clone())).collect())
+                self.geometry.push(Geometry::polygon(rings.iter().map(|ring| crs.ring_to_wgs84(ring)).collect()));
             }
-            Shape::Circle { centre, radius_m } => Geometry::circle(crs.to_wgs84(*centre), *radius_m),
-        };
-        self.geometry.push(geometry);
-        self.book.shape_slots.push(slot);
+            Shape::Circle { centre, radius_m } => {
+                self.geometry.push(Geometry::circle(crs.to_wgs84(*centre), *radius_m))
+            }
+            Shape::Line { points, reach_m } => {
+                let points = crs.line_to_wgs84(points);
+                let pieces = points.iter().zip(points.iter().skip(1));
+                self.geometry.extend(pieces.map(|(from, to)| Geometry::strip([*from, *to], *reach_m)));
+            }
+        }
+        self.book.shape_slots.resize(self.geometry.len(), slot);
+        first..self.geometry.len() as u32
     }
 
     fn file_threshold(&mut self, ready: &Ready, slot: u32) {

@@ -9,16 +9,20 @@
 //!   changed clears its open alerts with the first record it is no longer in force for.
 //! * `RUL-3` what is in force goes with the partition's highest append time: it never goes back when a broker's clock does.
 
+mod act;
 mod book;
 mod change;
 mod fence;
+mod gone;
+mod hold;
 mod part;
 mod threshold;
 mod timers;
 
 pub(crate) use book::{Books, Limits, Who};
 pub(crate) use change::{Change, Open, alert_id};
-pub(crate) use part::{Gone, PartRules, SavedRules, Seen};
+pub(crate) use gone::Gone;
+pub(crate) use part::{PartRules, SavedRules, Seen};
 
 use crate::windows::At;
 use thin_vec::ThinVec;

@@ -1,13 +1,15 @@
 //! Rules in one partition: the book in force, the clocks of holds, and what a record does.
 
 use super::{
-    Change, EntityRules, Held, Open, Phase, alert_id,
+    Change, EntityRules, Gone, Open, Phase,
+    act::{cross, end_outside_areas, said, value_named, weigh},
+    alert_id,
     book::{Body, Book, Ready, Watch, Who},
-    fence, threshold,
+    fence::Before,
     timers::{Timer, Timers},
 };
 use crate::{checkpoint::TimerForm, intern::MetricNames, windows::At};
-use gridwarden_domain::{alert::Transition, identity::RecordId, value::Fixed};
+use gridwarden_domain::{alert::Transition, identity::RecordId, observation::Position, value::Fixed};
 use gridwarden_runtime::seeded::seeded;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -39,7 +41,7 @@ pub(crate) struct Seen<'a> {
     /// The record.
     pub(crate) at: At,
     /// Where, if known.
-    pub(crate) position: Option<[f64; 2]>,
+    pub(crate) position: Option<Position>,
     /// Values by metric.
     pub(crate) values: &'a [(u32, Fixed)],
     /// The identity of any record read here.
@@ -204,13 +206,14 @@ impl PartRules {
     fn look_at_position(
         &mut self,
         seen: &Seen<'_>,
-        position: [f64; 2],
+        position: Position,
         state: &mut EntityRules,
         out: &mut Vec<Change>,
     ) {
         let (book, inside) = (&self.book, &mut self.inside);
         inside.clear();
-        book.shapes_at(position, |slot| inside.push(slot));
+        let point = [position.lon, position.lat];
+        book.shapes_at(point, |slot| inside.push(slot));
         let is_fence = |slot: &u32| book.rule(*slot).is_some_and(|ready| matches!(ready.body, Body::Fence(..)));
         inside.extend(seen.who.areas.iter().flat_map(|area| book.of_area(*area)).filter(|slot| is_fence(slot)));
         if inside.is_empty() && state.inside.is_empty() && state.seen == self.reloads {
@@ -227,9 +230,23 @@ impl PartRules {
         visited.dedup();
         for slot in visited {
             let Some(ready) = book.rule(slot) else { continue };
-            let first = self.since.get(slot as usize).is_none_or(|since| state.seen < *since);
-            let was = state.inside.binary_search(&slot).is_ok();
-            cross((slot, ready), (was, first), inside.binary_search(&slot).is_ok(), seen, state, out);
+            let Body::Fence(border) = &ready.body else { continue };
+            let before = Before {
+                inside: state.inside.binary_search(&slot).is_ok(),
+                first: self.since.get(slot as usize).is_none_or(|since| state.seen < *since),
+            };
+            let place = inside.binary_search(&slot);
+            let trusted = border.trusts(position.accuracy_m);
+            let outside_m = || if ready.concerns(&seen.who) { book.outside_m(border, point) } else { f64::INFINITY };
+            let held = border.holds(before, place.is_ok(), trusted, outside_m);
+            match place {
+                Ok(place) if !held => drop(inside.remove(place)),
+                Err(place) if held => inside.insert(place, slot),
+                _ => {}
+            }
+            if trusted {
+                cross((slot, ready), (before, held), seen, (&mut self.timers, state), out);
+            }
         }
         state.inside.clear();
         state.inside.extend_from_slice(inside);
@@ -274,131 +291,6 @@ impl PartRules {
 /// The rule a timer stands for and the record the offence began with, if the offence goes on.
 fn waiting<'b>(book: &'b Book, timer: &Timer, state: &EntityRules) -> Option<(&'b Ready, At)> {
     let ready = book.rule(timer.slot)?;
-    let Body::Threshold(_, levels) = &ready.body else { return None };
     let Some(Phase::Pending { since, first }) = state.phase(timer.slot) else { return None };
-    (since.saturating_add(levels.hold_ms) == timer.due).then_some((ready, *first))
-}
-
-/// Rules that are no longer in force, as they were.
-pub(crate) struct Gone {
-    book: Arc<Book>,
-    slots: Vec<u32>,
-}
-
-impl Gone {
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
-    }
-
-    /// Takes their state from an entity and clears its open alerts (`RUL-2`).
-    pub(crate) fn release(&self, time: i64, state: &mut EntityRules, out: &mut Vec<Change>) {
-        state.inside.retain(|slot| !self.slots.contains(slot));
-        state.held.retain(|held| {
-            if !self.slots.contains(&held.slot) {
-                return true;
-            }
-            if let (Held { phase: Phase::Open(open), .. }, Some(ready)) = (held, self.book.rule(held.slot)) {
-                out.push(said(ready, next(*open), Transition::Cleared, time, None));
-            }
-            false
-        });
-    }
-}
-
-fn next(open: Open) -> Open {
-    Open { seq: open.seq + 1, ..open }
-}
-
-fn said(ready: &Ready, alert: Open, transition: Transition, time: i64, value: Option<Fixed>) -> Change {
-    Change { rule: Arc::clone(&ready.rule), alert, transition, time, value }
-}
-
-fn value_named(name: &str, seen: &Seen<'_>, names: &MetricNames) -> Option<Fixed> {
-    let metric = names.value(seen.who.kind, name)?;
-    seen.values.iter().find(|(number, _)| *number == metric).map(|(_, value)| *value)
-}
-
-/// A value against a threshold.
-fn weigh(
-    rule: (u32, &Ready),
-    value: Fixed,
-    seen: &Seen<'_>,
-    memory: (&mut Timers, &mut EntityRules),
-    out: &mut Vec<Change>,
-) {
-    let (slot, ready) = rule;
-    let (timers, state) = memory;
-    let Body::Threshold(_, levels) = &ready.body else { return };
-    match levels.step(state.phase(slot), value, seen.time, seen.at) {
-        threshold::Step::Stay => {}
-        threshold::Step::Hold { due } => {
-            state.set(slot, Some(Phase::Pending { since: seen.time, first: seen.at }));
-            timers.push(seen.domain, Timer { due, entity: seen.entity, slot });
-        }
-        threshold::Step::Drop => state.set(slot, None),
-        threshold::Step::Raise { time, first, and_clear } => {
-            let id = alert_id(&ready.rule.id, seen.who.source, (seen.identity)(first));
-            let open = Open { id, seq: 1, raised_at: time };
-            out.push(said(ready, open, Transition::Raised, time, Some(value)));
-            if and_clear {
-                out.push(said(ready, next(open), Transition::Cleared, seen.time, Some(value)));
-            }
-            state.set(slot, (!and_clear).then_some(Phase::Open(open)));
-        }
-        threshold::Step::Clear(open) => {
-            state.set(slot, None);
-            out.push(said(ready, next(open), Transition::Cleared, seen.time, Some(value)));
-        }
-    }
-}
-
-/// A position against a fence.
-fn cross(
-    rule: (u32, &Ready),
-    was: (bool, bool),
-    is_inside: bool,
-    seen: &Seen<'_>,
-    state: &mut EntityRules,
-    out: &mut Vec<Change>,
-) {
-    let (slot, ready) = rule;
-    let Body::Fence(on, first_counts) = ready.body else { return };
-    let (inside, first) = was;
-    let open = match state.phase(slot) {
-        Some(Phase::Open(open)) => Some(*open),
-        _ => None,
-    };
-    // An exit fence asks about entities it does not concern only when it is new.
-    if open.is_none() && !ready.concerns(&seen.who) && !inside {
-        return;
-    }
-    let before = fence::Before { inside, first, open: open.is_some() };
-    match (fence::step(on, first_counts, before, is_inside), open) {
-        (fence::Step::Raise, _) => {
-            let id = alert_id(&ready.rule.id, seen.who.source, (seen.identity)(seen.at));
-            let open = Open { id, seq: 1, raised_at: seen.time };
-            state.set(slot, Some(Phase::Open(open)));
-            out.push(said(ready, open, Transition::Raised, seen.time, None));
-        }
-        (fence::Step::Clear, Some(open)) => {
-            state.set(slot, None);
-            out.push(said(ready, next(open), Transition::Cleared, seen.time, None));
-        }
-        _ => {}
-    }
-}
-
-/// A threshold limited to areas has nothing more to say about an entity that left them.
-fn end_outside_areas(book: &Book, seen: &Seen<'_>, state: &mut EntityRules, out: &mut Vec<Change>) {
-    state.held.retain(|held| {
-        let Some(ready) = book.rule(held.slot) else { return true };
-        let left = matches!(ready.body, Body::Threshold(..))
-            && ready.is_limited_to_areas()
-            && !ready.is_in_areas(seen.who.areas);
-        if left && let Phase::Open(open) = &held.phase {
-            out.push(said(ready, next(*open), Transition::Cleared, seen.time, None));
-        }
-        !left
-    });
+    (since.saturating_add(ready.body.hold_ms()) == timer.due).then_some((ready, *first))
 }

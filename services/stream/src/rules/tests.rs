@@ -9,6 +9,7 @@ use gridwarden_domain::{
     control::RuleSet,
     identity::{RecordId, TopicId},
     locate::LayerSet,
+    observation::Position,
     rule::{Condition, Crossing, Fence, Rule, Select, Severity, Shape, Side, Threshold},
     text::Text,
     value::Fixed,
@@ -28,7 +29,15 @@ fn threshold(value: &str, side: Side, level: f64, clear: Option<f64>, hold_s: u3
 }
 
 fn circle(lon: f64, radius_m: f64, on: Crossing, first_counts: bool) -> Condition {
-    Condition::Fence(Fence { shape: Shape::Circle { centre: [lon, 0.0], radius_m }, on, first_counts, crs: None })
+    Condition::Fence(Fence {
+        shape: Shape::Circle { centre: [lon, 0.0], radius_m },
+        on,
+        first_counts,
+        hold_s: 0,
+        margin_m: None,
+        accuracy_m: None,
+        crs: None,
+    })
 }
 
 /// A partition with its rules.
@@ -76,7 +85,7 @@ impl Bench {
             domain: 0,
             time,
             at: At::new(0, self.offset),
-            position: Some([lon, 0.0]),
+            position: Some(Position { lon, lat: 0.0, accuracy_m: None }),
             values: &[(metric, Fixed::from_f64(value).unwrap())],
             identity: &identity,
         };
@@ -261,11 +270,11 @@ fn a_reload_keeps_what_did_not_change_and_clears_what_did() {
     assert!(bench.look(0, "air", 2_000, 0.5, 11.0).is_empty());
     // Another level: another rule, its state goes.
     all[0].condition = threshold("v", Side::Above, 8.0, None, 0);
-    assert_eq!(said(&bench.reload(3, &all)), ["-above@0#2"]);
+    assert_eq!(said(&bench.reload(3, &all)), ["-above@1000#2"]);
     assert_eq!(said(&bench.look(0, "air", 3_000, 0.5, 11.0)), ["+above@3000#1"]);
     // Removed.
     all.retain(|rule| rule.id != "in-first");
-    assert_eq!(said(&bench.reload(4, &all)), ["-in-first@0#2"]);
+    assert_eq!(said(&bench.reload(4, &all)), ["-in-first@1000#2"]);
     assert!(bench.look(0, "air", 4_000, 0.5, 11.0).is_empty());
 }
 

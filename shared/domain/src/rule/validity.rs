@@ -1,8 +1,9 @@
 //! What a rule document may say.
 
+mod fence;
+
 use super::{Condition, Fence, Rule, Shape, Threshold};
 use crate::{alert::AreaRef, decode::check, value::MAX_UNITS};
-use gridwarden_geo::ring;
 
 /// Most vertices a fence may have, over all rings.
 pub const MAX_VERTICES: usize = 100_000;
@@ -47,7 +48,7 @@ pub fn validate(rule: &Rule) -> Result<(), RuleError> {
     }
     match &rule.condition {
         Condition::Threshold(threshold) => check_threshold(threshold),
-        Condition::Fence(fence) => check_fence(fence),
+        Condition::Fence(fence) => fence::check(fence),
     }
 }
 
@@ -101,55 +102,6 @@ fn check_threshold(threshold: &Threshold) -> Result<(), RuleError> {
 fn within_values(field: &str, level: f64) -> Result<(), RuleError> {
     // NaN fails this comparison as well.
     if level.abs() <= MAX_UNITS { Ok(()) } else { wrong(field, format!("{level} is beyond ±{MAX_UNITS}")) }
-}
-
-fn check_fence(fence: &Fence) -> Result<(), RuleError> {
-    match &fence.shape {
-        Shape::Area(_) if fence.crs.is_some() => {
-            wrong("fence.crs", "is for a polygon or a circle; an area lies where its layer lies")
-        }
-        Shape::Area(area) => named("fence.shape.area", area),
-        Shape::Circle { centre, radius_m } => {
-            position("fence.shape.circle.centre", *centre)?;
-            if !(*radius_m > 0.0 && *radius_m <= MAX_RADIUS_M) {
-                let detail = format!("{radius_m} must be above 0 and at most {MAX_RADIUS_M} metres");
-                return wrong("fence.shape.circle.radius_m", detail);
-            }
-            Ok(())
-        }
-        Shape::Polygon(rings) => check_polygon(rings),
-    }
-}
-
-fn position(field: &str, [lon, lat]: [f64; 2]) -> Result<(), RuleError> {
-    if lon.abs() <= 180.0 && lat.abs() <= 90.0 {
-        return Ok(());
-    }
-    wrong(field, format!("{lon}, {lat} is not a position in degrees"))
-}
-
-fn check_polygon(rings: &[Vec<[f64; 2]>]) -> Result<(), RuleError> {
-    let field = "fence.shape.polygon";
-    let vertices: usize = rings.iter().map(Vec::len).sum();
-    if vertices > MAX_VERTICES {
-        return wrong(field, format!("{vertices} vertices; at most {MAX_VERTICES}"));
-    }
-    if rings.is_empty() {
-        return wrong(field, "has no ring");
-    }
-    for (number, points) in rings.iter().enumerate() {
-        for (place, point) in points.iter().enumerate() {
-            position(&format!("{field}[{number}][{place}]"), *point)?;
-        }
-        // Alone, so that a ring without an inside is named.
-        if let Some(flaw) = ring::flaw(std::slice::from_ref(points)) {
-            return wrong(format!("{field}[{number}]"), flaw.to_string());
-        }
-    }
-    match ring::flaw(rings) {
-        Some(flaw) => wrong(field, flaw.to_string()),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

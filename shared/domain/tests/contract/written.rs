@@ -156,12 +156,31 @@ fn entities_and_rules() {
     assert_eq!(faults("entity", &entity), [""; 0]);
     let threshold =
         Threshold { value: "v".to_owned(), side: Side::Below, level: -1e12, clear: Some(1e12), hold_s: 604_800 };
-    let fence = |shape| Condition::Fence(Fence { shape, on: Crossing::Exit, first_counts: true, crs: None });
+    let fence = |shape| {
+        Condition::Fence(Fence {
+            shape,
+            on: Crossing::Exit,
+            first_counts: true,
+            hold_s: 0,
+            margin_m: None,
+            accuracy_m: None,
+            crs: None,
+        })
+    };
     for condition in [
         Condition::Threshold(threshold),
         fence(Shape::Area(AreaRef { layer: "l".to_owned(), code: "c".to_owned() })),
         fence(Shape::Polygon(vec![vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]])),
         fence(Shape::Circle { centre: [180.0, 90.0], radius_m: 100_000.0 }),
+        Condition::Fence(Fence {
+            shape: Shape::Line { points: vec![[180.0, 85.0], [0.0, -85.0]], reach_m: 10_000.0 },
+            on: Crossing::Dwell,
+            first_counts: false,
+            hold_s: 604_800,
+            margin_m: Some(10_000.0),
+            accuracy_m: Some(0.5),
+            crs: Some(gridwarden_domain::crs::Crs::Bd09),
+        }),
     ] {
         let title = Text { en: "t".to_owned(), zh: String::new() };
         let rule = Rule {

@@ -3,8 +3,8 @@
 use super::Fence;
 use crate::{AreaIndex, BuildError, IndexOptions};
 
-/// Fences, found by position. A polygon's answer is the area index's; a circle is looked up by a polygon around it and then
-/// measured.
+/// Fences, found by position. A polygon's answer is the area index's; circles and strips are looked up by a polygon around them
+/// and then measured.
 pub struct ShapeIndex {
     fences: Vec<Fence>,
     index: AreaIndex,
@@ -20,7 +20,7 @@ impl ShapeIndex {
         for (number, fence) in (0u32..).zip(&fences) {
             let [west, south, east, north] = fence.bounds();
             let fits = west >= -179.0 && east <= 179.0 && south >= -88.0 && north <= 88.0;
-            if fence.is_circle() && !fits {
+            if fence.is_measured() && !fits {
                 apart.push(number);
                 outlines.push(Vec::new());
             } else {
@@ -35,8 +35,10 @@ impl ShapeIndex {
     #[inline]
     pub fn locate(&self, lon: f64, lat: f64, mut hit: impl FnMut(u32)) {
         self.index.locate(lon, lat, |number| {
-            let inside =
-                self.fences.get(number as usize).is_some_and(|fence| !fence.is_circle() || fence.contains([lon, lat]));
+            let inside = self
+                .fences
+                .get(number as usize)
+                .is_some_and(|fence| !fence.is_measured() || fence.contains([lon, lat]));
             if inside {
                 hit(number);
             }
@@ -47,6 +49,11 @@ impl ShapeIndex {
                 hit(*number);
             }
         }
+    }
+
+    /// How far a position lies outside fence `number`, in metres; 0 inside.
+    pub fn outside_m(&self, number: u32, position: [f64; 2]) -> f64 {
+        self.fences.get(number as usize).map_or(f64::INFINITY, |fence| fence.outside_m(position))
     }
 
     /// Number of fences.
@@ -75,7 +82,9 @@ mod tests {
         let mut fences = vec![Fence::circle([179.9999, 10.0], 5000.0)];
         for i in 0..200u32 {
             let centre = [121.0 + f64::from(i % 20) * 0.01, 31.0 + f64::from(i / 20) * 0.01];
-            if i % 3 == 0 {
+            if i % 3 == 1 {
+                fences.push(Fence::strip([centre, offset_m(centre, f64::from(i) * 7.0, 2_500.0)], f64::from(i + 1)));
+            } else if i % 3 == 0 {
                 let corners = [10.0, 130.0, 250.0].map(|b| offset_m(centre, b, 900.0));
                 fences.push(Fence::polygon(vec![corners.to_vec()]));
             } else {

@@ -138,7 +138,7 @@ fn ground(rule: &Rule, town: &Town) -> Option<Ground> {
             let area = town.areas().iter().find(|area| area.code == wanted.code)?;
             area.polygons.iter().flatten().flatten().cloned().collect()
         }
-        Shape::Circle { .. } => return None,
+        Shape::Circle { .. } | Shape::Line { .. } => return None,
     };
     Some(enclosed(rings))
 }

@@ -71,7 +71,15 @@ fn fence(number: u32, on: Crossing, bounds: [i64; 4], cells: &[&Area], rng: &mut
         _ => Shape::Polygon(vec![hexagon(bounds, rng)]),
     };
     let name = if on == Crossing::Enter { "enter" } else { "exit" };
-    let fence = Fence { shape, on, first_counts: number.is_multiple_of(2) && on == Crossing::Enter, crs: None };
+    let fence = Fence {
+        shape,
+        on,
+        first_counts: number.is_multiple_of(2) && on == Crossing::Enter,
+        hold_s: 0,
+        margin_m: None,
+        accuracy_m: None,
+        crs: None,
+    };
     rule(format!("{name}-{number:02}"), "vehicle", Condition::Fence(fence))
 }
 

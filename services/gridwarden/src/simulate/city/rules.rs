@@ -18,7 +18,7 @@ fn above(value: &str, level: f64, clear: f64, hold_s: u32) -> Condition {
 }
 
 fn fence(shape: Shape, on: Crossing) -> Condition {
-    Condition::Fence(Fence { shape, on, first_counts: false, crs: None })
+    Condition::Fence(Fence { shape, on, first_counts: false, hold_s: 0, margin_m: None, accuracy_m: None, crs: None })
 }
 
 /// Rules for a city with these entities and areas.

@@ -23,7 +23,7 @@ fn newest(logs: &Logs) -> Arc<Timeline> {
 }
 
 /// Makes a copy of this moment, reading some more lines while it is made.
-fn copy(desk: &mut Desk, meanwhile: std::ops::Range<usize>, read_line: impl Fn(&mut Desk, usize)) -> State {
+pub(super) fn copy(desk: &mut Desk, meanwhile: std::ops::Range<usize>, read_line: impl Fn(&mut Desk, usize)) -> State {
     let mut copies = Vec::new();
     desk.intake.begin_copy(u32::MAX, &mut copies);
     for line in meanwhile {
@@ -49,7 +49,7 @@ fn copy(desk: &mut Desk, meanwhile: std::ops::Range<usize>, read_line: impl Fn(&
     state
 }
 
-fn restart(state: State, timeline: Arc<Timeline>) -> Desk {
+pub(super) fn restart(state: State, timeline: Arc<Timeline>) -> Desk {
     let mut desk = Desk::with(Arc::clone(&timeline));
     desk.shared.lore = Lore::restored(&state.names, 1, None);
     desk.intake = Intake::new(&desk.shared, &[0, 1, 2], 1_000);

@@ -84,7 +84,7 @@ fn hint(lon: f64, lat: f64) -> &'static str {
 
 /// Outlines drawn in `crs`, in WGS-84.
 pub(super) fn in_wgs84(polygons: Polygons, crs: Crs) -> Polygons {
-    let rings = |rings: Vec<Vec<[f64; 2]>>| rings.into_iter().map(|ring| crs.ring_to_wgs84(ring)).collect();
+    let rings = |rings: Vec<Vec<[f64; 2]>>| rings.iter().map(|ring| crs.ring_to_wgs84(ring)).collect();
     polygons.into_iter().map(rings).collect()
 }
 

@@ -51,6 +51,41 @@ fn the_error_names_the_place() {
             r#""threshold":{"value":"x","side":"above","level":1,"clear":-1e13}"#,
             "threshold.clear: -10000000000000 is beyond",
         ),
+        (r#""fence":{"on":"dwell","shape":{"polygon":[[[0,0],[1,0],[1,1]]]}}"#, "fence.hold_s: is needed for dwell"),
+        (
+            r#""fence":{"on":"enter","shape":{"area":{"layer":"l","code":"1"}},"margin_m":5}"#,
+            "fence.margin_m: is for a",
+        ),
+        (r#""fence":{"on":"enter","shape":{"area":{"layer":"l","code":"1"}},"crs":"BD-09"}"#, "fence.crs: is for a"),
+        (
+            r#""fence":{"on":"enter","shape":{"polygon":[[[0,0],[1,0],[1,1]]]},"crs":"EPSG:3857"}"#,
+            "fence.crs: unknown variant",
+        ),
+        (
+            r#""fence":{"on":"enter","shape":{"polygon":[[[0,0],[1,0],[1,1]]]},"margin_m":0}"#,
+            "fence.margin_m: 0 must be",
+        ),
+        (r#""fence":{"on":"enter","shape":{"polygon":[[[0,0],[1,0],[1,1]]]},"accuracy_m":-1}"#, "fence.accuracy_m: -1"),
+        (
+            r#""fence":{"on":"enter","shape":{"polygon":[[[0,0],[1,0],[1,1]]]},"hold_s":604801}"#,
+            "fence.hold_s: must be",
+        ),
+        (
+            r#""fence":{"on":"enter","shape":{"line":{"points":[[0,0]],"reach_m":5}}}"#,
+            "fence.shape.line.points: 1 points; 2",
+        ),
+        (
+            r#""fence":{"on":"enter","shape":{"line":{"points":[[0,0],[170,0],[-170,0]],"reach_m":5}}}"#,
+            "fence.shape.line.points[2]: lies beyond the date line",
+        ),
+        (
+            r#""fence":{"on":"enter","shape":{"line":{"points":[[0,0],[0,86]],"reach_m":5}}}"#,
+            "fence.shape.line.points[1]: is too near a pole",
+        ),
+        (
+            r#""fence":{"on":"enter","shape":{"line":{"points":[[0,0],[0,1]],"reach_m":20000}}}"#,
+            "fence.shape.line.reach_m: 20000 must",
+        ),
         (r#""threshold":["x","above",1]"#, "threshold: is a list, not an object"),
         (r#""fence":{"on":"enter","shape":{"circle":[[121,31],5]}}"#, "fence.shape.circle: is a list, not an object"),
         (r#""fence":{"on":{"enter":null},"shape":{"area":{"layer":"l","code":"1"}}}"#, "fence.on: is an object"),
