@@ -1,6 +1,7 @@
 //! Rules as documents: what files and API write alike. Topic `rules.v1`, key = rule id; a tombstone removes a rule.
 //!
-//! `infra/schema/json/rule.schema.json` is the published contract. Kinds of this version: `threshold` and `fence`.
+//! `infra/schema/json/rule.schema.json` is the published contract. Kinds of this version: `threshold`, `fence` and
+//! `silence`.
 
 mod reading;
 mod validity;
@@ -135,6 +136,14 @@ fn is_zero(seconds: &u32) -> bool {
     *seconds == 0
 }
 
+/// An entity that spoke before and says nothing any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Silence {
+    /// How long it must be silent, in seconds of event time.
+    pub after_s: u32,
+}
+
 /// What a rule does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -143,6 +152,8 @@ pub enum Condition {
     Threshold(Threshold),
     /// See [`Fence`].
     Fence(Fence),
+    /// See [`Silence`].
+    Silence(Silence),
 }
 
 impl Condition {
@@ -151,11 +162,12 @@ impl Condition {
         match self {
             Self::Threshold(_) => "threshold",
             Self::Fence(_) => "fence",
+            Self::Silence(_) => "silence",
         }
     }
 }
 
-/// A rule document: `{"id", "version", "title", "severity", "select", "threshold": {…} | "fence": {…}}`.
+/// A rule document: `{"id", "version", "title", "severity", "select", "threshold": {…} | "fence": {…} | "silence": {…}}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// Unique, stable: part of every alert id.

@@ -75,7 +75,7 @@ impl Mind {
             let Some(entity) = entities.get_mut(timer.entity) else { continue };
             let world = &way.shared.world;
             let identity = |at: crate::windows::At| world.identity(at.part(), at.offset());
-            rules.fire(timer, entity.source.as_str(), &identity, &mut entity.rules, &mut self.changes);
+            rules.fire((domain, clock, timer), entity.source.as_str(), &identity, &mut entity.rules, &mut self.changes);
             for change in self.changes.drain(..) {
                 way.out.alerts.push(alert((way.shared, way.record), &change, entity, entity.position));
             }
@@ -105,7 +105,7 @@ fn alert(
     let rule = &change.rule;
     let (metric, level) = match &rule.condition {
         Condition::Threshold(threshold) => (Some(threshold.value.clone()), Some(threshold.level)),
-        Condition::Fence(_) => (None, None),
+        Condition::Fence(_) | Condition::Silence(_) => (None, None),
     };
     let metrics = &shared.metrics;
     metrics.alerts.with_label_values(&[rule.condition.kind(), change.transition.as_str()]).inc();

@@ -5,6 +5,7 @@ use super::{
     book::{Body, Book, Ready},
     fence::Before,
     hold::Step,
+    silence::{self, Heard},
     timers::{Timer, Timers},
 };
 use crate::intern::MetricNames;
@@ -57,6 +58,30 @@ pub(super) fn cross(
     act(rule, step, (seen, None), memory, out);
 }
 
+/// A message under a rule on silence.
+pub(super) fn hear((slot, ready): (u32, &Ready), seen: &Seen<'_>, (timers, state): Memory<'_>, out: &mut Vec<Change>) {
+    let Body::Silence(after_ms) = ready.body else { return };
+    let heard = silence::hear(after_ms, state.phase(slot), seen.time);
+    match (&heard, state.phase(slot)) {
+        (Heard::Nothing, _) => return,
+        (Heard::TooLate { due, first }, _) => {
+            let id = alert_id(&ready.rule.id, seen.who.source, (seen.identity)(*first));
+            let open = Open { id, seq: 1, raised_at: *due };
+            out.push(said(ready, open, Transition::Raised, *due, None));
+            out.push(said(ready, next(open), Transition::Cleared, seen.time, None));
+        }
+        (Heard::Again, Some(Phase::Open(open))) => {
+            out.push(said(ready, next(*open), Transition::Cleared, seen.time, None));
+        }
+        _ => {}
+    }
+    // Its timer was taken out when the alert was raised.
+    if matches!(heard, Heard::Begin | Heard::Again) {
+        timers.push(seen.domain, Timer { due: seen.time.saturating_add(after_ms), entity: seen.entity, slot });
+    }
+    state.set(slot, Some(Phase::Pending { since: seen.time, first: seen.at }));
+}
+
 fn act(
     (slot, ready): (u32, &Ready),
     step: Step,
@@ -87,11 +112,11 @@ fn act(
     }
 }
 
-/// A threshold limited to areas has nothing more to say about an entity that left them.
+/// A threshold or a silence limited to areas has nothing more to say about an entity that left them.
 pub(super) fn end_outside_areas(book: &Book, seen: &Seen<'_>, state: &mut EntityRules, out: &mut Vec<Change>) {
     state.held.retain(|held| {
         let Some(ready) = book.rule(held.slot) else { return true };
-        let left = matches!(ready.body, Body::Threshold(..))
+        let left = matches!(ready.body, Body::Threshold(..) | Body::Silence(_))
             && ready.is_limited_to_areas()
             && !ready.is_in_areas(seen.who.areas);
         if left && let Phase::Open(open) = &held.phase {

@@ -45,6 +45,8 @@ pub(crate) enum Body {
     Threshold(Box<str>, Levels),
     /// A fence.
     Fence(Border),
+    /// Silence for so many milliseconds of event time.
+    Silence(i64),
 }
 
 impl Body {
@@ -53,6 +55,7 @@ impl Body {
         match self {
             Self::Threshold(_, levels) => levels.hold_ms,
             Self::Fence(border) => border.hold_ms,
+            Self::Silence(after_ms) => *after_ms,
         }
     }
 }
@@ -109,16 +112,18 @@ pub(crate) struct Book {
     view: Arc<View>,
     /// By slot.
     rules: Vec<Option<Ready>>,
-    /// Thresholds limited neither to sources nor to areas.
+    /// Thresholds and silences limited neither to sources nor to areas.
     plain: Vec<u32>,
     by_source: HashMap<Box<str>, Vec<u32>>,
-    /// Thresholds limited to areas, and fences around areas, by area.
+    /// Thresholds and silences limited to areas, and fences around areas, by area.
     by_area: HashMap<u32, Vec<u32>>,
     shapes: Option<ShapeIndex>,
     /// The rule of each shape.
     shape_slots: Vec<u32>,
     /// Exit fences for which the first position counts: asked about each entity once.
     pub(crate) exit_first: Vec<u32>,
+    /// Whether there is any rule on silence.
+    pub(crate) has_silences: bool,
     /// Whether there is any fence.
     pub(crate) has_fences: bool,
     /// Whether any rule asks for areas.
@@ -149,7 +154,17 @@ impl Book {
         self.plain.iter().filter_map(watch).collect()
     }
 
-    /// The thresholds that look at a source by name.
+    /// The silences that look at a kind without regard to source and area.
+    pub(crate) fn silences(&self, kind: u16) -> Box<[u32]> {
+        let looks = |slot: &&u32| {
+            self.rule(**slot).is_some_and(|ready| {
+                matches!(ready.body, Body::Silence(_)) && (ready.kinds.is_empty() || ready.kinds.contains(&kind))
+            })
+        };
+        self.plain.iter().filter(looks).copied().collect()
+    }
+
+    /// The thresholds and silences that look at a source by name.
     pub(crate) fn of_source(&self, source: &str) -> &[u32] {
         if self.by_source.is_empty() {
             return &[];
@@ -200,6 +215,7 @@ impl Binder<'_> {
                 }
             },
             Condition::Fence(fence) => Body::Fence(Border::of(fence, self.shapes(fence, slot))),
+            Condition::Silence(silence) => Body::Silence(i64::from(silence.after_s) * 1000),
         };
         let select = &rule.select;
         let ready = Ready {
@@ -225,6 +241,7 @@ impl Binder<'_> {
 
     fn file(&mut self, ready: &Ready, slot: u32) {
         self.book.uses_areas |= ready.areas.is_some();
+        self.book.has_silences |= matches!(ready.body, Body::Silence(_));
         match (&ready.body, &ready.rule.condition) {
             (Body::Fence(border), Condition::Fence(fence)) => {
                 self.book.has_fences = true;
@@ -238,7 +255,7 @@ impl Binder<'_> {
                     }
                 }
             }
-            _ => self.file_threshold(ready, slot),
+            _ => self.file_selected(ready, slot),
         }
     }
 
@@ -264,7 +281,8 @@ impl Binder<'_> {
         first..self.geometry.len() as u32
     }
 
-    fn file_threshold(&mut self, ready: &Ready, slot: u32) {
+    /// Where a rule is found that looks at whatever entities it selects.
+    fn file_selected(&mut self, ready: &Ready, slot: u32) {
         match (&ready.sources, &ready.areas) {
             (Some(sources), _) => {
                 for source in sources {
@@ -404,6 +422,7 @@ fn empty(set: &Arc<RuleSet>, view: &Arc<View>) -> Book {
         shapes: None,
         shape_slots: Vec::new(),
         exit_first: Vec::new(),
+        has_silences: false,
         has_fences: false,
         uses_areas: false,
     }

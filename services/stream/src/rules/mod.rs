@@ -1,4 +1,4 @@
-//! Rules over single entities: `threshold` and `fence`. Pure: records go in, in partition order; changes come out.
+//! Rules over single entities: `threshold`, `fence` and `silence`. Pure: records go in, in partition order; changes come out.
 //!
 //! A [`Book`] is a rule set made ready for one version of the layers: what an event costs depends on the rules that concern
 //! it (by kind and value, by source, by area, by a spatial index), not on how many there are. [`EntityRules`] is what is
@@ -16,6 +16,7 @@ mod fence;
 mod gone;
 mod hold;
 mod part;
+mod silence;
 mod threshold;
 mod timers;
 

@@ -2,7 +2,7 @@
 
 use super::{
     Change, EntityRules, Gone, Open, Phase,
-    act::{cross, end_outside_areas, said, value_named, weigh},
+    act::{cross, end_outside_areas, hear, said, value_named, weigh},
     alert_id,
     book::{Body, Book, Ready, Watch, Who},
     fence::Before,
@@ -57,6 +57,8 @@ pub(crate) struct PartRules {
     since: Vec<u32>,
     /// By metric, made when first asked for.
     watches: Vec<Option<Box<[Watch]>>>,
+    /// Silences by kind, made when first asked for.
+    silences: Vec<Option<Box<[u32]>>>,
     pub(super) timers: Timers,
     inside: Vec<u32>,
 }
@@ -68,6 +70,7 @@ impl PartRules {
             reloads: 1,
             since: Vec::new(),
             watches: Vec::new(),
+            silences: Vec::new(),
             timers: Timers::default(),
             inside: Vec::new(),
         };
@@ -120,6 +123,7 @@ impl PartRules {
         let old = std::mem::replace(&mut self.book, book);
         self.reloads += 1;
         self.watches.clear();
+        self.silences.clear();
         let same = |slot: u32| match (old.rule(slot), self.book.rule(slot)) {
             (Some(before), Some(after)) => {
                 before.rule.condition == after.rule.condition && before.rule.select == after.rule.select
@@ -142,6 +146,9 @@ impl PartRules {
         out: &mut Vec<Change>,
     ) {
         self.look_at_values(seen, names, state, out);
+        if self.book.has_silences {
+            self.listen(seen, state, out);
+        }
         if self.book.uses_areas && !state.held.is_empty() {
             match seen.position {
                 Some(_) => end_outside_areas(&self.book, seen, state, out),
@@ -184,6 +191,33 @@ impl PartRules {
         }
     }
 
+    /// Who speaks is not silent.
+    fn listen(&mut self, seen: &Seen<'_>, state: &mut EntityRules, out: &mut Vec<Change>) {
+        let kind = seen.who.kind as usize;
+        if self.silences.len() <= kind {
+            self.silences.resize_with(kind + 1, || None);
+        }
+        let Some(silences) = self.silences.get_mut(kind) else { return };
+        let book = &self.book;
+        let silences = silences.get_or_insert_with(|| book.silences(seen.who.kind));
+        let named = book.of_source(seen.who.source);
+        let around = seen.who.areas.iter().flat_map(|area| book.of_area(*area));
+        // A message without a position is one from where the entity was.
+        let held: SmallVec<[u32; 8]> = state.held.iter().map(|held| held.slot).collect();
+        let mut slots: SmallVec<[u32; 8]> = silences.iter().chain(named).chain(around).copied().collect();
+        slots.retain(|slot| book.rule(*slot).is_some_and(|ready| ready.concerns(&seen.who)));
+        if seen.position.is_none() {
+            slots.extend(held);
+        }
+        slots.sort_unstable();
+        slots.dedup();
+        for slot in slots {
+            if let Some(ready) = book.rule(slot) {
+                hear((slot, ready), seen, (&mut self.timers, state), out);
+            }
+        }
+    }
+
     /// An entity that does not say where it is stays, for what is held against it, where it was.
     #[cold]
     fn look_without_position(
@@ -216,13 +250,15 @@ impl PartRules {
         book.shapes_at(point, |slot| inside.push(slot));
         let is_fence = |slot: &u32| book.rule(*slot).is_some_and(|ready| matches!(ready.body, Body::Fence(..)));
         inside.extend(seen.who.areas.iter().flat_map(|area| book.of_area(*area)).filter(|slot| is_fence(slot)));
-        if inside.is_empty() && state.inside.is_empty() && state.seen == self.reloads {
+        // What waits to be raised, or is, on either side of a fence.
+        let held: SmallVec<[u32; 4]> = state.held.iter().map(|held| held.slot).filter(is_fence).collect();
+        if inside.is_empty() && state.inside.is_empty() && held.is_empty() && state.seen == self.reloads {
             return;
         }
         inside.retain(|slot| book.rule(*slot).is_some_and(|ready| ready.concerns(&seen.who)));
         inside.sort_unstable();
         inside.dedup();
-        let mut visited: SmallVec<[u32; 16]> = state.inside.iter().chain(inside.iter()).copied().collect();
+        let mut visited: SmallVec<[u32; 16]> = state.inside.iter().chain(inside.iter()).copied().chain(held).collect();
         if state.seen < self.reloads {
             visited.extend(book.exit_first.iter().copied());
         }
@@ -272,25 +308,35 @@ impl PartRules {
         self.timers.thin(|timer| state_of(timer.entity).is_some_and(|state| waiting(book, timer, state).is_some()));
     }
 
-    /// Raises what a due hold stands for, if it still stands.
+    /// Raises what a timer that is due by a domain's clock stands for, if it still stands.
     pub(crate) fn fire(
-        &self,
-        timer: Timer,
+        &mut self,
+        (domain, clock, timer): (u8, i64, Timer),
         source: &str,
         identity: &dyn Fn(At) -> RecordId,
         state: &mut EntityRules,
         out: &mut Vec<Change>,
     ) {
-        let Some((ready, first)) = waiting(&self.book, &timer, state) else { return };
+        let Some((ready, first, due)) = waiting(&self.book, &timer, state) else { return };
+        if matches!(ready.body, Body::Silence(_)) && clock == i64::MAX {
+            // A record of the past is over: nobody was silent, there is no more of it.
+            return state.set(timer.slot, None);
+        }
+        if due > timer.due {
+            return self.timers.push(domain, Timer { due, ..timer });
+        }
         let open = Open { id: alert_id(&ready.rule.id, source, identity(first)), seq: 1, raised_at: timer.due };
         state.set(timer.slot, Some(Phase::Open(open)));
         out.push(said(ready, open, Transition::Raised, timer.due, None));
     }
 }
 
-/// The rule a timer stands for and the record the offence began with, if the offence goes on.
-fn waiting<'b>(book: &'b Book, timer: &Timer, state: &EntityRules) -> Option<(&'b Ready, At)> {
+/// The rule a timer stands for, the record the offence began with, and when it is due, if the offence goes on.
+fn waiting<'b>(book: &'b Book, timer: &Timer, state: &EntityRules) -> Option<(&'b Ready, At, i64)> {
     let ready = book.rule(timer.slot)?;
     let Some(Phase::Pending { since, first }) = state.phase(timer.slot) else { return None };
-    (since.saturating_add(ready.body.hold_ms()) == timer.due).then_some((ready, *first))
+    let due = since.saturating_add(ready.body.hold_ms());
+    // The one timer of a silence is never moved; a hold that began anew has another.
+    let stands = due == timer.due || matches!(ready.body, Body::Silence(_)) && due > timer.due;
+    stands.then_some((ready, *first, due))
 }

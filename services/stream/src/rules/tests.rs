@@ -10,7 +10,7 @@ use gridwarden_domain::{
     identity::{RecordId, TopicId},
     locate::LayerSet,
     observation::Position,
-    rule::{Condition, Crossing, Fence, Rule, Select, Severity, Shape, Side, Threshold},
+    rule::{Condition, Crossing, Fence, Rule, Select, Severity, Shape, Side, Silence, Threshold},
     text::Text,
     value::Fixed,
 };
@@ -75,6 +75,11 @@ impl Bench {
     }
 
     fn look(&mut self, entity: u32, kind: &str, time: i64, lon: f64, value: f64) -> Vec<Change> {
+        self.tell(entity, kind, Told { time, lon, accuracy_m: 0.0, value })
+    }
+
+    fn tell(&mut self, entity: u32, kind: &str, told: Told) -> Vec<Change> {
+        let Told { time, lon, accuracy_m, value } = told;
         let kind = self.names.kind(kind).unwrap();
         let metric = self.names.value(kind, "v").unwrap();
         let mut out = Vec::new();
@@ -85,7 +90,7 @@ impl Bench {
             domain: 0,
             time,
             at: At::new(0, self.offset),
-            position: Some(Position { lon, lat: 0.0, accuracy_m: None }),
+            position: Some(Position { lon, lat: 0.0, accuracy_m: Some(accuracy_m) }),
             values: &[(metric, Fixed::from_f64(value).unwrap())],
             identity: &identity,
         };
@@ -98,7 +103,7 @@ impl Bench {
         let mut out = Vec::new();
         while let Some(timer) = self.part.due(0, clock) {
             let state = self.states.entry(timer.entity).or_default();
-            self.part.fire(timer, &format!("e{}", timer.entity), &identity, state, &mut out);
+            self.part.fire((0, clock, timer), &format!("e{}", timer.entity), &identity, state, &mut out);
         }
         out
     }
@@ -121,69 +126,120 @@ fn said(changes: &[Change]) -> Vec<String> {
 /// One rule and one entity, step by step, in the words of the contract.
 #[derive(Default)]
 struct Naive {
+    /// Since when it offends; under a rule on silence, when it spoke last.
     since: Option<i64>,
-    open: bool,
+    /// When its alert was raised.
+    open: Option<i64>,
     inside: Option<bool>,
+}
+
+/// A record, as the contract speaks of it.
+#[derive(Clone, Copy)]
+struct Told {
+    time: i64,
+    lon: f64,
+    accuracy_m: f32,
+    value: f64,
+}
+
+fn hold_ms(rule: &Rule) -> i64 {
+    1000 * i64::from(match &rule.condition {
+        Condition::Threshold(t) => t.hold_s,
+        Condition::Fence(f) => f.hold_s,
+        Condition::Silence(s) => s.after_s,
+    })
 }
 
 impl Naive {
     /// The clock comes to a moment: what has offended for long enough is raised.
     fn come(&mut self, rule: &Rule, clock: i64) -> Option<String> {
-        let Condition::Threshold(t) = &rule.condition else { return None };
-        let due = self.since? + i64::from(t.hold_s) * 1000;
+        let due = self.since? + hold_ms(rule);
         if due > clock {
             return None;
         }
-        (self.open, self.since) = (true, None);
-        Some(format!("+{}@{due}#1", rule.id))
+        self.since = None;
+        Some(self.raise(rule, due))
     }
 
-    fn look(&mut self, rule: &Rule, time: i64, lon: f64, value: f64) -> Vec<String> {
-        let before = self.open;
+    fn raise(&mut self, rule: &Rule, time: i64) -> String {
+        self.open = Some(time);
+        format!("+{}@{time}#1", rule.id)
+    }
+
+    fn clear(&mut self, rule: &Rule, time: i64) -> String {
+        let raised = self.open.take().expect("open");
+        format!("-{}@{}#2", rule.id, time.max(raised))
+    }
+
+    fn look(&mut self, rule: &Rule, told: Told) -> Vec<String> {
+        let (time, hold) = (told.time, hold_ms(rule));
         let mut words = Vec::new();
-        match &rule.condition {
+        let (offends, clears) = match &rule.condition {
             Condition::Threshold(t) => {
-                let above = t.side == Side::Above;
-                let beyond = |level: f64| if above { value > level } else { value < level };
-                if let Some(since) = self.since
-                    && time >= since + i64::from(t.hold_s) * 1000
-                {
-                    words.push(format!("+{}@{}#1", rule.id, since + i64::from(t.hold_s) * 1000));
-                    self.open = true;
+                let beyond = |level: f64| if t.side == Side::Above { told.value > level } else { told.value < level };
+                (beyond(t.level), !beyond(t.clear.unwrap_or(t.level)))
+            }
+            Condition::Fence(f) => match self.sides(f, told) {
+                Some(sides) => sides,
+                None => return words,
+            },
+            Condition::Silence(_) => {
+                let silent = self.since.is_some_and(|last| time > last + hold);
+                if silent {
+                    words.push(self.raise(rule, self.since.unwrap() + hold));
+                }
+                if self.open.is_some() {
+                    words.push(self.clear(rule, time));
                     self.since = None;
                 }
-                if self.open {
-                    self.open = beyond(t.clear.unwrap_or(t.level));
-                    if !self.open {
-                        words.push(format!("-{}@{time}#2", rule.id));
-                    }
-                } else if !before && beyond(t.level) {
-                    if t.hold_s == 0 {
-                        self.open = true;
-                        words.push(format!("+{}@{time}#1", rule.id));
-                    } else {
-                        self.since = self.since.or(Some(time));
-                    }
-                } else {
-                    self.since = None;
-                }
+                self.since = self.since.max(Some(time));
+                return words;
             }
-            Condition::Fence(f) => {
-                let Shape::Circle { centre, radius_m } = f.shape else { unreachable!() };
-                let inside = gridwarden_geo::distance_m(centre, [lon, 0.0]) <= radius_m;
-                let offends = inside == (f.on == Crossing::Enter);
-                let was = self.inside.replace(inside);
-                if self.open && !offends {
-                    self.open = false;
-                    words.push(format!("-{}@{time}#2", rule.id));
-                } else if !self.open && offends && was.map_or(f.first_counts, |was| was != inside) {
-                    self.open = true;
-                    words.push(format!("+{}@{time}#1", rule.id));
-                }
+        };
+        if let Some(since) = self.since {
+            if time >= since + hold {
+                words.push(self.raise(rule, since + hold));
             }
+            if time >= since + hold || !offends {
+                self.since = None;
+            }
+        } else if self.open.is_none() && offends {
+            if hold == 0 {
+                words.push(self.raise(rule, time));
+            } else {
+                self.since = Some(time);
+            }
+        }
+        if self.open.is_some() && clears {
+            words.push(self.clear(rule, time));
         }
         words
     }
+
+    /// Whether a position offends, and whether it clears; none when it is not looked at.
+    fn sides(&mut self, f: &Fence, told: Told) -> Option<(bool, bool)> {
+        let Shape::Circle { centre, radius_m } = f.shape else { unreachable!() };
+        let trusted = f.accuracy_m.is_none_or(|most| f64::from(told.accuracy_m) <= most);
+        let was = self.inside;
+        if !trusted && was.is_some() {
+            return None;
+        }
+        let beyond_m = gridwarden_geo::distance_m(centre, [told.lon, 0.0]) - radius_m;
+        let kept_m = if was == Some(true) { f.margin_m.unwrap_or(0.0) } else { 0.0 };
+        let inside = beyond_m <= kept_m;
+        self.inside = Some(inside);
+        let offends = inside != (f.on == Crossing::Exit);
+        let crossed = was.map_or(f.first_counts, |was| was != inside);
+        let begins = crossed || matches!(f.on, Crossing::Inside | Crossing::Dwell);
+        let goes_on = self.since.is_some() || self.open.is_some();
+        trusted.then_some((offends && (begins || goes_on), !offends))
+    }
+}
+
+fn fenced(lon: f64, radius_m: f64, on: Crossing, (hold_s, margin_m, accuracy_m): (u32, f64, f64)) -> Condition {
+    let Condition::Fence(fence) = circle(lon, radius_m, on, false) else { unreachable!() };
+    let some = |metres: f64| (metres > 0.0).then_some(metres);
+    Condition::Fence(Fence { hold_s, margin_m: some(margin_m), accuracy_m: some(accuracy_m), ..fence })
 }
 
 fn rules() -> Vec<Rule> {
@@ -199,37 +255,53 @@ fn rules() -> Vec<Rule> {
     ]
 }
 
+fn more_rules() -> Vec<Rule> {
+    let more = vec![
+        rule("within", &[], fenced(0.4, 25_000.0, Crossing::Inside, (0, 9_000.0, 50.0))),
+        rule("dwells", &["air"], fenced(0.1, 35_000.0, Crossing::Dwell, (25, 8_000.0, 0.0))),
+        rule("away", &[], fenced(0.3, 45_000.0, Crossing::Exit, (15, 0.0, 70.0))),
+        rule("stayed", &["noise"], fenced(0.6, 30_000.0, Crossing::Enter, (10, 16_000.0, 0.0))),
+        rule("silent", &["air"], Condition::Silence(Silence { after_s: 30 })),
+    ];
+    rules().into_iter().chain(more).collect()
+}
+
 proptest! {
     #[test]
     fn every_change_is_the_naive_ones(
-        events in prop::collection::vec((0u32..4, 0i64..15_000, 0u8..20, -12i32..16), 1..120),
+        events in prop::collection::vec((0u32..4, 0i64..15_000, 0i64..20_000, 0u8..20, 0u8..100, -12i32..16), 1..120),
         lateness in 0i64..60_000,
     ) {
-        let rules = rules();
+        let rules = more_rules();
         let mut bench = Bench::new(&rules);
         let mut naive: BTreeMap<(u32, &str), Naive> = BTreeMap::new();
-        let mut time = 0;
-        for (entity, step, lon, value) in events {
-            time += step;
+        let mut appended = 0;
+        for (entity, step, back, lon, accuracy, value) in events {
+            appended += step;
             let kind = ["air", "noise"][entity as usize % 2];
-            let (lon, value) = (f64::from(lon) * 0.07 - 0.3, f64::from(value));
+            let told = Told {
+                time: appended - back,
+                lon: f64::from(lon) * 0.07 - 0.3,
+                accuracy_m: f32::from(accuracy),
+                value: f64::from(value),
+            };
             // Before each record the holds that are due by the partition's clock.
             let rule_of = |id: &str| rules.iter().find(|rule| rule.id == id).expect("a rule");
             let states = naive.iter_mut();
             let mut due: Vec<String> =
-                states.filter_map(|((_, id), state)| state.come(rule_of(id), time - lateness)).collect();
+                states.filter_map(|((_, id), state)| state.come(rule_of(id), appended - lateness)).collect();
             due.sort();
-            prop_assert_eq!(said(&bench.clock(time - lateness)), due);
+            prop_assert_eq!(said(&bench.clock(appended - lateness)), due);
             let mut expected = Vec::new();
             for rule in &rules {
                 let looks = rule.select.kinds.is_empty() || rule.select.kinds.iter().any(|named| named == kind);
                 if looks && rule.id != "other" {
                     let state = naive.entry((entity, rule.id.as_str())).or_default();
-                    expected.extend(state.look(rule, time, lon, value));
+                    expected.extend(state.look(rule, told));
                 }
             }
             expected.sort();
-            let changes = bench.look(entity, kind, time, lon, value);
+            let changes = bench.tell(entity, kind, told);
             prop_assert_eq!(said(&changes), expected);
         }
     }

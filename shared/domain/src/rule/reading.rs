@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The kinds of condition, by the field that holds them.
-const CONDITIONS: [&str; 2] = ["threshold", "fence"];
+const CONDITIONS: [&str; 3] = ["threshold", "fence", "silence"];
 
 /// Reads and checks a rule document (JSON). The error names the field and, where a value has the wrong form, its line and
 /// column.
@@ -39,8 +39,9 @@ fn condition(document: &mut Document<'_>) -> Result<Condition, RuleError> {
     match kinds.as_slice() {
         ["threshold"] => document.required("threshold").map(Condition::Threshold),
         ["fence"] => document.required("fence").map(Condition::Fence),
-        [] => wrong("", "has neither threshold nor fence"),
-        _ => wrong("", "has more than one of threshold and fence"),
+        ["silence"] => document.required("silence").map(Condition::Silence),
+        [] => wrong("", format!("has none of {}", CONDITIONS.join(", "))),
+        many => wrong("", format!("has more than one condition: {}", many.join(", "))),
     }
 }
 

@@ -49,6 +49,8 @@ pub fn validate(rule: &Rule) -> Result<(), RuleError> {
     match &rule.condition {
         Condition::Threshold(threshold) => check_threshold(threshold),
         Condition::Fence(fence) => fence::check(fence),
+        Condition::Silence(silence) if (1..=MAX_HOLD_S).contains(&silence.after_s) => Ok(()),
+        Condition::Silence(_) => wrong("silence.after_s", format!("must be 1 to {MAX_HOLD_S}")),
     }
 }
 

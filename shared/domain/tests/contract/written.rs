@@ -12,7 +12,7 @@ use gridwarden_domain::{
     observation::{Observation, Position},
     reject::{Code, Reason, Reject},
     report::{Channel, Report, VideoEvidence},
-    rule::{Condition, Crossing, Fence, Rule, Select, Severity, Shape, Side, Threshold},
+    rule::{Condition, Crossing, Fence, Rule, Select, Severity, Shape, Side, Silence, Threshold},
     text::Text,
     time::LATEST_MS,
 };
@@ -169,6 +169,7 @@ fn entities_and_rules() {
     };
     for condition in [
         Condition::Threshold(threshold),
+        Condition::Silence(Silence { after_s: 604_800 }),
         fence(Shape::Area(AreaRef { layer: "l".to_owned(), code: "c".to_owned() })),
         fence(Shape::Polygon(vec![vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]])),
         fence(Shape::Circle { centre: [180.0, 90.0], radius_m: 100_000.0 }),
@@ -179,7 +180,7 @@ fn entities_and_rules() {
             hold_s: 604_800,
             margin_m: Some(10_000.0),
             accuracy_m: Some(0.5),
-            crs: Some(gridwarden_domain::crs::Crs::Bd09),
+            crs: Some(Crs::Bd09),
         }),
     ] {
         let title = Text { en: "t".to_owned(), zh: String::new() };

@@ -15,7 +15,7 @@ pub(super) const REDRAWN: (&str, &str) = (
 );
 
 /// Rules that come, change and go, by what a change may be: the id and one of its documents.
-const CHANGES: [(&str, Option<&str>); 8] = [
+const CHANGES: [(&str, Option<&str>); 11] = [
     ("hot", Some(HOT)),
     ("hot", None),
     (
@@ -48,6 +48,21 @@ const CHANGES: [(&str, Option<&str>); 8] = [
         ),
     ),
     ("in", None),
+    (
+        "stays",
+        Some(
+            r#"{"id":"stays","version":1,"title":{"en":"x"},"severity":"minor",
+            "fence":{"shape":{"line":{"points":[[0.3,0.5],[1.1,0.5]],"reach_m":10000}},"on":"dwell","hold_s":6,"margin_m":9000}}"#,
+        ),
+    ),
+    ("silent", Some(r#"{"id":"silent","version":1,"title":{"en":"x"},"severity":"minor","silence":{"after_s":8}}"#)),
+    (
+        "silent",
+        Some(
+            r#"{"id":"silent","version":2,"title":{"en":"x"},"severity":"minor","select":{"areas":[{"layer":"grid","code":"a"}]},
+            "silence":{"after_s":12}}"#,
+        ),
+    ),
 ];
 
 #[derive(Clone, Debug)]

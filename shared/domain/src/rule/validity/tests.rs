@@ -89,7 +89,10 @@ fn the_error_names_the_place() {
         (r#""threshold":["x","above",1]"#, "threshold: is a list, not an object"),
         (r#""fence":{"on":"enter","shape":{"circle":[[121,31],5]}}"#, "fence.shape.circle: is a list, not an object"),
         (r#""fence":{"on":{"enter":null},"shape":{"area":{"layer":"l","code":"1"}}}"#, "fence.on: is an object"),
-        (r#""speed":{}"#, ": has neither"),
+        (r#""speed":{}"#, ": has none of threshold, fence, silence"),
+        (r#""silence":{"after_s":0}"#, "silence.after_s: must be 1 to 604800"),
+        (r#""silence":{"after_s":5,"of":"v"}"#, "silence.of: unknown field `of`"),
+        (r#""silence":{"after_s":5},"fence":{}"#, ": has more than one condition: fence, silence"),
     ];
     for (condition, expected) in cases {
         let error = refused(condition);
