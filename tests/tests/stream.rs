@@ -1,6 +1,7 @@
 //! What `stream` promises, on a real broker and a real engine.
 
 mod away;
+mod backtest;
 mod bucket;
 mod checkpoint;
 mod cluster;

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::backtest::{self, BacktestArgs};
 use crate::bench::BenchCommand;
 use crate::city_command::CityCommand;
 use crate::doctor::{self, DoctorArgs};
@@ -50,6 +51,8 @@ enum Command {
     Replay(ReplayArgs),
     /// Count windows again from the archive: what came too late, after a redraw, after rejects were sent again
     Recompute(RecomputeArgs),
+    /// Try rules on the archived past: alerts added, removed and changed against the rules in force
+    Backtest(BacktestArgs),
     /// List, show and send again what could not be taken
     Rejects {
         #[command(subcommand)]
@@ -111,6 +114,7 @@ impl Command {
             Self::Simulate(args) => role::until_signal("simulate", |shutdown| simulate::run(args, shutdown)).await,
             Self::Replay(args) => role::until_signal("replay", |shutdown| replay::run(args, shutdown)).await,
             Self::Recompute(args) => recompute::run(args).await,
+            Self::Backtest(args) => backtest::run(args).await,
             Self::Rejects { command } => command.run().await,
             Self::Receive(args) => role::until_signal("receive", |shutdown| receive::run(args, shutdown)).await,
             Self::City { command } => command.run().await,

@@ -4,8 +4,10 @@
 //! A failure is one sentence on stderr and an exit code: 1 for a failure, 64 for a command line that is not understood, 101 for
 //! a bug of ours.
 
+mod backtest;
 mod bench;
 mod bench_geo;
+mod beside;
 mod city_check;
 mod city_command;
 mod cli;

@@ -1,13 +1,12 @@
 //! `gridwarden recompute`: windows counted again from the archive. Arguments in, sentences out; the stream's crate counts.
 
+use crate::beside::BesideArgs;
 use crate::moment;
 use crate::output::{answer, progress};
-use crate::up::ports::Ports;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use gridwarden_domain::time;
-use gridwarden_stream::{Config, Done, Wanted};
+use gridwarden_stream::{Done, Wanted};
 use serde_json::json;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Arguments of `gridwarden recompute`.
@@ -25,15 +24,8 @@ pub(crate) struct RecomputeArgs {
     /// Instead: every minute for which records came too late for windows, with the boundaries it had
     #[arg(long, conflicts_with_all = ["from", "to", "layer"])]
     dirty: bool,
-    /// The stream's configuration (TOML), as `gridwarden stream` takes it
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Data folder of an `up` that runs
-    #[arg(long, conflicts_with = "config")]
-    data: Option<PathBuf>,
-    /// City folder, when `up` was given one
-    #[arg(long, requires = "data")]
-    city: Option<PathBuf>,
+    #[command(flatten)]
+    beside: BesideArgs,
     /// How long the archive may take to have everything, in seconds
     #[arg(long, default_value = "60")]
     wait: u64,
@@ -52,7 +44,7 @@ fn in_range(text: &str) -> Result<i64, String> {
 /// # Errors
 /// A span that cannot be counted yet, an archive that lacks records, Kafka or ClickHouse out of reach.
 pub(crate) async fn run(args: RecomputeArgs) -> Result<()> {
-    let config = config(&args)?;
+    let config = args.beside.config()?;
     let wanted = match (args.from, args.to) {
         (Some(from_ms), Some(until_ms)) => Wanted::Span { from_ms, until_ms, layer: args.layer },
         _ => Wanted::Dirty,
@@ -60,20 +52,6 @@ pub(crate) async fn run(args: RecomputeArgs) -> Result<()> {
     let done = gridwarden_stream::recompute(config, wanted, Duration::from_secs(args.wait)).await?;
     say(&done, args.json);
     Ok(())
-}
-
-fn config(args: &RecomputeArgs) -> Result<Config> {
-    let mut config = gridwarden_stream::config(args.config.as_deref())?;
-    let Some(data) = &args.data else { return Ok(config) };
-    let ports = Ports::kept(data)?;
-    config.kafka.bootstrap = ports.address("kafka").to_string();
-    config.clickhouse.url = ports.url("clickhouse");
-    config.checkpoints.folder = data.join("checkpoints").display().to_string();
-    config.city.folder = args.city.clone().unwrap_or_else(|| data.join("city"));
-    if !config.city.folder.join("city.toml").is_file() {
-        bail!("{} holds no city.toml; --city names the folder `up` was given", config.city.folder.display());
-    }
-    Ok(config)
 }
 
 fn say(done: &Done, as_json: bool) {

@@ -15,10 +15,11 @@
 //! ids as before.
 //!
 //! Invariants (each stands where it holds and is tested there): `SHD-1` shards, `WIN-1…3` windows, `WMK-1…2` clocks,
-//! `RUL-1…3` rules, `INT-1…3` intake, `CKP-1…6` checkpoints, `REC-1…4` counting again, `WDG-1` the watchdog,
+//! `RUL-1…3` rules, `BKT-1…2` rules tried on the past, `INT-1…3` intake, `CKP-1…6` checkpoints, `REC-1…4` counting again, `WDG-1` the watchdog,
 //! `CLU-1…3` clusters, `RBD-1…5` state from the archive.
 
 mod alerts;
+mod backtest;
 mod beginning;
 mod checkpoint;
 mod cluster;
@@ -51,6 +52,9 @@ mod watchdog;
 mod watermark;
 mod windows;
 
+pub use backtest::{
+    Against, Asked, Candidates, Change, Count, Episode, OfArea, OfRule, Outcome, Totals, What, backtest,
+};
 pub use config::{CitySection, ClusterSection, Config, StreamSection, config};
 pub use recompute::{Done, Span, Wanted, recompute};
 pub use start::run;

@@ -43,6 +43,11 @@ impl Timeline {
         found.map_or(&self.no_layers, |(_, set)| set)
     }
 
+    /// The same layers and entities, under these rules all the time.
+    pub fn under(&self, rules: RuleSet) -> Self {
+        Self { no_rules: Arc::new(rules), rules: Arc::default(), ..self.clone() }
+    }
+
     /// The rules in force for records appended at this moment.
     #[inline]
     pub fn rules_at(&self, append_ms: i64) -> &Arc<RuleSet> {

@@ -13,7 +13,7 @@ use std::process::Output;
 const MINUTE_MS: i64 = 60_000;
 
 /// A configuration file for the tool.
-fn file(test: &str, parts: &Parts, city: &City) -> PathBuf {
+pub(super) fn file(test: &str, parts: &Parts, city: &City) -> PathBuf {
     let file = folder(test).join("recompute.toml");
     let (kafka, clickhouse) = (&parts.kafka, &parts.clickhouse);
     let text = format!(

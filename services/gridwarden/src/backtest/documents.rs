@@ -1,0 +1,76 @@
+//! Rule documents from files: one, a list, or a folder of them. Errors name file, document and field.
+
+use anyhow::{Context, Result, anyhow, bail};
+use gridwarden_domain::rule::{self, Rule};
+use serde_json::value::RawValue;
+use std::path::{Path, PathBuf};
+
+/// The documents at a path.
+pub(super) fn read(path: &Path) -> Result<Vec<Rule>> {
+    let name = path.display();
+    if !path.is_dir() {
+        return file(path);
+    }
+    let entries = std::fs::read_dir(path).with_context(|| format!("{name} cannot be read"))?;
+    let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    if files.is_empty() {
+        bail!("{name} holds no file whose name ends in .json");
+    }
+    Ok(files.iter().map(|path| file(path)).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+fn file(path: &Path) -> Result<Vec<Rule>> {
+    let name = path.display();
+    let text = std::fs::read(path).with_context(|| format!("{name} cannot be read"))?;
+    if !text.trim_ascii_start().starts_with(b"[") {
+        return Ok(vec![rule::read(&text).map_err(|error| anyhow!("{name}: {error}"))?]);
+    }
+    let list: Vec<&RawValue> =
+        serde_json::from_slice(&text).with_context(|| format!("{name} is no list of documents"))?;
+    let document = |(number, text): (usize, &&RawValue)| {
+        rule::read(text.get().as_bytes()).map_err(|error| anyhow!("{name}: document {}: {error}", number + 1))
+    };
+    list.iter().enumerate().map(document).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = r#"{"id":"a","version":1,"title":{"en":"x"},"severity":"minor","silence":{"after_s":5}}"#;
+
+    fn written(name: &str, text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        (folder, path)
+    }
+
+    #[test]
+    fn a_document_a_list_and_a_folder_are_read() {
+        let two = ONE.replace("\"a\"", "\"b\"");
+        let (folder, path) = written("rules.json", &format!("[{ONE}, {two}]"));
+        let ids = |path: &Path| read(path).expect("read").iter().map(|rule| rule.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&path), ["a", "b"]);
+        std::fs::write(folder.path().join("a.json"), ONE.replace("\"a\"", "\"c\"")).expect("written");
+        std::fs::write(folder.path().join("notes.txt"), "later").expect("written");
+        assert_eq!(ids(folder.path()), ["c", "a", "b"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let said = |name: &str, text: &str| {
+            let (_folder, path) = written(name, text);
+            read(&path).expect_err("refused").to_string()
+        };
+        let bad = ONE.replace(":5", ":0");
+        assert!(said("r.json", &bad).ends_with("r.json: silence.after_s: must be 1 to 604800"));
+        assert!(said("r.json", &format!("[{ONE},{bad}]")).contains("r.json: document 2: silence.after_s"));
+        assert!(said("r.json", "[1").contains("is no list of documents"));
+        let (folder, _path) = written("notes.txt", "");
+        assert!(read(folder.path()).expect_err("empty").to_string().contains("holds no file"));
+        assert!(read(Path::new("/no/such")).expect_err("missing").to_string().contains("cannot be read"));
+    }
+}

@@ -1,0 +1,86 @@
+//! `gridwarden backtest`: rules tried on the past. Arguments in, a table or JSON out; the stream's crate decides.
+
+mod documents;
+mod words;
+
+use crate::beside::BesideArgs;
+use crate::moment;
+use crate::output::{answer, progress};
+use anyhow::Result;
+use gridwarden_runtime::clock::now_ms;
+use gridwarden_stream::{Against, Asked, Candidates};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Arguments of `gridwarden backtest`.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct BacktestArgs {
+    /// A rule document, a list of them, or a folder of documents (JSON); may be given several times
+    #[arg(long, required = true)]
+    rules: Vec<PathBuf>,
+    /// The documents are the whole set; without it they are put into the set in force, in place of those with their ids
+    #[arg(long)]
+    whole: bool,
+    /// What is compared with
+    #[arg(long, value_enum, default_value = "active")]
+    against: AgainstArg,
+    /// First append time whose alerts count: RFC 3339 or epoch ms; the begin of the archive when missing
+    #[arg(long, value_parser = moment::read)]
+    from: Option<i64>,
+    /// The moment after the last; now when missing
+    #[arg(long, value_parser = moment::read)]
+    to: Option<i64>,
+    /// So many seconds before are read as well, for what entities did before
+    #[arg(long, default_value_t = 3_600)]
+    warm_up: u32,
+    #[command(flatten)]
+    beside: BesideArgs,
+    /// Differences shown in the table
+    #[arg(long, default_value_t = 20)]
+    show: usize,
+    /// One JSON object on stdout, with every difference
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+enum AgainstArg {
+    /// The rules in force now
+    Active,
+    /// No rule at all
+    Nothing,
+}
+
+/// Tries rules, and says what they would have said.
+///
+/// # Errors
+/// A document that cannot be read, Kafka or ClickHouse out of reach.
+pub(crate) async fn run(args: BacktestArgs) -> Result<()> {
+    let mut rules = Vec::new();
+    for path in &args.rules {
+        rules.extend(documents::read(path)?);
+    }
+    let config = args.beside.config()?;
+    let against = match args.against {
+        AgainstArg::Active => Against::Active,
+        AgainstArg::Nothing => Against::Nothing,
+    };
+    let asked = Asked {
+        candidates: Candidates { rules, whole: args.whole },
+        against,
+        from_ms: args.from.unwrap_or(0),
+        to_ms: args.to.unwrap_or_else(now_ms),
+        warm_up_ms: i64::from(args.warm_up) * 1000,
+    };
+    let begun = Instant::now();
+    let outcome =
+        gridwarden_stream::backtest(config, asked, |records| progress(&format!("{records} records read"))).await?;
+    let took = begun.elapsed();
+    if args.json {
+        answer(&serde_json::to_string(&outcome)?);
+    } else {
+        words::lines(&outcome, args.show).iter().for_each(|line| answer(line));
+    }
+    progress(&format!("{} records in {:.1} s", outcome.records, took.as_secs_f64()));
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! What a back-test found, for people.
+
+use crate::moment::said as time;
+use gridwarden_domain::alert::{AreaRef, Subject};
+use gridwarden_stream::{Change, Outcome, Totals, What};
+
+/// The lines of the table, with so many differences.
+pub(super) fn lines(outcome: &Outcome, show: usize) -> Vec<String> {
+    let mut lines = vec![of_totals("before", &outcome.before), of_totals("after", &outcome.after), String::new()];
+    lines.push(row("rule", ["state", "before", "after", "added", "removed", "changed"].map(str::to_owned)));
+    for of in &outcome.rules {
+        let count = &of.count;
+        let numbers = [count.before, count.after, count.added, count.removed, count.changed].map(|n| n.to_string());
+        let [before, after, added, removed, changed] = numbers;
+        lines.push(row(&of.rule, [of.state.to_owned(), before, after, added, removed, changed]));
+    }
+    if outcome.changes.is_empty() {
+        lines.extend([String::new(), "no difference".to_owned()]);
+        return lines;
+    }
+    lines.push(String::new());
+    lines.extend(outcome.changes.iter().take(show).map(of_change));
+    if let Some(more) = outcome.changes.len().checked_sub(show).filter(|more| *more > 0) {
+        lines.push(format!("and {more} more; --json has all of them"));
+    }
+    lines
+}
+
+fn of_totals(name: &str, totals: &Totals) -> String {
+    let worst =
+        totals.worst_hour_at.map_or(String::new(), |at| format!(", {} in the worst, {}", totals.worst_hour, time(at)));
+    format!("{name:<7}{} alerts, {} critical; {} an hour{worst}", totals.alerts, totals.critical, totals.per_hour)
+}
+
+fn row(rule: &str, [state, before, after, added, removed, changed]: [String; 6]) -> String {
+    format!("{rule:<32} {state:<8} {before:>8} {after:>8} {added:>8} {removed:>8} {changed:>8}")
+}
+
+fn of_change(change: &Change) -> String {
+    let episode = &change.episode;
+    let sign = match change.what {
+        What::Added => '+',
+        What::Removed => '-',
+        What::Changed => '~',
+    };
+    let subject = match &episode.subject {
+        Subject::Entity(source) => source.clone(),
+        Subject::Area(area) => named(area),
+    };
+    let end = |end: Option<i64>| end.map_or("open".to_owned(), time);
+    let was = change.was.map_or(String::new(), |(begin, until)| format!(" (was {} to {})", time(begin), end(until)));
+    let place = episode.area.as_ref().map_or(String::new(), |area| format!(" in {}", named(area)));
+    let value = episode.value.map_or(String::new(), |value| format!(" at {value}"));
+    let (partition, offset) = (episode.cause.partition, episode.cause.offset);
+    format!(
+        "{sign} {} {subject}{place}{value}: {} to {}{was}; record {partition}/{offset}",
+        episode.rule,
+        time(episode.raised_at),
+        end(episode.cleared_at)
+    )
+}
+
+fn named(area: &AreaRef) -> String {
+    format!("{}/{}", area.layer, area.code)
+}

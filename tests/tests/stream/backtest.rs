@@ -1,0 +1,160 @@
+//! `BKT-1…2`: what rules would have said of the archived past is what they said of it live, by the real binary.
+
+use super::recompute::file;
+use super::*;
+use crate::support::Archive;
+use gridwarden_domain::alert::Subject;
+use gridwarden_runtime::clock::now_ms;
+use gridwarden_tests::binary;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+fn hot(version: u32, level: u32) -> String {
+    format!(
+        r#"{{"id":"hot","version":{version},"title":{{"en":"Hot"}},"severity":"major",
+            "threshold":{{"value":"t","side":"above","level":{level},"clear":50}}}}"#
+    )
+}
+
+const IN_B: &str = r#"{"id":"in-b","version":1,"title":{"en":"In b"},"severity":"minor",
+    "fence":{"shape":{"area":{"layer":"grid","code":"b"}},"on":"inside"}}"#;
+const STAYS: &str = r#"{"id":"stays","version":1,"title":{"en":"Stays in a"},"severity":"minor",
+    "fence":{"shape":{"area":{"layer":"grid","code":"a"}},"on":"dwell","hold_s":3}}"#;
+
+/// Values and longitudes that go up and down, another way for each source.
+fn walk(source: u32, step: u32) -> (f64, f64) {
+    let mixed = (source * 7_919 + step * step * 104_729) % 1_009;
+    (f64::from(mixed % 100), f64::from(mixed % 19) / 10.0 + 0.05)
+}
+
+const SOURCES: u32 = 5;
+const STEPS: u32 = 60;
+
+async fn run(file: &Path, args: &[String]) -> Value {
+    let mut command = binary::gridwarden();
+    command.args(["backtest", "--json", "--config"]).arg(file).args(args);
+    let output = tokio::task::spawn_blocking(move || command.output().expect("gridwarden starts")).await.expect("task");
+    assert!(output.status.success(), "{}", binary::stderr(&output));
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+/// Rule, entity, event time of the raise and of the end.
+type Said = (String, String, i64, Option<i64>);
+
+fn said_live(alerts: &[Alert]) -> Vec<Said> {
+    let mut by_id: BTreeMap<&str, Said> = BTreeMap::new();
+    for alert in alerts {
+        let Subject::Entity(source) = &alert.subject else { panic!("{alert:?}") };
+        let fresh = || (alert.rule.clone(), source.clone(), alert.raised_at, None);
+        let said = by_id.entry(&alert.id).or_insert_with(fresh);
+        if alert.transition == Transition::Cleared {
+            said.3 = Some(alert.time);
+        }
+    }
+    let mut said: Vec<Said> = by_id.into_values().collect();
+    said.sort();
+    said
+}
+
+fn said_of_the_past(outcome: &Value) -> Vec<Said> {
+    let changes = outcome["changes"].as_array().expect("a list").iter();
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let mut said: Vec<Said> = changes
+        .map(|change| {
+            assert_eq!(change["what"], "added", "{change}");
+            let raised = change["raised_at"].as_i64().expect("a moment");
+            (text(&change["rule"]), text(&change["subject"]["entity"]), raised, change["cleared_at"].as_i64())
+        })
+        .collect();
+    said.sort();
+    said
+}
+
+/// How often a threshold above `level`, cleared at 50, is raised: source by source, nothing else.
+fn raised_above(level: f64) -> u64 {
+    let of_source = |source: u32| {
+        let (mut open, mut raised) = (false, 0);
+        for (value, _) in (0..STEPS).map(|step| walk(source, step)) {
+            if open {
+                open = value > 50.0;
+            } else if value > level {
+                (open, raised) = (true, raised + 1);
+            }
+        }
+        raised
+    };
+    (0..SOURCES).map(of_source).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_say_of_the_archived_past_what_they_said_of_it_live_and_others_are_told_apart() {
+    const TEST: &str = "stream_backtest";
+    let parts = Parts::named(TEST);
+    let rules = [("hot", hot(1, 90)), ("in-b", IN_B.to_owned()), ("stays", STAYS.to_owned())];
+    let (producer, city) = made(TEST, &parts, &rules.each_ref().map(|(id, rule)| (*id, rule.as_str()))).await;
+    let (archive, stream) = (Archive::start(&parts, &city).await, Stream::start(&parts, &city).await);
+    let begin = now_ms() - 120_000;
+    let mut records = Vec::new();
+    for step in 0..STEPS {
+        for source in 0..SOURCES {
+            let (value, lon) = walk(source, step);
+            let time = begin + i64::from(step) * 2_000 + i64::from(source);
+            let name = format!("s{source}");
+            records.push((name.clone(), observation(&name, time, lon, value)));
+        }
+    }
+    send(&producer, OBSERVATIONS, &records).await;
+    let count = records.len() as u64;
+    stream.until_conserved(count).await;
+    let figure = stream.figure("gridwarden_stream_alerts_total").await;
+    let live = said_live(&until_alerts(&parts, &stream, figure as usize).await);
+    stream.stop().await;
+    wait::until_async("everything archived", SOON, || async {
+        let held = crate::support::count(&parts, "SELECT count() FROM observations_rows").await;
+        if held == count { Ok(()) } else { Err(held.to_string()) }
+    })
+    .await;
+    archive.stop().await;
+
+    let folder = city.folder.with_file_name("rules");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for (id, rule) in &rules {
+        std::fs::write(folder.join(format!("{id}.json")), rule).expect("written");
+    }
+    let file = file(TEST, &parts, &city);
+    let path = |path: &Path| path.display().to_string();
+    // The rules in force, tried on the past: what was said live, and nothing else, twice.
+    let whole =
+        ["--rules".to_owned(), path(&folder), "--whole".to_owned(), "--against".to_owned(), "nothing".to_owned()];
+    let outcome = run(&file, &whole).await;
+    assert!(live.iter().any(|said| said.0 == "stays") && live.iter().any(|said| said.0 == "in-b"), "{live:?}");
+    assert_eq!(said_of_the_past(&outcome), live);
+    assert_eq!(outcome["records"].as_u64(), Some(count));
+    assert!(outcome["changes"] == run(&file, &whole).await["changes"], "a second run says something else");
+
+    // One of them with another level, and a new one, against those in force.
+    let tried = city.folder.with_file_name("tried.json");
+    let new = r#"{"id":"cold","version":1,"title":{"en":"Cold"},"severity":"critical","threshold":{"value":"t","side":"below","level":-1}}"#;
+    std::fs::write(&tried, format!("[{},{new}]", hot(2, 70))).expect("written");
+    let outcome = run(&file, &["--rules".to_owned(), path(&tried)]).await;
+    let of = |rule: &str| {
+        let rules = outcome["rules"].as_array().expect("a list");
+        rules.iter().find(|of| of["rule"] == rule).cloned().expect(rule)
+    };
+    let (before, after) = (raised_above(90.0), raised_above(70.0));
+    assert!(before > 0 && after > before, "{before} {after}");
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let hot = of("hot");
+    assert_eq!((&hot["state"], number(&hot["before"]), number(&hot["after"])), (&"changed".into(), before, after));
+    // A lower level says all a higher one says, at the same moment or before.
+    assert_eq!((number(&hot["removed"]), number(&hot["added"])), (0, after - before));
+    let (cold, same) = (of("cold"), of("in-b"));
+    assert_eq!((&cold["state"], number(&cold["after"])), (&"new".into(), 0));
+    assert_eq!((&same["state"], &same["before"], &same["added"]), (&"same".into(), &same["after"], &0.into()));
+    assert_eq!(number(&same["before"]), live.iter().filter(|said| said.0 == "in-b").count() as u64);
+    let totals = |side: &str| number(&outcome[side]["alerts"]);
+    assert_eq!((totals("before"), totals("after")), (live.len() as u64, live.len() as u64 + after - before));
+    let changes = outcome["changes"].as_array().expect("a list");
+    assert!(changes.iter().all(|change| change["rule"] == "hot" && change["cause"]["offset"].is_number()), "{outcome}");
+}
