@@ -10,7 +10,6 @@ use anyhow::Result;
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_stream::{Against, Asked, Candidates};
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// Arguments of `gridwarden backtest`.
 #[derive(clap::Args, Clone, Debug)]
@@ -72,15 +71,13 @@ pub(crate) async fn run(args: BacktestArgs) -> Result<()> {
         to_ms: args.to.unwrap_or_else(now_ms),
         warm_up_ms: i64::from(args.warm_up) * 1000,
     };
-    let begun = Instant::now();
     let outcome =
         gridwarden_stream::backtest(config, asked, |records| progress(&format!("{records} records read"))).await?;
-    let took = begun.elapsed();
     if args.json {
         answer(&serde_json::to_string(&outcome)?);
     } else {
         words::lines(&outcome, args.show).iter().for_each(|line| answer(line));
     }
-    progress(&format!("{} records in {:.1} s", outcome.records, took.as_secs_f64()));
+    progress(&format!("{} records in {:.1} s", outcome.records, outcome.read_s));
     Ok(())
 }

@@ -25,6 +25,8 @@ pub(crate) enum BenchCommand {
     Scale(stream::ScaleArgs),
     /// What the stages of an event cost, one by one, without a broker
     Stages(stream::StagesArgs),
+    /// Rules tried on the archive, against the live stream
+    Backtest(stream::BacktestArgs),
     /// ClickHouse away for minutes: memory, alerts, catching up
     Outage(stream::OutageArgs),
 }
@@ -39,6 +41,7 @@ impl BenchCommand {
             Self::Latency(args) => stream::latency(args).await,
             Self::Scale(args) => stream::scale(args).await,
             Self::Stages(args) => stream::stages(args).await,
+            Self::Backtest(args) => stream::backtest(args).await,
             Self::Outage(args) => stream::outage(args).await,
         }
     }

@@ -5,12 +5,13 @@
 //!  rules asked for, rules in force ─▶ one set (sets)─┤
 //!  archive, partition by partition ──────────────────┴▶ intake: the very operators ─▶ alerts ─▶ episodes, told apart (tally)
 //! ```
-//! Nothing is written, and no stream is disturbed: it reads what the archive holds and Kafka's control topics.
+//! Each worker has partitions of its own: a task reads, a thread decides. Nothing is written, and no stream is disturbed: it reads what the archive holds and Kafka's control topics.
 //!
 //! * `BKT-1` what it says is a function of the archive, the control topics and the rules: the same order, clocks, repeats and places as
 //!   when the records were read live, so the same alerts ([`crate::rebuild`] rests on the same).
 //! * `BKT-2` both sets see the same records in one pass. A rule that is the same in both runs once.
 
+mod desk;
 mod sets;
 mod tally;
 
@@ -19,28 +20,29 @@ pub use tally::{Change, Count, Episode, OfArea, OfRule, Outcome, Totals, What};
 
 use crate::{
     config::Config,
-    intake::{Intake, Outbox, Record},
     metrics::Metrics,
     prepare::{find_topics, parts_of, world},
-    rebuild::{Lane, Slice, next_slices},
+    rebuild::Lane,
+    shard::reader_of,
     shared::{IdLimits, Lore, Progress, Shared},
 };
 use anyhow::{Context, Result, bail};
+use desk::Desk;
 use gridwarden_bus::control::ControlReader;
+use gridwarden_domain::control::Timeline;
 use gridwarden_runtime::{city::City, clock::now_ms};
-use gridwarden_store::read::{Reader, Shelf, Wanted};
+use gridwarden_store::{
+    ClickHouseConfig,
+    read::{Reader, Shelf, Wanted},
+};
 use sets::Sets;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tally::Tally;
+use tokio::task::JoinSet;
 
-/// Records asked for at once.
-const SLICE_RECORDS: u64 = 2_000_000;
 /// How long the control topics may take.
 const CONTROL_LIMIT: Duration = Duration::from_secs(60);
-/// Changed entities after which the list of them is emptied: nobody writes them.
-const ENTITIES: usize = 100_000;
-
 /// What to look at.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -64,110 +66,104 @@ pub async fn backtest(config: Config, asked: Asked, tell: impl Fn(u64)) -> Resul
     if asked.from_ms >= asked.to_ms {
         bail!("the span ends before it begins");
     }
-    let (mut desk, control, reader) = open(&config, &asked).await?;
-    let mut lanes = desk.lanes(&reader, &asked).await?;
+    let ground = Ground::open(&config, asked).await?;
+    let lanes = ground.lanes().await?;
+    let begun = Instant::now();
+    let mut workers = JoinSet::new();
+    for lanes in lanes {
+        let (chunks, desk) = Desk::new(&ground, &lanes, config.stream.most_entities);
+        workers.spawn(desk::feed(Arc::clone(&ground), lanes, chunks));
+        workers.spawn_blocking(move || desk.run());
+    }
+    let mut often = tokio::time::interval(Duration::from_secs(2));
+    often.tick().await;
     loop {
-        let slices = next_slices(&mut lanes, SLICE_RECORDS);
-        if slices.is_empty() {
-            break;
-        }
-        for slice in slices {
-            desk.read(&reader, &slice, &asked).await?;
-            tell(desk.tally.records());
+        tokio::select! {
+            ended = workers.join_next() => match ended {
+                Some(ended) => ended??,
+                None => break,
+            },
+            _ = often.tick() => tell(ground.tally().records()),
         }
     }
-    drop(control);
-    Ok(desk.tally.outcome(asked.from_ms, asked.to_ms))
+    let tally = std::mem::take(&mut *ground.tally());
+    Ok(tally.outcome(&ground.asked, begun.elapsed().as_secs_f64()))
 }
 
-/// A worker without a dataflow.
-struct Desk {
+/// What all workers share.
+struct Ground {
     shared: Shared,
-    intake: Intake,
-    out: Outbox,
-    tally: Tally,
+    timeline: Arc<Timeline>,
+    clickhouse: ClickHouseConfig,
+    workers: usize,
+    asked: Asked,
+    tally: Mutex<Tally>,
 }
 
-async fn open(config: &Config, asked: &Asked) -> Result<(Desk, ControlReader, Reader)> {
-    let folder = config.city.folder.clone();
-    let city = tokio::task::spawn_blocking(move || City::load(&folder)).await?.context("the city cannot be read")?;
-    let (kafka, mappings) = (config.kafka.clone(), city.mappings.clone());
-    let opened = tokio::task::spawn_blocking(move || {
-        let (topics, metas) = find_topics(&kafka, &mappings)?;
-        let control = ControlReader::start(&kafka)?;
-        if !control.wait_covered(now_ms(), CONTROL_LIMIT)? {
-            bail!("the control topics are not read to their ends within a minute");
-        }
-        control.build_rasters_ahead();
-        Ok((topics, metas, control))
-    });
-    let (topics, metas, control) = opened.await??;
-    let timeline = control.timeline();
-    let sets = Sets::new(&asked.candidates, (asked.against, timeline.rules_at(i64::MAX)))?;
-    let parts = parts_of(&metas)?;
-    let numbers: Vec<u16> = (0..parts.len() as u16).collect();
-    let ids = IdLimits { of_source: config.stream.ids_per_source, reports: config.stream.report_ids_per_partition };
-    let partitions = metas.iter().map(|meta| usize::try_from(meta.partitions).unwrap_or(0)).collect();
-    let shared = Shared {
-        world: world(&city.file, (topics, parts), partitions, ids),
-        lore: Lore::restored(&Default::default(), config.stream.fences_mib, None),
-        metrics: Metrics::new(&gridwarden_runtime::telemetry::registry("backtest")).context("metrics")?,
-        progress: vec![Progress::in_the_past()],
-        others: crate::cluster::Others::none(),
-    };
-    let mut intake = Intake::new(&shared, &numbers, config.stream.most_entities);
-    intake.set_timeline(Arc::new(timeline.under(sets.union())));
-    let tally = Tally::new(sets, asked.from_ms);
-    Ok((Desk { shared, intake, out: Outbox::default(), tally }, control, Reader::new(&config.clickhouse)))
-}
+impl Ground {
+    async fn open(config: &Config, asked: Asked) -> Result<Arc<Self>> {
+        let folder = config.city.folder.clone();
+        let city =
+            tokio::task::spawn_blocking(move || City::load(&folder)).await?.context("the city cannot be read")?;
+        let (kafka, mappings) = (config.kafka.clone(), city.mappings.clone());
+        let opened = tokio::task::spawn_blocking(move || {
+            let (topics, metas) = find_topics(&kafka, &mappings)?;
+            let control = ControlReader::start(&kafka)?;
+            if !control.wait_covered(now_ms(), CONTROL_LIMIT)? {
+                bail!("the control topics are not read to their ends within a minute");
+            }
+            control.build_rasters_ahead();
+            Ok((topics, metas, control.timeline()))
+        });
+        let (topics, metas, timeline) = opened.await??;
+        let sets = Sets::new(&asked.candidates, (asked.against, timeline.rules_at(i64::MAX)))?;
+        let ids = IdLimits { of_source: config.stream.ids_per_source, reports: config.stream.report_ids_per_partition };
+        let partitions = metas.iter().map(|meta| usize::try_from(meta.partitions).unwrap_or(0)).collect();
+        let shared = Shared {
+            world: world(&city.file, (topics, parts_of(&metas)?), partitions, ids),
+            lore: Lore::restored(&Default::default(), config.stream.fences_mib, None),
+            metrics: Metrics::new(&gridwarden_runtime::telemetry::registry("backtest")).context("metrics")?,
+            progress: vec![Progress::in_the_past()],
+            others: crate::cluster::Others::none(),
+        };
+        Ok(Arc::new(Self {
+            shared,
+            timeline: Arc::new(timeline.under(sets.union())),
+            clickhouse: config.clickhouse.clone(),
+            workers: config.stream.worker_count(),
+            tally: Mutex::new(Tally::new(sets, asked.from_ms)),
+            asked,
+        }))
+    }
 
-impl Desk {
-    /// What is archived of the span, partition by partition.
-    async fn lanes(&self, reader: &Reader, asked: &Asked) -> Result<Vec<Lane>> {
-        let since_ms = asked.from_ms.saturating_sub(asked.warm_up_ms).max(0);
-        let world = &self.shared.world;
-        let mut lanes = Vec::new();
+    /// Append time of the first record read.
+    fn since_ms(&self) -> i64 {
+        self.asked.from_ms.saturating_sub(self.asked.warm_up_ms).max(0)
+    }
+
+    fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is archived of the span, partition by partition, for each worker.
+    async fn lanes(&self) -> Result<Vec<Vec<Lane>>> {
+        let (reader, world) = (Reader::new(&self.clickhouse), &self.shared.world);
+        let mut lanes: Vec<Vec<Lane>> = vec![Vec::new(); self.workers];
         for (number, topic) in (0u16..).zip(&world.topics) {
             let parts: Vec<(u16, i32)> = (0u16..)
                 .zip(&world.parts)
                 .filter_map(|(part, of)| (of.topic == number).then_some((part, of.partition)))
                 .collect();
-            let wanted = vec![Wanted { first: 0, end: i64::MAX, since_ms }; parts.len()];
+            let wanted = vec![Wanted { first: 0, end: i64::MAX, since_ms: self.since_ms() }; parts.len()];
             let shelves = reader.archived_shelves(topic.id, &wanted).await.context("the archive cannot be read")?;
             for ((part, partition), Shelf { stretches, .. }) in parts.into_iter().zip(shelves) {
-                let stretches = stretches.into_iter().filter(|stretch| stretch.oldest_ms < asked.to_ms).collect();
-                lanes.push(Lane { part, topic: number, topic_id: topic.id, partition, to: 0, newest_ms: 0, stretches });
+                let stretches = stretches.into_iter().filter(|stretch| stretch.oldest_ms < self.asked.to_ms).collect();
+                let lane = Lane { part, topic: number, topic_id: topic.id, partition, to: 0, newest_ms: 0, stretches };
+                if let Some(of_worker) = lanes.get_mut(reader_of(number, partition, self.workers)) {
+                    of_worker.push(lane);
+                }
             }
         }
         Ok(lanes)
-    }
-
-    async fn read(&mut self, reader: &Reader, slice: &Slice, asked: &Asked) -> Result<()> {
-        let since_ms = asked.from_ms.saturating_sub(asked.warm_up_ms);
-        let mut cursor = reader.archived_log(&slice.of).context("the archive cannot be read")?;
-        while let Some(chunk) = cursor.next().await.context("the archive cannot be read")? {
-            let world = &self.shared.world;
-            let name = world.topics.get(usize::from(slice.topic)).map_or("", |topic| topic.name.as_str());
-            let records = chunk
-                .records(0)
-                .filter(|record| (since_ms..asked.to_ms).contains(&record.appended_ms))
-                .filter_map(|record| Some(Record::archived(world.part(name, record.partition)?, &record)));
-            let taken = self.intake.take_known(&self.shared, records, i64::MAX, std::iter::empty(), &mut self.out);
-            self.tally.read(taken as u64);
-            self.hand_over();
-        }
-        Ok(())
-    }
-
-    /// Alerts are what is wanted; what windows and tables would get is thrown away.
-    fn hand_over(&mut self) {
-        self.out.alerts.drain(..).for_each(|alert| self.tally.take(&alert));
-        self.out.deltas.clear();
-        self.intake.drain_partials(drop);
-        let mut rows = Vec::new();
-        while self.intake.has_dirty_entities() {
-            self.intake.drain_entities(ENTITIES, 0, &mut rows);
-            rows.clear();
-        }
     }
 }

@@ -39,7 +39,7 @@ const BEFORE: &str = "\u{1}";
 const AFTER: &str = "\u{2}";
 
 /// The two sets.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sets {
     /// By the name a rule runs under.
     rules: BTreeMap<String, (Arc<Rule>, Side)>,

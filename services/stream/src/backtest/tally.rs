@@ -1,6 +1,9 @@
 //! Alerts of two sets of rules, told apart: what both say, what one says alone, what each says at another moment. Pure.
 
-use super::sets::{Sets, Side};
+use super::{
+    Asked,
+    sets::{Sets, Side},
+};
 use gridwarden_domain::{
     alert::{Alert, AreaRef, Subject, Transition},
     identity::RecordId,
@@ -123,6 +126,8 @@ pub struct Outcome {
     pub to_ms: i64,
     /// Records read.
     pub records: u64,
+    /// Seconds it took to read them.
+    pub read_s: f64,
     /// The set compared with.
     pub before: Totals,
     /// The set tried.
@@ -135,7 +140,8 @@ pub struct Outcome {
     pub changes: Vec<Change>,
 }
 
-/// Gathers alerts.
+/// Gathers alerts; what it says does not depend on the order of those of different entities.
+#[derive(Default)]
 pub(super) struct Tally {
     sets: Sets,
     from_ms: i64,
@@ -150,16 +156,17 @@ impl Tally {
         Self { sets, from_ms, records: 0, episodes: Vec::new(), open: HashMap::new() }
     }
 
-    pub(super) fn read(&mut self, records: u64) {
-        self.records += records;
-    }
-
     pub(super) fn records(&self) -> u64 {
         self.records
     }
 
-    /// Takes a transition. What was raised while warming up does not count.
-    pub(super) fn take(&mut self, alert: &Alert) {
+    /// Takes what so many records led to. What was raised while warming up does not count.
+    pub(super) fn take(&mut self, records: u64, alerts: &[Alert]) {
+        self.records += records;
+        alerts.iter().for_each(|alert| self.transition(alert));
+    }
+
+    fn transition(&mut self, alert: &Alert) {
         if alert.transition != Transition::Raised {
             let known = self.open.remove(&alert.id).and_then(|place| self.episodes.get_mut(place));
             if let Some((_, episode)) = known {
@@ -187,7 +194,7 @@ impl Tally {
     }
 
     /// What was found in all.
-    pub(super) fn outcome(self, from_ms: i64, to_ms: i64) -> Outcome {
+    pub(super) fn outcome(self, asked: &Asked, read_s: f64) -> Outcome {
         let of = |wanted: Side| {
             let both = self.episodes.iter().filter(move |(side, _)| *side == wanted || *side == Side::Both);
             both.map(|(_, episode)| episode).collect::<Vec<_>>()
@@ -197,9 +204,10 @@ impl Tally {
         let mut changes = differences(&self.episodes);
         changes.sort_by(|one, other| order(one).cmp(&order(other)));
         Outcome {
-            from_ms,
-            to_ms,
+            from_ms: asked.from_ms,
+            to_ms: asked.to_ms,
             records: self.records,
+            read_s,
             before: totals(&before, hours),
             after: totals(&after, hours),
             rules: of_rules(&self.sets, (&before, &after), &changes),

@@ -174,6 +174,8 @@ struct Mind {
     tally: Tally,
     /// Records too late for rules that nobody was told of yet.
     stepped_back: u64,
+    /// Whether windows are counted.
+    counts: bool,
 }
 
 impl Intake {
@@ -197,8 +199,15 @@ impl Intake {
             changes: Vec::new(),
             tally: Tally::default(),
             stepped_back: 0,
+            counts: true,
         };
         Self { parts: states, mind, newest: 0 }
+    }
+
+    /// The same for rules alone: nothing is counted for windows.
+    pub(crate) fn without_windows(mut self) -> Self {
+        self.mind.counts = false;
+        self
     }
 
     /// What is in force, for the records that follow.

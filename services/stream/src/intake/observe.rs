@@ -47,7 +47,7 @@ impl Mind {
             }
             self.remember(way, entity, admitted, (position, &values));
         }
-        if admitted.for_windows {
+        if admitted.for_windows && self.counts {
             self.spread(way, admitted, (count, &values));
             if sketched {
                 self.sketch(way, admitted, (&observation.source, count, &values));

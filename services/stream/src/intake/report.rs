@@ -30,7 +30,7 @@ impl Mind {
             None => self.tally.values_beyond += 1,
         }
         let Some(count) = self.kinds.get(here).map(|kind| kind.count) else { return Ok(Fate::Accepted) };
-        if admitted.for_windows {
+        if admitted.for_windows && self.counts {
             self.spread(way, admitted, (count, &values));
         }
         Ok(Fate::Accepted)

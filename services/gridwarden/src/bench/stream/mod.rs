@@ -5,6 +5,7 @@
     reason = "the benchmark's own tables, at places it made itself; nothing comes from outside"
 )]
 
+mod backtest;
 mod child;
 mod entity;
 mod input;
@@ -25,6 +26,7 @@ mod verify;
 use super::{median, place::Place, result, tell};
 use crate::output::progress;
 use anyhow::{Context, Result};
+pub(super) use backtest::{BacktestArgs, run as backtest};
 use gridwarden_domain::decode::Encoding;
 use input::{More, Size, Town};
 pub(super) use latency::{LatencyArgs, run as latency};

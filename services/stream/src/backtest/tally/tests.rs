@@ -36,30 +36,35 @@ fn tally_from(from_ms: i64, sets: Sets, lines: &[&str]) -> Outcome {
         let time = minute.parse::<i64>().expect("minutes") * 60_000;
         let transition = if sign == "+" { Transition::Raised } else { Transition::Cleared };
         let cause = RecordId { topic_id: TopicId(1), partition: 0, offset: number as i64 };
-        tally.take(&Alert {
-            id: format!("{name}/{source}"),
-            seq: 1,
-            transition,
-            generation: 0,
-            rule: name.to_owned(),
-            rule_version: 1,
-            kind: "threshold".to_owned(),
-            severity: Severity::Critical,
-            title: Text::default(),
-            subject: Subject::Entity(source.to_owned()),
-            time,
-            raised_at: time,
-            appended_at: time,
-            cause,
-            position: None,
-            areas: vec![AreaRef { layer: "grid".to_owned(), code: source.to_owned() }],
-            metric: None,
-            value: Some(1.0),
-            level: None,
-            simulated: false,
-        });
+        tally.take(
+            1,
+            &[Alert {
+                id: format!("{name}/{source}"),
+                seq: 1,
+                transition,
+                generation: 0,
+                rule: name.to_owned(),
+                rule_version: 1,
+                kind: "threshold".to_owned(),
+                severity: Severity::Critical,
+                title: Text::default(),
+                subject: Subject::Entity(source.to_owned()),
+                time,
+                raised_at: time,
+                appended_at: time,
+                cause,
+                position: None,
+                areas: vec![AreaRef { layer: "grid".to_owned(), code: source.to_owned() }],
+                metric: None,
+                value: Some(1.0),
+                level: None,
+                simulated: false,
+            }],
+        );
     }
-    tally.outcome(from_ms, i64::MAX)
+    let candidates = Candidates { rules: Vec::new(), whole: true };
+    let asked = Asked { candidates, against: Against::Active, from_ms, to_ms: i64::MAX, warm_up_ms: 0 };
+    tally.outcome(&asked, 1.0)
 }
 
 fn told(outcome: &Outcome) -> Vec<String> {

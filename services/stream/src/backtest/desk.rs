@@ -1,0 +1,80 @@
+//! A worker without a dataflow: archived records in, alerts out.
+
+use super::Ground;
+use crate::{
+    intake::{Intake, Outbox, Record},
+    rebuild::{Lane, next_slices},
+};
+use anyhow::{Context, Result};
+use gridwarden_store::read::{LogChunk, Reader};
+use std::sync::Arc;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+
+/// Records asked for at once.
+const SLICE_RECORDS: u64 = 2_000_000;
+/// Chunks read ahead.
+const CHUNKS: usize = 4;
+
+/// Topic (its number), records.
+type Piece = (u16, LogChunk);
+
+/// Decides on what a worker is given.
+pub(super) struct Desk {
+    ground: Arc<Ground>,
+    intake: Intake,
+    out: Outbox,
+    chunks: Receiver<Piece>,
+}
+
+impl Desk {
+    pub(super) fn new(ground: &Arc<Ground>, lanes: &[Lane], most_entities: usize) -> (Sender<Piece>, Self) {
+        let parts: Vec<u16> = lanes.iter().map(|lane| lane.part).collect();
+        let mut intake = Intake::new(&ground.shared, &parts, most_entities).without_windows();
+        intake.set_timeline(Arc::clone(&ground.timeline));
+        let (sender, chunks) = mpsc::channel(CHUNKS);
+        (sender, Self { ground: Arc::clone(ground), intake, out: Outbox::default(), chunks })
+    }
+
+    /// Until nothing more comes; on a thread of its own.
+    pub(super) fn run(mut self) -> Result<()> {
+        while let Some((topic, chunk)) = self.chunks.blocking_recv() {
+            self.take(topic, &chunk);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, topic: u16, chunk: &LogChunk) {
+        let Ground { shared, asked, .. } = &*self.ground;
+        let span = self.ground.since_ms()..asked.to_ms;
+        let part = |partition| {
+            let of = |part: &crate::shared::Part| part.topic == topic && part.partition == partition;
+            shared.world.parts.iter().position(of).and_then(|part| u16::try_from(part).ok())
+        };
+        let records = chunk
+            .records(0)
+            .filter(|record| span.contains(&record.appended_ms))
+            .filter_map(|record| Some(Record::archived(part(record.partition)?, &record)));
+        let taken = self.intake.take_known(shared, records, i64::MAX, std::iter::empty(), &mut self.out);
+        self.ground.tally().take(taken as u64, &self.out.alerts);
+        self.out.alerts.clear();
+    }
+}
+
+/// Reads a worker's lanes for it.
+pub(super) async fn feed(ground: Arc<Ground>, mut lanes: Vec<Lane>, chunks: Sender<Piece>) -> Result<()> {
+    let reader = Reader::new(&ground.clickhouse);
+    loop {
+        let slices = next_slices(&mut lanes, SLICE_RECORDS);
+        if slices.is_empty() {
+            return Ok(());
+        }
+        for slice in slices {
+            let mut cursor = reader.archived_log(&slice.of).context("the archive cannot be read")?;
+            while let Some(chunk) = cursor.next().await.context("the archive cannot be read")? {
+                if chunks.send((slice.topic, chunk)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
