@@ -53,7 +53,8 @@ mod watermark;
 mod windows;
 
 pub use backtest::{
-    Against, Asked, Candidates, Change, Count, Episode, OfArea, OfRule, Outcome, Totals, What, backtest,
+    Against, Asked, Candidates, Change, Count, Episode, Incident, OfArea, OfRule, Outcome, Sign, Told, Totals, What,
+    backtest,
 };
 pub use config::{CitySection, ClusterSection, Config, StreamSection, config};
 pub use recompute::{Done, Span, Wanted, recompute};

@@ -137,7 +137,18 @@ async fn rules_say_of_the_archived_past_what_they_said_of_it_live_and_others_are
     let tried = city.folder.with_file_name("tried.json");
     let new = r#"{"id":"cold","version":1,"title":{"en":"Cold"},"severity":"critical","threshold":{"value":"t","side":"below","level":-1}}"#;
     std::fs::write(&tried, format!("[{},{new}]", hot(2, 70))).expect("written");
-    let outcome = run(&file, &["--rules".to_owned(), path(&tried)]).await;
+    let incidents = city.folder.with_file_name("incidents.ndjson");
+    let happened = |id: &str, source: &str| {
+        format!(r#"{{"id":"{id}","from":{begin},"to":{},"source":"{source}"}}"#, begin + 120_000)
+    };
+    std::fs::write(&incidents, [happened("known", "s0"), happened("unknown", "nobody")].join("\n")).expect("written");
+    let tried = ["--rules".to_owned(), path(&tried), "--incidents".to_owned(), path(&incidents)];
+    let outcome = run(&file, &tried).await;
+    let told = &outcome["incidents"];
+    assert_eq!(
+        (&told["given"], &told["after"], &told["missed"]),
+        (&2.into(), &1.into(), &serde_json::json!(["unknown"]))
+    );
     let of = |rule: &str| {
         let rules = outcome["rules"].as_array().expect("a list");
         rules.iter().find(|of| of["rule"] == rule).cloned().expect(rule)

@@ -1,6 +1,7 @@
 //! `gridwarden backtest`: rules tried on the past. Arguments in, a table or JSON out; the stream's crate decides.
 
 mod documents;
+mod incidents;
 mod words;
 
 use crate::beside::BesideArgs;
@@ -29,6 +30,9 @@ pub(crate) struct BacktestArgs {
     /// The moment after the last; now when missing
     #[arg(long, value_parser = moment::read)]
     to: Option<i64>,
+    /// What truly happened, one JSON object a line: {"id","from","to"} with "source", "area" {"layer","code"} or "position" and "radius_m"
+    #[arg(long)]
+    incidents: Option<PathBuf>,
     /// So many seconds before are read as well, for what entities did before
     #[arg(long, default_value_t = 3_600)]
     warm_up: u32,
@@ -59,6 +63,7 @@ pub(crate) async fn run(args: BacktestArgs) -> Result<()> {
     for path in &args.rules {
         rules.extend(documents::read(path)?);
     }
+    let incidents = args.incidents.as_deref().map(incidents::read).transpose()?.unwrap_or_default();
     let config = args.beside.config()?;
     let against = match args.against {
         AgainstArg::Active => Against::Active,
@@ -69,6 +74,7 @@ pub(crate) async fn run(args: BacktestArgs) -> Result<()> {
         against,
         from_ms: args.from.unwrap_or(0),
         to_ms: args.to.unwrap_or_else(now_ms),
+        incidents,
         warm_up_ms: i64::from(args.warm_up) * 1000,
     };
     let outcome =

@@ -2,11 +2,13 @@
 
 use crate::moment::said as time;
 use gridwarden_domain::alert::{AreaRef, Subject};
-use gridwarden_stream::{Change, Outcome, Totals, What};
+use gridwarden_stream::{Change, Outcome, Told, Totals, What};
 
 /// The lines of the table, with so many differences.
 pub(super) fn lines(outcome: &Outcome, show: usize) -> Vec<String> {
-    let mut lines = vec![of_totals("before", &outcome.before), of_totals("after", &outcome.after), String::new()];
+    let mut lines = vec![of_totals("before", &outcome.before), of_totals("after", &outcome.after)];
+    lines.extend(of_incidents(&outcome.incidents));
+    lines.push(String::new());
     lines.push(row("rule", ["state", "before", "after", "added", "removed", "changed"].map(str::to_owned)));
     for of in &outcome.rules {
         let count = &of.count;
@@ -30,6 +32,19 @@ fn of_totals(name: &str, totals: &Totals) -> String {
     let worst =
         totals.worst_hour_at.map_or(String::new(), |at| format!(", {} in the worst, {}", totals.worst_hour, time(at)));
     format!("{name:<7}{} alerts, {} critical; {} an hour{worst}", totals.alerts, totals.critical, totals.per_hour)
+}
+
+fn of_incidents(told: &Told) -> Vec<String> {
+    if told.given == 0 {
+        return Vec::new();
+    }
+    let mut lines = vec![format!("of {} incidents {} were told of, {} would be", told.given, told.before, told.after)];
+    for (what, ids) in [("lost", &told.lost), ("won", &told.won), ("told of by neither", &told.missed)] {
+        if !ids.is_empty() {
+            lines.push(format!("{what}: {}", ids.join(", ")));
+        }
+    }
+    lines
 }
 
 fn row(rule: &str, [state, before, after, added, removed, changed]: [String; 6]) -> String {

@@ -12,9 +12,11 @@
 //! * `BKT-2` both sets see the same records in one pass. A rule that is the same in both runs once.
 
 mod desk;
+mod incidents;
 mod sets;
 mod tally;
 
+pub use incidents::{Incident, Sign, Told};
 pub use sets::{Against, Candidates};
 pub use tally::{Change, Count, Episode, OfArea, OfRule, Outcome, Totals, What};
 
@@ -54,6 +56,8 @@ pub struct Asked {
     pub from_ms: i64,
     /// One past the append time of the last.
     pub to_ms: i64,
+    /// What truly happened in that time, as far as it is known.
+    pub incidents: Vec<Incident>,
     /// So much before is read as well, for what entities did before: milliseconds.
     pub warm_up_ms: i64,
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Asked,
+    incidents::{self, Told},
     sets::{Sets, Side},
 };
 use gridwarden_domain::{
@@ -36,6 +37,9 @@ pub struct Episode {
     pub position: Option<Position>,
     /// The area it lies in, of the lowest level.
     pub area: Option<AreaRef>,
+    /// All areas it lies in.
+    #[serde(skip)]
+    pub areas: Vec<AreaRef>,
     /// The value seen, if a value was looked at.
     pub value: Option<f64>,
 }
@@ -132,6 +136,8 @@ pub struct Outcome {
     pub before: Totals,
     /// The set tried.
     pub after: Totals,
+    /// What truly happened, and which set tells of it.
+    pub incidents: Told,
     /// By rule id.
     pub rules: Vec<OfRule>,
     /// By area.
@@ -187,6 +193,7 @@ impl Tally {
             cause: alert.cause,
             position: alert.position,
             area: alert.areas.first().cloned(),
+            areas: alert.areas.clone(),
             value: alert.value,
         };
         self.open.insert(alert.id.clone(), self.episodes.len());
@@ -210,6 +217,7 @@ impl Tally {
             read_s,
             before: totals(&before, hours),
             after: totals(&after, hours),
+            incidents: incidents::told(&asked.incidents, (&before, &after)),
             rules: of_rules(&self.sets, (&before, &after), &changes),
             areas: of_areas((&before, &after), &changes),
             changes,

@@ -107,6 +107,7 @@ async fn tried(run: &Run<'_>, town: &Town) -> Result<Outcome> {
         against: Against::Nothing,
         from_ms: 0,
         to_ms: now_ms(),
+        incidents: Vec::new(),
         warm_up_ms: 0,
     };
     gridwarden_stream::backtest(config, asked, |_| ()).await

@@ -1,6 +1,9 @@
 //! Alerts of two sets, told apart.
 
-use super::super::sets::{Against, Candidates};
+use super::super::{
+    incidents::{Incident, Sign},
+    sets::{Against, Candidates},
+};
 use super::*;
 use gridwarden_domain::{
     control::RuleSet,
@@ -28,6 +31,10 @@ fn tally(sets: Sets, lines: &[&str]) -> Outcome {
 }
 
 fn tally_from(from_ms: i64, sets: Sets, lines: &[&str]) -> Outcome {
+    tally_with((from_ms, Vec::new()), sets, lines)
+}
+
+fn tally_with((from_ms, incidents): (i64, Vec<Incident>), sets: Sets, lines: &[&str]) -> Outcome {
     let mut tally = Tally::new(sets, from_ms);
     for (number, line) in lines.iter().enumerate() {
         let words: Vec<&str> = line.split(' ').collect();
@@ -53,7 +60,7 @@ fn tally_from(from_ms: i64, sets: Sets, lines: &[&str]) -> Outcome {
                 raised_at: time,
                 appended_at: time,
                 cause,
-                position: None,
+                position: Some(Position { lon: 0.0, lat: 0.0, accuracy_m: None }),
                 areas: vec![AreaRef { layer: "grid".to_owned(), code: source.to_owned() }],
                 metric: None,
                 value: Some(1.0),
@@ -63,7 +70,7 @@ fn tally_from(from_ms: i64, sets: Sets, lines: &[&str]) -> Outcome {
         );
     }
     let candidates = Candidates { rules: Vec::new(), whole: true };
-    let asked = Asked { candidates, against: Against::Active, from_ms, to_ms: i64::MAX, warm_up_ms: 0 };
+    let asked = Asked { candidates, against: Against::Active, from_ms, to_ms: i64::MAX, incidents, warm_up_ms: 0 };
     tally.outcome(&asked, 1.0)
 }
 
@@ -139,4 +146,30 @@ fn what_was_raised_while_warming_up_does_not_count() {
     };
     assert_eq!(of(5), ["Added a s 5", "Added a t 6"]);
     assert_eq!(of(6), ["Added a t 6"]);
+}
+
+#[test]
+fn incidents_are_told_of_by_alerts_of_their_time_and_place() {
+    let incident = |id: &str, minutes: (i64, i64), sign: Sign| Incident {
+        id: id.to_owned(),
+        from_ms: minutes.0 * 60_000,
+        to_ms: minutes.1 * 60_000,
+        signs: vec![Sign::Source("nobody".to_owned()), sign],
+    };
+    let source = |name: &str| Sign::Source(name.to_owned());
+    let area = |code: &str| Sign::Area(AreaRef { layer: "grid".to_owned(), code: code.to_owned() });
+    let incidents = vec![
+        incident("kept", (1, 2), source("s")),
+        incident("lost", (8, 9), area("u")),
+        incident("won", (4, 5), source("s")),
+        incident("too late", (30, 40), source("s")),
+        incident("near", (8, 9), Sign::Near([0.001, 0.0], 112.0)),
+        incident("far", (8, 9), Sign::Near([0.001, 0.0], 111.0)),
+    ];
+    let sets = sets(&[hot("a", 30)], &[hot("a", 20)], false, Against::Active);
+    let lines = ["a\u{2} 0+ s", "a\u{1} 2+ s", "a\u{1} 3- s", "a\u{2} 5- s", "a\u{1} 8+ u", "a\u{1} 10- u"];
+    let told = tally_with((0, incidents), sets, &lines).incidents;
+    assert_eq!((told.given, told.before, told.after), (6, 3, 2));
+    assert_eq!((told.lost, told.won), (vec!["lost".to_owned(), "near".to_owned()], vec!["won".to_owned()]));
+    assert_eq!(told.missed, ["too late", "far"]);
 }
