@@ -6,7 +6,7 @@ use super::{
     alert_id,
     book::{Body, Book, Ready, Watch, Who},
     fence::Before,
-    timers::{Timer, Timers},
+    timers::{Timer, Timers, Waits},
 };
 use crate::{checkpoint::TimerForm, intern::MetricNames, windows::At};
 use gridwarden_domain::{alert::Transition, identity::RecordId, observation::Position, value::Fixed};
@@ -305,7 +305,12 @@ impl PartRules {
     #[cold]
     pub(crate) fn thin<'s>(&mut self, state_of: impl Fn(u32) -> Option<&'s EntityRules>) {
         let book = &self.book;
-        self.timers.thin(|timer| state_of(timer.entity).is_some_and(|state| waiting(book, timer, state).is_some()));
+        self.timers.thin(|timer| match state_of(timer.entity).and_then(|state| waiting(book, timer, state)) {
+            None => Waits::No,
+            // Who leaves the areas of a silence and comes back is waited for by another timer, beside the one there was.
+            Some((ready, ..)) if matches!(ready.body, Body::Silence(_)) => Waits::ForOne,
+            Some(_) => Waits::Yes,
+        });
     }
 
     /// Raises what a timer that is due by a domain's clock stands for, if it still stands.

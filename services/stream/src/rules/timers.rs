@@ -1,6 +1,7 @@
 //! Holds that may become due, by watermark domain. A hold that ends early leaves its timer behind; those are thinned out
 //! when they crowd, so that a value that swings about its level costs no more memory than one that stays.
 
+use hashbrown::HashSet;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -13,6 +14,17 @@ pub(crate) struct Timer {
     pub(crate) entity: u32,
     /// The rule.
     pub(super) slot: u32,
+}
+
+/// Whether something waits for a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// Nothing does any more.
+    No,
+    /// Something waits for this one.
+    Yes,
+    /// Something waits for one of this entity and rule, whichever is the first: it looks, when due, and goes on.
+    ForOne,
 }
 
 /// So many of one domain are no crowd yet.
@@ -57,11 +69,20 @@ impl Timers {
         self.crowded
     }
 
-    /// Keeps those something waits for.
-    pub(super) fn thin(&mut self, waits: impl Fn(&Timer) -> bool) {
+    /// Keeps those something waits for; where one is enough, the first that is due.
+    pub(super) fn thin(&mut self, waits: impl Fn(&Timer) -> Waits) {
         for heap in self.domains.values_mut() {
-            heap.timers.retain(|Reverse(timer)| waits(timer));
-            heap.left = heap.timers.len();
+            // Ascending by `Reverse`: the last to be due comes first.
+            let mut timers = std::mem::take(&mut heap.timers).into_sorted_vec();
+            timers.reverse();
+            let mut once = HashSet::new();
+            timers.retain(|Reverse(timer)| match waits(timer) {
+                Waits::No => false,
+                Waits::Yes => true,
+                Waits::ForOne => once.insert((timer.entity, timer.slot)),
+            });
+            heap.left = timers.len();
+            heap.timers = timers.into();
         }
         self.crowded = false;
     }
@@ -74,5 +95,30 @@ impl Timers {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.domains.values().map(|heap| heap.timers.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_one_is_enough_the_first_stays() {
+        let mut timers = Timers::default();
+        for due in (0..3 * FEW as i64).rev() {
+            timers.push(0, Timer { due, entity: 7, slot: (due % 2) as u32 });
+            timers.push(0, Timer { due, entity: 8, slot: 0 });
+        }
+        assert!(timers.is_crowded());
+        timers.thin(|timer| match timer.entity {
+            7 => Waits::ForOne,
+            _ if timer.due < 10 => Waits::Yes,
+            _ => Waits::No,
+        });
+        let mut left: Vec<Timer> = timers.all().map(|(_, timer)| timer).filter(|timer| timer.entity == 7).collect();
+        left.sort_unstable();
+        let first = |due: i64, slot| Timer { due, entity: 7, slot };
+        assert_eq!((left, timers.len()), (vec![first(0, 0), first(1, 1)], 12));
+        assert_eq!(timers.due(0, i64::MAX), Some(first(0, 0)));
     }
 }
