@@ -5,7 +5,7 @@ use super::{
     book::{Body, Book, Ready},
     fence::Before,
     hold::Step,
-    silence::{self, Heard},
+    silence,
     timers::{Timer, Timers},
 };
 use crate::intern::MetricNames;
@@ -59,24 +59,14 @@ pub(super) fn cross(
 }
 
 /// A message under a rule on silence.
-pub(super) fn hear((slot, ready): (u32, &Ready), seen: &Seen<'_>, (timers, state): Memory<'_>, out: &mut Vec<Change>) {
+pub(super) fn hear(rule: (u32, &Ready), seen: &Seen<'_>, (timers, state): Memory<'_>, out: &mut Vec<Change>) {
+    let (slot, ready) = rule;
     let Body::Silence(after_ms) = ready.body else { return };
-    let heard = silence::hear(after_ms, state.phase(slot), seen.time);
-    match (&heard, state.phase(slot)) {
-        (Heard::Nothing, _) => return,
-        (Heard::TooLate { due, first }, _) => {
-            let id = alert_id(&ready.rule.id, seen.who.source, (seen.identity)(*first));
-            let open = Open { id, seq: 1, raised_at: *due };
-            out.push(said(ready, open, Transition::Raised, *due, None));
-            out.push(said(ready, next(open), Transition::Cleared, seen.time, None));
-        }
-        (Heard::Again, Some(Phase::Open(open))) => {
-            out.push(said(ready, next(*open), Transition::Cleared, seen.time, None));
-        }
-        _ => {}
-    }
-    // Its timer was taken out when the alert was raised.
-    if matches!(heard, Heard::Begin | Heard::Again) {
+    let Some(step) = silence::hear(after_ms, state.phase(slot), seen.time) else { return };
+    // Else its timer was taken out when the alert was raised, or there was none.
+    let has_timer = matches!(state.phase(slot), Some(Phase::Pending { .. }));
+    act(rule, step, (seen, None), (&mut *timers, &mut *state), out);
+    if !has_timer {
         timers.push(seen.domain, Timer { due: seen.time.saturating_add(after_ms), entity: seen.entity, slot });
     }
     state.set(slot, Some(Phase::Pending { since: seen.time, first: seen.at }));

@@ -202,12 +202,11 @@ impl PartRules {
         let silences = silences.get_or_insert_with(|| book.silences(seen.who.kind));
         let named = book.of_source(seen.who.source);
         let around = seen.who.areas.iter().flat_map(|area| book.of_area(*area));
-        // A message without a position is one from where the entity was.
-        let held: SmallVec<[u32; 8]> = state.held.iter().map(|held| held.slot).collect();
         let mut slots: SmallVec<[u32; 8]> = silences.iter().chain(named).chain(around).copied().collect();
         slots.retain(|slot| book.rule(*slot).is_some_and(|ready| ready.concerns(&seen.who)));
         if seen.position.is_none() {
-            slots.extend(held);
+            // A message without a position is one from where the entity was.
+            slots.extend(state.held.iter().map(|held| held.slot));
         }
         slots.sort_unstable();
         slots.dedup();

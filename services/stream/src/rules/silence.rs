@@ -3,38 +3,19 @@
 //! Whoever speaks is waited for from then on ([`Phase::Pending`] since what he said last). There is one timer for each entity and
 //! rule: it is not moved with every message, but looks, when it is due, at when the entity spoke last, and waits on.
 
-use super::Phase;
-use crate::windows::At;
+use super::{Phase, hold::Step};
 
-/// What a message does.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Heard {
-    /// It is older than what was heard last.
-    Nothing,
-    /// Waiting begins; a timer is needed.
-    Begin,
-    /// It was heard in time: waiting goes on from here, with the timer there is.
-    GoOn,
-    /// It was silent for too long, as this message shows: since `first`, to be raised for `due` and cleared at once.
-    TooLate {
-        /// Event time at which the silence was too long.
-        due: i64,
-        /// What was heard before it.
-        first: At,
-    },
-    /// It speaks again.
-    Again,
-}
-
-/// Decides about a message at an event time.
-pub(crate) fn hear(after_ms: i64, phase: Option<&Phase>, time: i64) -> Heard {
+/// What a message at an event time ends; afterwards the entity is waited for from that time on. None when the message is older than
+/// what was heard last.
+pub(crate) fn hear(after_ms: i64, phase: Option<&Phase>, time: i64) -> Option<Step> {
     match phase {
-        None => Heard::Begin,
-        Some(Phase::Pending { since, .. }) if time < *since => Heard::Nothing,
+        None => Some(Step::Stay),
+        Some(Phase::Pending { since, .. }) if time < *since => None,
         Some(Phase::Pending { since, first }) => {
             let due = since.saturating_add(after_ms);
-            if time > due { Heard::TooLate { due, first: *first } } else { Heard::GoOn }
+            // It was silent for too long, as this message shows.
+            Some(if time > due { Step::Raise { time: due, first: *first, and_clear: true } } else { Step::Stay })
         }
-        Some(Phase::Open(_)) => Heard::Again,
+        Some(Phase::Open(open)) => Some(Step::Clear(*open)),
     }
 }
