@@ -1,5 +1,6 @@
 //! The stream's configuration; defaults and comments stand in `config.default.toml`.
 
+use crate::shared::IdLimits;
 use gridwarden_bus::KafkaConfig;
 use gridwarden_runtime::config::{ConfigError, HttpConfig, Wrong, load_checked};
 use gridwarden_runtime::crashes::CrashConfig;
@@ -107,6 +108,11 @@ pub struct StreamSection {
 }
 
 impl StreamSection {
+    /// How many ids are remembered.
+    pub(crate) fn id_limits(&self) -> IdLimits {
+        IdLimits { of_source: self.ids_per_source, reports: self.report_ids_per_partition }
+    }
+
     /// The number of workers meant.
     pub fn worker_count(&self) -> usize {
         match self.workers {

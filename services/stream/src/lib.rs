@@ -21,6 +21,7 @@
 mod alerts;
 mod backtest;
 mod beginning;
+mod beside;
 mod checkpoint;
 mod cluster;
 mod company;

@@ -147,9 +147,7 @@ fn prepare(ground: &Arc<Ground>) -> Result<Option<Prepared>> {
     let (topics, metas) = find_topics(kafka, &city.mappings)?;
     let parts = parts_of(&metas)?;
     let reader = Arc::new(ControlReader::start(kafka)?);
-    let ids = IdLimits { of_source: config.stream.ids_per_source, reports: config.stream.report_ids_per_partition };
-    let partitions = metas.iter().map(|meta| usize::try_from(meta.partitions).unwrap_or(0)).collect();
-    let mut world = world(&city.file, (topics, parts), partitions, ids);
+    let mut world = world(&city.file, (topics, parts), config.stream.id_limits());
     world.quarantine = Crashes::open(&config.crashes)?.quarantine()?;
     have_leaders(kafka, &world)?;
     let joined = match &ground.gate {
@@ -302,18 +300,15 @@ pub(crate) fn parts_of(metas: &[TopicMeta]) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-/// What is fixed for the life of the process. `partitions`: of each topic. Nothing is left out, nothing is claimed yet.
-pub(crate) fn world(
-    city: &CityFile,
-    (topics, parts): (Vec<Topic>, Vec<Part>),
-    partitions: Vec<usize>,
-    ids: IdLimits,
-) -> World {
+/// What is fixed for the life of the process. Nothing is left out, nothing is claimed yet.
+pub(crate) fn world(city: &CityFile, (topics, parts): (Vec<Topic>, Vec<Part>), ids: IdLimits) -> World {
+    let of_topic = |topic: u16| parts.iter().filter(|part| part.topic == topic).count();
+    let partitions = (0..topics.len() as u16).map(of_topic).collect();
     World {
+        domains: Domains::new(partitions),
         topics,
         parts,
         feeds: Feeds::of(city),
-        domains: Domains::new(partitions),
         lateness_ms: i64::from(city.limits.lateness_s) * 1000,
         max_age_ms: i64::from(city.limits.max_age_days) * DAY_MS,
         ids,

@@ -5,6 +5,9 @@
 
 mod archive;
 mod ends;
+mod numbers;
+
+pub(crate) use numbers::{NOT_OURS, number, numbers};
 
 use crate::{
     alerts::AlertQueue,
@@ -40,8 +43,6 @@ const PAST_TURN: Duration = Duration::from_millis(1_000);
 const PAST_ENTITIES: Duration = Duration::from_secs(10);
 /// The same thing is said once in this time.
 const WARN_EVERY: Duration = Duration::from_secs(10);
-/// The number of partitions that are none of ours.
-const NOT_OURS: u16 = u16::MAX;
 
 /// What a worker's source needs from outside.
 #[derive(Clone)]
@@ -167,7 +168,7 @@ impl Source {
 
     fn numbers_of_world(&self) -> Vec<Vec<u16>> {
         let names: Vec<String> = self.context.shared.world.topics.iter().map(|topic| topic.name.clone()).collect();
-        numbers(&names, &self.context.shared)
+        numbers(&names, &self.context.shared.world)
     }
 
     /// Reads the logs, each from where its partition stands.
@@ -187,7 +188,7 @@ impl Source {
         if let Some(wake) = self.wake.clone() {
             reader.on_ready(move || wake());
         }
-        self.numbers = numbers(reader.topics(), &self.context.shared);
+        self.numbers = numbers(reader.topics(), &self.context.shared.world);
         self.reader = Some(reader);
         Ok(())
     }
@@ -377,32 +378,6 @@ impl Source {
         }
         self.wrote_entities = now;
     }
-}
-
-/// Partition numbers by the reader's own topic index.
-fn numbers(topics: &[String], shared: &Shared) -> Vec<Vec<u16>> {
-    let world = &shared.world;
-    let of_topic = |name: &String| {
-        let topic = world.topics.iter().position(|topic| topic.name == *name);
-        let mut numbers = Vec::new();
-        for (number, part) in (0u16..).zip(&world.parts) {
-            if Some(usize::from(part.topic)) == topic {
-                let place = usize::try_from(part.partition).unwrap_or(0);
-                numbers.resize(numbers.len().max(place + 1), NOT_OURS);
-                if let Some(known) = numbers.get_mut(place) {
-                    *known = number;
-                }
-            }
-        }
-        numbers
-    };
-    topics.iter().map(of_topic).collect()
-}
-
-#[inline]
-fn number(numbers: &[Vec<u16>], topic: u16, partition: i32) -> Option<u16> {
-    let of_topic = numbers.get(usize::from(topic))?;
-    of_topic.get(usize::try_from(partition).ok()?).copied().filter(|number| *number != NOT_OURS)
 }
 
 #[inline]

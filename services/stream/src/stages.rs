@@ -7,7 +7,7 @@ use crate::{
     intake::{Intake, Outbox, Record},
     metrics::Metrics,
     prepare::world,
-    shared::{IdLimits, Lore, Part, Progress, Shared, Topic},
+    shared::{Lore, Part, Progress, Shared, Topic},
     table_order::TableOrder,
     windows::{Delta, LIVE, Mode, Row, Windows, sketch::Sketches},
 };
@@ -49,8 +49,7 @@ impl Stages {
         let parts = (0..PARTITIONS).map(|partition| Part { topic: 0, partition: i32::from(partition) }).collect();
         let topic = Topic { name: "observations.v1".to_owned(), id: TopicId(1), decoder: Decoder::observations() };
         let defaults = crate::config(None)?.stream;
-        let ids = IdLimits { of_source: defaults.ids_per_source, reports: defaults.report_ids_per_partition };
-        let mut world = world(city, (vec![topic], parts), vec![usize::from(PARTITIONS)], ids);
+        let mut world = world(city, (vec![topic], parts), defaults.id_limits());
         // What only some cities ask for is no part of the path.
         world.sketches = Sketches::default();
         let lore = Lore::restored(&Names::default(), defaults.fences_mib, None);

@@ -64,7 +64,7 @@ fn of_change(change: &Change) -> String {
     };
     let end = |end: Option<i64>| end.map_or("open".to_owned(), time);
     let was = change.was.map_or(String::new(), |(begin, until)| format!(" (was {} to {})", time(begin), end(until)));
-    let place = episode.area.as_ref().map_or(String::new(), |area| format!(" in {}", named(area)));
+    let place = episode.area().map_or(String::new(), |area| format!(" in {}", named(area)));
     let value = episode.value.map_or(String::new(), |value| format!(" at {value}"));
     let (partition, offset) = (episode.cause.partition, episode.cause.offset);
     format!(

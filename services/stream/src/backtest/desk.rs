@@ -3,15 +3,14 @@
 use super::Ground;
 use crate::{
     intake::{Intake, Outbox, Record},
-    rebuild::{Lane, next_slices},
+    rebuild::{Lane, SLICE_RECORDS, next_slices},
+    source::{number, numbers},
 };
 use anyhow::{Context, Result};
 use gridwarden_store::read::{LogChunk, Reader};
 use std::sync::Arc;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-/// Records asked for at once.
-const SLICE_RECORDS: u64 = 2_000_000;
 /// Chunks read ahead.
 const CHUNKS: usize = 4;
 
@@ -24,6 +23,8 @@ pub(super) struct Desk {
     intake: Intake,
     out: Outbox,
     chunks: Receiver<Piece>,
+    /// Of partitions, by topic.
+    numbers: Vec<Vec<u16>>,
 }
 
 impl Desk {
@@ -32,7 +33,10 @@ impl Desk {
         let mut intake = Intake::new(&ground.shared, &parts, most_entities).without_windows();
         intake.set_timeline(Arc::clone(&ground.timeline));
         let (sender, chunks) = mpsc::channel(CHUNKS);
-        (sender, Self { ground: Arc::clone(ground), intake, out: Outbox::default(), chunks })
+        let world = &ground.shared.world;
+        let names: Vec<String> = world.topics.iter().map(|topic| topic.name.clone()).collect();
+        let numbers = numbers(&names, world);
+        (sender, Self { ground: Arc::clone(ground), intake, out: Outbox::default(), chunks, numbers })
     }
 
     /// Until nothing more comes; on a thread of its own.
@@ -46,14 +50,10 @@ impl Desk {
     fn take(&mut self, topic: u16, chunk: &LogChunk) {
         let Ground { shared, asked, .. } = &*self.ground;
         let span = self.ground.since_ms()..asked.to_ms;
-        let part = |partition| {
-            let of = |part: &crate::shared::Part| part.topic == topic && part.partition == partition;
-            shared.world.parts.iter().position(of).and_then(|part| u16::try_from(part).ok())
-        };
         let records = chunk
             .records(0)
             .filter(|record| span.contains(&record.appended_ms))
-            .filter_map(|record| Some(Record::archived(part(record.partition)?, &record)));
+            .filter_map(|record| Some(Record::archived(number(&self.numbers, topic, record.partition)?, &record)));
         let taken = self.intake.take_known(shared, records, i64::MAX, std::iter::empty(), &mut self.out);
         self.ground.tally().take(taken as u64, &self.out.alerts);
         self.out.alerts.clear();

@@ -5,7 +5,8 @@
 //!  rules asked for, rules in force ─▶ one set (sets)─┤
 //!  archive, partition by partition ──────────────────┴▶ intake: the very operators ─▶ alerts ─▶ episodes, told apart (tally)
 //! ```
-//! Each worker has partitions of its own: a task reads, a thread decides. Nothing is written, and no stream is disturbed: it reads what the archive holds and Kafka's control topics.
+//! Each worker has partitions of its own: a task reads, a thread decides. Nothing is written, and no stream is disturbed: it reads what
+//! the archive holds and Kafka's control topics.
 //!
 //! * `BKT-1` what it says is a function of the archive, the control topics and the rules: the same order, clocks, repeats and places as
 //!   when the records were read live, so the same alerts ([`crate::rebuild`] rests on the same).
@@ -21,18 +22,17 @@ pub use sets::{Against, Candidates};
 pub use tally::{Change, Count, Episode, OfArea, OfRule, Outcome, Totals, What};
 
 use crate::{
+    beside::{Beside, load_city, look},
     config::Config,
     metrics::Metrics,
-    prepare::{find_topics, parts_of, world},
+    prepare::{parts_of, world},
     rebuild::Lane,
     shard::reader_of,
-    shared::{IdLimits, Lore, Progress, Shared},
+    shared::{Lore, Progress, Shared},
 };
 use anyhow::{Context, Result, bail};
 use desk::Desk;
-use gridwarden_bus::control::ControlReader;
 use gridwarden_domain::control::Timeline;
-use gridwarden_runtime::{city::City, clock::now_ms};
 use gridwarden_store::{
     ClickHouseConfig,
     read::{Reader, Shelf, Wanted},
@@ -43,8 +43,9 @@ use std::time::{Duration, Instant};
 use tally::Tally;
 use tokio::task::JoinSet;
 
-/// How long the control topics may take.
-const CONTROL_LIMIT: Duration = Duration::from_secs(60);
+/// How often it is told how many records were read.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
 /// What to look at.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -79,7 +80,7 @@ pub async fn backtest(config: Config, asked: Asked, tell: impl Fn(u64)) -> Resul
         workers.spawn(desk::feed(Arc::clone(&ground), lanes, chunks));
         workers.spawn_blocking(move || desk.run());
     }
-    let mut often = tokio::time::interval(Duration::from_secs(2));
+    let mut often = tokio::time::interval(TELL_EVERY);
     often.tick().await;
     loop {
         tokio::select! {
@@ -106,25 +107,12 @@ struct Ground {
 
 impl Ground {
     async fn open(config: &Config, asked: Asked) -> Result<Arc<Self>> {
-        let folder = config.city.folder.clone();
-        let city =
-            tokio::task::spawn_blocking(move || City::load(&folder)).await?.context("the city cannot be read")?;
-        let (kafka, mappings) = (config.kafka.clone(), city.mappings.clone());
-        let opened = tokio::task::spawn_blocking(move || {
-            let (topics, metas) = find_topics(&kafka, &mappings)?;
-            let control = ControlReader::start(&kafka)?;
-            if !control.wait_covered(now_ms(), CONTROL_LIMIT)? {
-                bail!("the control topics are not read to their ends within a minute");
-            }
-            control.build_rasters_ahead();
-            Ok((topics, metas, control.timeline()))
-        });
-        let (topics, metas, timeline) = opened.await??;
+        let city = load_city(&config.city.folder).await?;
+        let Beside { topics, metas, control, .. } = look(&config.kafka, &city).await?;
+        let timeline = control.timeline();
         let sets = Sets::new(&asked.candidates, (asked.against, timeline.rules_at(i64::MAX)))?;
-        let ids = IdLimits { of_source: config.stream.ids_per_source, reports: config.stream.report_ids_per_partition };
-        let partitions = metas.iter().map(|meta| usize::try_from(meta.partitions).unwrap_or(0)).collect();
         let shared = Shared {
-            world: world(&city.file, (topics, parts_of(&metas)?), partitions, ids),
+            world: world(&city.file, (topics, parts_of(&metas)?), config.stream.id_limits()),
             lore: Lore::restored(&Default::default(), config.stream.fences_mib, None),
             metrics: Metrics::new(&gridwarden_runtime::telemetry::registry("backtest")).context("metrics")?,
             progress: vec![Progress::in_the_past()],

@@ -11,7 +11,7 @@ use gridwarden_domain::{
     observation::Position,
     rule::Severity,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, HashMap};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -35,13 +35,22 @@ pub struct Episode {
     pub cause: RecordId,
     /// Where.
     pub position: Option<Position>,
-    /// The area it lies in, of the lowest level.
-    pub area: Option<AreaRef>,
-    /// All areas it lies in.
-    #[serde(skip)]
+    /// All areas it lies in, the lowest first; that one is written.
+    #[serde(rename = "area", serialize_with = "lowest")]
     pub areas: Vec<AreaRef>,
     /// The value seen, if a value was looked at.
     pub value: Option<f64>,
+}
+
+impl Episode {
+    /// The area it lies in, of the lowest level.
+    pub fn area(&self) -> Option<&AreaRef> {
+        self.areas.first()
+    }
+}
+
+fn lowest<S: Serializer>(areas: &[AreaRef], serializer: S) -> Result<S::Ok, S::Error> {
+    areas.first().serialize(serializer)
 }
 
 /// What became of an alert.
@@ -192,7 +201,6 @@ impl Tally {
             cleared_at: None,
             cause: alert.cause,
             position: alert.position,
-            area: alert.areas.first().cloned(),
             areas: alert.areas.clone(),
             value: alert.value,
         };
@@ -336,7 +344,7 @@ fn of_rules(sets: &Sets, sides: BothSides<'_>, changes: &[Change]) -> Vec<OfRule
 }
 
 fn of_areas(sides: BothSides<'_>, changes: &[Change]) -> Vec<OfArea> {
-    let counts = counted(sides, changes, |episode| episode.area.clone());
+    let counts = counted(sides, changes, |episode| episode.area().cloned());
     counts.into_iter().map(|(area, count)| OfArea { area, count }).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     look::{Look, Outcome, Stand},
-    slices::{Lane, Slice, next_slices},
+    slices::{Lane, SLICE_RECORDS, Slice, next_slices},
 };
 use crate::{cluster::Seat, prepare::is_transient, shard::reader_of, shared::Shared, wake::Wakers};
 use anyhow::{Context, Result};
@@ -17,8 +17,6 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 
 /// Chunks between a feeder and its worker.
 const CHUNKS: usize = 2;
-/// Records asked for at once. ClickHouse sorts them; it looks at everything appended at their time for each slice.
-const SLICE_RECORDS: u64 = 2_000_000;
 /// How long to wait before asking again.
 const AGAIN: Duration = Duration::from_secs(1);
 

@@ -17,9 +17,10 @@ mod span;
 pub use span::{Span, Wanted};
 
 use crate::{
+    beside::{Beside, load_city, look},
     config::Config,
     feeds::Feeds,
-    prepare::{find_topics, parts_of},
+    prepare::parts_of,
     shared::{Part, Topic},
     windows::{KEEP_MS, sketch::Sketches},
 };
@@ -82,8 +83,7 @@ struct Bench {
 /// # Errors
 /// Kafka or ClickHouse out of reach, an archive that does not catch up, windows that are still changed by a stream.
 pub async fn recompute(config: Config, wanted: Wanted, patience: Duration) -> Result<Done> {
-    let folder = config.city.folder.clone();
-    let city = tokio::task::spawn_blocking(move || City::load(&folder)).await?.context("the city cannot be read")?;
+    let city = load_city(&config.city.folder).await?;
     migrate(&config.clickhouse).await.context("the tables cannot be made")?;
     let max_age_ms = i64::from(city.file.limits.max_age_days) * 86_400_000;
     let bench = Bench::open(&config, &city, max_age_ms).await?;
@@ -135,18 +135,7 @@ async fn claim(config: &Config, known: u32) -> Result<u32> {
 
 impl Bench {
     async fn open(config: &Config, city: &City, max_age_ms: i64) -> Result<Self> {
-        let (kafka, mappings) = (config.kafka.clone(), city.mappings.clone());
-        let opened = tokio::task::spawn_blocking(move || {
-            let (topics, metas) = find_topics(&kafka, &mappings)?;
-            let asked_ms = now_ms();
-            let control = ControlReader::start(&kafka)?;
-            if !control.wait_covered(asked_ms, Duration::from_secs(60))? {
-                bail!("the control topics are not read to their ends within a minute");
-            }
-            control.build_rasters_ahead();
-            Ok((topics, metas, asked_ms, control))
-        });
-        let (topics, metas, asked_ms, control) = opened.await??;
+        let Beside { topics, metas, asked_ms, control } = look(&config.kafka, city).await?;
         let metrics = StoreMetrics::new(&gridwarden_runtime::telemetry::registry("recompute")).context("metrics")?;
         Ok(Self {
             parts: parts_of(&metas)?,

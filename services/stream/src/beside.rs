@@ -1,0 +1,40 @@
+//! Tools beside a running stream (`recompute`, `backtest`): the city, and what is in force, read once.
+
+use crate::{prepare::find_topics, shared::Topic};
+use anyhow::{Context, Result, bail};
+use gridwarden_bus::{KafkaConfig, TopicMeta, control::ControlReader};
+use gridwarden_runtime::{city::City, clock::now_ms};
+use std::path::Path;
+use std::time::Duration;
+
+/// What a tool beside the stream knows: topics, and what is in force.
+pub(crate) struct Beside {
+    pub(crate) topics: Vec<Topic>,
+    pub(crate) metas: Vec<TopicMeta>,
+    /// When Kafka was asked.
+    pub(crate) asked_ms: i64,
+    pub(crate) control: ControlReader,
+}
+
+/// Reads the control topics to their ends, once, for a tool that works beside the stream.
+pub(crate) async fn look(kafka: &KafkaConfig, city: &City) -> Result<Beside> {
+    const LIMIT: Duration = Duration::from_secs(60);
+    let (kafka, mappings) = (kafka.clone(), city.mappings.clone());
+    let looked = tokio::task::spawn_blocking(move || {
+        let (topics, metas) = find_topics(&kafka, &mappings)?;
+        let asked_ms = now_ms();
+        let control = ControlReader::start(&kafka)?;
+        if !control.wait_covered(asked_ms, LIMIT)? {
+            bail!("the control topics are not read to their ends within a minute");
+        }
+        control.build_rasters_ahead();
+        Ok(Beside { topics, metas, asked_ms, control })
+    });
+    looked.await?
+}
+
+/// A city's folder, off the runtime's threads.
+pub(crate) async fn load_city(folder: &Path) -> Result<City> {
+    let folder = folder.to_owned();
+    tokio::task::spawn_blocking(move || City::load(&folder)).await?.context("the city cannot be read")
+}
