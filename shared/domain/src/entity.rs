@@ -7,6 +7,7 @@ use crate::{
     strict,
     text::Text,
 };
+use gridwarden_geo::is_in_degrees;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -65,7 +66,7 @@ impl Entity {
             return Err(("kind", check::KIND_IN_WORDS));
         }
         if let Some(position) = &self.position
-            && !(position.lon.abs() <= 180.0 && position.lat.abs() <= 90.0)
+            && !is_in_degrees([position.lon, position.lat])
         {
             return Err(("position", "is not a position in degrees"));
         }

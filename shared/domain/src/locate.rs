@@ -4,7 +4,7 @@ use crate::{
     alert::AreaRef,
     layer::{Area, LayerHead},
 };
-use gridwarden_geo::{AreaIndex, IndexOptions};
+use gridwarden_geo::{AreaIndex, IndexOptions, is_in_degrees};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::sync::{Arc, OnceLock};
@@ -173,7 +173,7 @@ impl Layer {
 fn check_outline(area: &Area) -> Result<(), PlaceError> {
     let points = area.polygons.iter().flatten().flatten().flatten();
     for [lon, lat] in points {
-        if !(lon.abs() <= 180.0 && lat.abs() <= 90.0) {
+        if !is_in_degrees([*lon, *lat]) {
             return Err(PlaceError::Outline {
                 code: area.code.clone(),
                 detail: format!("{lon}, {lat} is not a position in degrees"),

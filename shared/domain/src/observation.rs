@@ -20,9 +20,14 @@ pub struct Position {
 }
 
 impl Position {
-    /// The same place, given in `crs`, in WGS-84.
+    /// The same place, given in `crs`, in WGS-84 (`DEC-3`).
+    #[inline]
+    pub(crate) fn in_wgs84(self, crs: Crs) -> Self {
+        if crs.is_wgs84_compatible() { self } else { self.converted(crs) }
+    }
+
     #[cold]
-    pub(crate) fn converted(self, crs: Crs) -> Self {
+    fn converted(self, crs: Crs) -> Self {
         let [lon, lat] = crs.to_wgs84([self.lon, self.lat]);
         Self { lon, lat, ..self }
     }

@@ -3,6 +3,12 @@
 /// Mean radius of the Earth in metres (IUGG).
 const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
+/// Whether `[lon, lat]` can be degrees; NaN cannot.
+#[inline]
+pub fn is_in_degrees([lon, lat]: [f64; 2]) -> bool {
+    lon.abs() <= 180.0 && lat.abs() <= 90.0
+}
+
 /// Distance between two positions in metres along the great circle (haversine).
 #[inline]
 pub fn distance_m(a: [f64; 2], b: [f64; 2]) -> f64 {
@@ -37,6 +43,12 @@ pub fn offset_m(from: [f64; 2], bearing: f64, metres: f64) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_be_degrees() {
+        assert!([[180.0, 90.0], [-180.0, -90.0], [0.0, 0.0]].into_iter().all(is_in_degrees));
+        assert!(![[180.1, 0.0], [0.0, -90.1], [f64::NAN, 0.0], [0.0, f64::NAN]].into_iter().any(is_in_degrees));
+    }
 
     #[test]
     fn a_degree_of_latitude_is_111_km() {

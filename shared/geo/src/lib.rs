@@ -15,6 +15,6 @@ mod index;
 pub mod ring;
 pub mod shift;
 
-pub use distance::{distance_m, metres_per_degree, offset_m};
+pub use distance::{distance_m, is_in_degrees, metres_per_degree, offset_m};
 pub use error::BuildError;
 pub use index::{AreaIndex, IndexOptions};

@@ -115,11 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn the_java_machine_starts_quickly_and_has_its_limit() {
+    fn the_java_machine_has_both_compilers_and_its_limit() {
         let options = java_options(300);
         for wanted in ["-server", "-Xmx300m", "-XX:+ExitOnOutOfMemoryError"] {
             assert!(options.iter().any(|option| option == wanted), "{wanted}");
         }
+        assert!(!options.iter().any(|option| option.contains("TieredStopAtLevel")), "{options:?}");
     }
 
     #[test]

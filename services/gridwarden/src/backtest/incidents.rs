@@ -2,7 +2,8 @@
 
 use crate::moment;
 use anyhow::{Context, Result, anyhow, bail};
-use gridwarden_domain::alert::AreaRef;
+use gridwarden_domain::{alert::AreaRef, rule::MAX_RADIUS_M};
+use gridwarden_geo::is_in_degrees;
 use gridwarden_stream::{Incident, Sign};
 use serde::Deserialize;
 use std::path::Path;
@@ -39,7 +40,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Incident>> {
 fn incident(text: &str) -> Result<Incident> {
     let line: Line = serde_json::from_str(text).map_err(|error| {
         // The place of the line is known already.
-        anyhow!("{}", error.to_string().split(" at line ").next().unwrap_or_default().to_owned())
+        anyhow!("{}", error.to_string().split(" at line ").next().unwrap_or_default())
     })?;
     let (from_ms, to_ms) = (ms("from", &line.from)?, ms("to", &line.to)?);
     if from_ms > to_ms {
@@ -48,14 +49,15 @@ fn incident(text: &str) -> Result<Incident> {
     let mut signs: Vec<Sign> = line.source.into_iter().map(Sign::Source).collect();
     signs.extend(line.area.map(Sign::Area));
     match (line.position, line.radius_m) {
-        (Some([lon, lat]), Some(metres)) => {
-            if !(lon.abs() <= 180.0 && lat.abs() <= 90.0) {
+        (Some(place), Some(metres)) => {
+            if !is_in_degrees(place) {
+                let [lon, lat] = place;
                 bail!("position: {lon}, {lat} is not a position in degrees");
             }
-            if !(metres > 0.0 && metres <= 100_000.0) {
-                bail!("radius_m: {metres} must be above 0 and at most 100000 metres");
+            if !(metres > 0.0 && metres <= MAX_RADIUS_M) {
+                bail!("radius_m: {metres} must be above 0 and at most {MAX_RADIUS_M} metres");
             }
-            signs.push(Sign::Near([lon, lat], metres));
+            signs.push(Sign::Near(place, metres));
         }
         (None, None) => {}
         _ => bail!("position and radius_m belong together"),

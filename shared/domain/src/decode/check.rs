@@ -121,7 +121,7 @@ pub(crate) fn position(field: &str, position: Position, crs: Crs) -> Result<Posi
         let detail = "must be 0 or more metres, and finite";
         return Err(Reason::new(Code::InvalidValue, format!("{field}.accuracy_m"), detail));
     }
-    Ok(if crs.is_wgs84_compatible() { position } else { position.converted(crs) })
+    Ok(position.in_wgs84(crs))
 }
 
 /// |degrees| ≤ limit; NaN is not.

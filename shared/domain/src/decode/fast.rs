@@ -142,9 +142,7 @@ pub(super) fn fill<'a>(text: &'a str, default_crs: Crs, out: &mut ObservationRef
     if !(bounded(source, check::MAX_ID) && check::is_kind(kind) && time::in_range(time_ms)) {
         return None;
     }
-    if !crs.is_wgs84_compatible() {
-        out.position = out.position.map(|position| position.converted(crs));
-    }
+    out.position = out.position.map(|position| position.in_wgs84(crs));
     out.source = Cow::Borrowed(source);
     out.kind = Cow::Borrowed(kind);
     out.time_ms = time_ms;

@@ -1,6 +1,6 @@
 //! How fine the raster is.
 
-use crate::{BuildError, metres_per_degree, ring, ring::edges};
+use crate::{BuildError, is_in_degrees, metres_per_degree, ring, ring::edges};
 
 /// Never fewer squares than this.
 pub(super) const MIN_SQUARES: usize = 64;
@@ -22,7 +22,7 @@ pub(super) fn check(areas: &[Vec<Vec<[f64; 2]>>]) -> Result<(), BuildError> {
     }
     for (area, rings) in areas.iter().enumerate() {
         for (ring, points) in rings.iter().enumerate() {
-            let wrong = |p: &[f64; 2]| !(p[0].abs() <= 180.0 && p[1].abs() <= 90.0);
+            let wrong = |p: &[f64; 2]| !is_in_degrees(*p);
             if let Some(point) = points.iter().position(wrong) {
                 return Err(BuildError::Coordinate { area, ring, point });
             }

@@ -238,15 +238,10 @@ pub(super) fn mappings(folder: &Path, file: &CityFile, findings: &mut Findings) 
         let Some(written) = text(folder, &mapping.file, findings) else {
             continue;
         };
-        let parsed = Mapping::parse(&written, &mapping.file).and_then(|parsed| {
-            if mapping.topic.is_some() {
-                parsed.check_for_topic()?;
-            }
-            Ok(parsed)
-        });
-        match parsed {
-            Ok(_) => {}
-            Err(error) => findings.problems.push(error.to_string()),
+        let parsed = Mapping::parse(&written, &mapping.file)
+            .and_then(|parsed| if mapping.topic.is_some() { parsed.check_for_topic() } else { Ok(()) });
+        if let Err(error) = parsed {
+            findings.problems.push(error.to_string());
         }
         mappings.push((mapping.clone(), written));
     }

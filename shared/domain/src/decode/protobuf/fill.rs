@@ -58,9 +58,7 @@ pub(in crate::decode) fn fill<'a>(payload: &'a [u8], default_crs: Crs, out: &mut
     if !(check::is_line(source, check::MAX_ID) && check::is_kind(kind) && time::in_range(time_ms)) {
         return None;
     }
-    if !crs.is_wgs84_compatible() {
-        out.position = out.position.map(|position| position.converted(crs));
-    }
+    out.position = out.position.map(|position| position.in_wgs84(crs));
     out.source = Cow::Borrowed(source);
     out.kind = Cow::Borrowed(kind);
     out.time_ms = time_ms;

@@ -2,7 +2,7 @@
 
 use super::{Problem, short};
 use crate::{crs::Crs, layer::Polygons};
-use gridwarden_geo::ring;
+use gridwarden_geo::{is_in_degrees, ring};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use sonic_rs::LazyValue;
@@ -84,6 +84,9 @@ fn hint(lon: f64, lat: f64) -> &'static str {
 
 /// Outlines drawn in `crs`, in WGS-84.
 pub(super) fn in_wgs84(polygons: Polygons, crs: Crs) -> Polygons {
+    if crs.is_wgs84_compatible() {
+        return polygons;
+    }
     let rings = |rings: Vec<Vec<[f64; 2]>>| rings.iter().map(|ring| crs.ring_to_wgs84(ring)).collect();
     polygons.into_iter().map(rings).collect()
 }
@@ -93,7 +96,7 @@ pub(super) fn check(polygons: &Polygons) -> Result<Option<Problem>, Problem> {
     for (polygon, rings) in polygons.iter().enumerate() {
         for (number, points) in rings.iter().enumerate() {
             for (place, [lon, lat]) in points.iter().enumerate() {
-                if !(lon.abs() <= 180.0 && lat.abs() <= 90.0) {
+                if !is_in_degrees([*lon, *lat]) {
                     let field = format!("geometry.coordinates[{polygon}][{number}][{place}]");
                     let detail = format!("{lon}, {lat} is not a position in degrees{}", hint(*lon, *lat));
                     return Err(Problem::new(field, detail));

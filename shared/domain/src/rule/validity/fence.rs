@@ -2,7 +2,7 @@
 
 use super::{MAX_HOLD_S, MAX_RADIUS_M, MAX_VERTICES, RuleError, named, wrong};
 use crate::rule::{Crossing, Fence, Shape};
-use gridwarden_geo::ring;
+use gridwarden_geo::{is_in_degrees, ring};
 
 /// Longest way a line reaches to each side, in metres.
 const MAX_REACH_M: f64 = 10_000.0;
@@ -57,8 +57,9 @@ fn metres(field: &str, metres: f64, most: f64) -> Result<(), RuleError> {
     wrong(field, format!("{metres} must be above 0 and at most {most} metres"))
 }
 
-fn position(field: &str, [lon, lat]: [f64; 2]) -> Result<(), RuleError> {
-    if lon.abs() <= 180.0 && lat.abs() <= 90.0 {
+fn position(field: &str, point: [f64; 2]) -> Result<(), RuleError> {
+    let [lon, lat] = point;
+    if is_in_degrees(point) {
         return Ok(());
     }
     wrong(field, format!("{lon}, {lat} is not a position in degrees"))
