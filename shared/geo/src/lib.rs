@@ -12,9 +12,11 @@ mod distance;
 mod error;
 pub mod fence;
 mod index;
+mod near;
 pub mod ring;
 pub mod shift;
 
 pub use distance::{distance_m, is_in_degrees, metres_per_degree, offset_m};
 pub use error::BuildError;
 pub use index::{AreaIndex, IndexOptions};
+pub use near::Near;
