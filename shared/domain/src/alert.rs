@@ -24,6 +24,22 @@ pub enum Subject {
     Entity(String),
     /// An area.
     Area(AreaRef),
+    /// Two entities near each other, by id, in order.
+    Pair([String; 2]),
+    /// A place that only its rule names: the rule's id.
+    Place(String),
+}
+
+impl Subject {
+    /// As it stands in alert ids, rows and figures: what it is, and which.
+    pub fn named(&self) -> (&'static str, String) {
+        match self {
+            Self::Entity(id) => ("entity", id.clone()),
+            Self::Area(area) => ("area", format!("{}/{}", area.layer, area.code)),
+            Self::Pair([one, other]) => ("pair", format!("{one} | {other}")),
+            Self::Place(rule) => ("place", rule.clone()),
+        }
+    }
 }
 
 /// What happened to the alert.
@@ -90,13 +106,19 @@ pub struct Alert {
     /// For thresholds: the value's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<String>,
-    /// For thresholds: the value seen.
+    /// The value seen: of a threshold the value, of rules over several entities how many there were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// For thresholds: the level crossed.
+    /// The level crossed: of a threshold, or the number that raises.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<f64>,
+    /// For rules over several entities: the records that raised it, oldest first, [`MOST_EVIDENCE`] at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<RecordId>,
     /// Whether the subject is simulated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub simulated: bool,
 }
+
+/// Records named as evidence of an alert: the newest of them.
+pub const MOST_EVIDENCE: usize = 20;

@@ -1,9 +1,10 @@
 //! Rules as documents: what files and API write alike. Topic `rules.v1`, key = rule id; a tombstone removes a rule.
 //!
 //! `infra/schema/json/rule.schema.json` is the published contract. Kinds of this version: `threshold`, `fence` and
-//! `silence`.
+//! `silence` over single entities; `density`, `proximity` and `cluster` over several ([`together`]).
 
 mod reading;
+pub mod together;
 mod validity;
 
 pub use reading::read;
@@ -11,6 +12,7 @@ pub use validity::{MAX_RADIUS_M, MAX_VERTICES, RuleError, areas_of, validate};
 
 use crate::{alert::AreaRef, crs::Crs, text::Text};
 use serde::{Deserialize, Serialize};
+use together::{Cluster, Density, Proximity};
 
 /// How bad an alert is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -154,6 +156,12 @@ pub enum Condition {
     Fence(Fence),
     /// See [`Silence`].
     Silence(Silence),
+    /// See [`Density`].
+    Density(Density),
+    /// See [`Proximity`].
+    Proximity(Proximity),
+    /// See [`Cluster`].
+    Cluster(Cluster),
 }
 
 impl Condition {
@@ -163,11 +171,24 @@ impl Condition {
             Self::Threshold(_) => "threshold",
             Self::Fence(_) => "fence",
             Self::Silence(_) => "silence",
+            Self::Density(_) => "density",
+            Self::Proximity(_) => "proximity",
+            Self::Cluster(_) => "cluster",
         }
+    }
+
+    /// Whether it looks at several entities together, in the order of event time.
+    pub fn is_together(&self) -> bool {
+        is_together(self.kind())
     }
 }
 
-/// A rule document: `{"id", "version", "title", "severity", "select", "threshold": {…} | "fence": {…} | "silence": {…}}`.
+/// Whether rules of a kind look at several entities together.
+pub fn is_together(kind: &str) -> bool {
+    matches!(kind, "density" | "proximity" | "cluster")
+}
+
+/// A rule document: `{"id", "version", "title", "severity", "select", "threshold": {…} | "fence": {…} | …}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// Unique, stable: part of every alert id.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The kinds of condition, by the field that holds them.
-const CONDITIONS: [&str; 3] = ["threshold", "fence", "silence"];
+const CONDITIONS: [&str; 6] = ["threshold", "fence", "silence", "density", "proximity", "cluster"];
 
 /// Reads and checks a rule document (JSON). The error names the field and, where a value has the wrong form, its line and
 /// column.
@@ -40,6 +40,9 @@ fn condition(document: &mut Document<'_>) -> Result<Condition, RuleError> {
         ["threshold"] => document.required("threshold").map(Condition::Threshold),
         ["fence"] => document.required("fence").map(Condition::Fence),
         ["silence"] => document.required("silence").map(Condition::Silence),
+        ["density"] => document.required("density").map(Condition::Density),
+        ["proximity"] => document.required("proximity").map(Condition::Proximity),
+        ["cluster"] => document.required("cluster").map(Condition::Cluster),
         [] => wrong("", format!("has none of {}", CONDITIONS.join(", "))),
         many => wrong("", format!("has more than one condition: {}", many.join(", "))),
     }

@@ -1,8 +1,13 @@
 //! What a rule document may say.
 
 mod fence;
+mod shape;
+mod together;
 
-use super::{Condition, Fence, Rule, Shape, Threshold};
+use super::{
+    Condition, Fence, Rule, Select, Shape, Threshold,
+    together::{Density, Place, Proximity},
+};
 use crate::{alert::AreaRef, decode::check, value::MAX_UNITS};
 
 /// Most vertices a fence may have, over all rings.
@@ -13,6 +18,9 @@ pub const MAX_RADIUS_M: f64 = 100_000.0;
 
 /// Longest time a value may have to hold: a week.
 const MAX_HOLD_S: u32 = 7 * 24 * 3600;
+
+/// Largest margin, and worst accuracy that can be asked for, in metres.
+const MAX_MARGIN_M: f64 = 10_000.0;
 
 /// What is wrong with a rule document, and where.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -39,28 +47,38 @@ pub fn validate(rule: &Rule) -> Result<(), RuleError> {
     if rule.title.en.is_empty() && rule.title.zh.is_empty() {
         return wrong("title", "must be given in one language at least");
     }
-    // What no observation can hold would never be met, and nobody would hear of it.
-    all("select.kinds", &rule.select.kinds, check::is_kind, check::KIND_IN_WORDS)?;
-    let sources = "must have 1 to 128 bytes and no control characters";
-    all("select.sources", &rule.select.sources, |id| check::is_line(id, check::MAX_ID), sources)?;
-    for (number, area) in rule.select.areas.iter().enumerate() {
-        named(&format!("select.areas[{number}]"), area)?;
-    }
+    check_select("select", &rule.select)?;
     match &rule.condition {
         Condition::Threshold(threshold) => check_threshold(threshold),
         Condition::Fence(fence) => fence::check(fence),
         Condition::Silence(silence) if (1..=MAX_HOLD_S).contains(&silence.after_s) => Ok(()),
         Condition::Silence(_) => wrong("silence.after_s", format!("must be 1 to {MAX_HOLD_S}")),
+        Condition::Density(density) => together::density(density),
+        Condition::Proximity(proximity) => together::proximity(proximity),
+        Condition::Cluster(cluster) => together::cluster(cluster),
     }
+}
+
+/// What no observation can hold would never be met, and nobody would hear of it.
+fn check_select(field: &str, select: &Select) -> Result<(), RuleError> {
+    all(&format!("{field}.kinds"), &select.kinds, check::is_kind, check::KIND_IN_WORDS)?;
+    let sources = "must have 1 to 128 bytes and no control characters";
+    all(&format!("{field}.sources"), &select.sources, |id| check::is_line(id, check::MAX_ID), sources)?;
+    for (number, area) in select.areas.iter().enumerate() {
+        named(&format!("{field}.areas[{number}]"), area)?;
+    }
+    Ok(())
 }
 
 /// Every area a rule names.
 pub fn areas_of(rule: &Rule) -> impl Iterator<Item = &AreaRef> {
-    let fence = match &rule.condition {
-        Condition::Fence(Fence { shape: Shape::Area(area), .. }) => Some(area),
-        _ => None,
+    let (own, to) = match &rule.condition {
+        Condition::Fence(Fence { shape: Shape::Area(area), .. })
+        | Condition::Density(Density { place: Place::Area(area), .. }) => (Some(area), None),
+        Condition::Proximity(Proximity { to, .. }) => (None, to.as_ref()),
+        _ => (None, None),
     };
-    rule.select.areas.iter().chain(fence)
+    rule.select.areas.iter().chain(own).chain(to.into_iter().flat_map(|to| &to.areas))
 }
 
 fn all(field: &str, names: &[String], fits: impl Fn(&str) -> bool, wanted: &str) -> Result<(), RuleError> {
@@ -77,10 +95,23 @@ fn named(field: &str, area: &AreaRef) -> Result<(), RuleError> {
     Ok(())
 }
 
-fn check_threshold(threshold: &Threshold) -> Result<(), RuleError> {
-    if !check::is_line(&threshold.value, check::MAX_NAME) {
-        return wrong("threshold.value", "must have 1 to 64 bytes and no control characters");
+fn metres(field: &str, metres: f64, most: f64) -> Result<(), RuleError> {
+    // NaN fails these comparisons as well.
+    if metres > 0.0 && metres <= most {
+        return Ok(());
     }
+    wrong(field, format!("{metres} must be above 0 and at most {most} metres"))
+}
+
+fn named_value(field: &str, name: &str) -> Result<(), RuleError> {
+    if check::is_line(name, check::MAX_NAME) {
+        return Ok(());
+    }
+    wrong(field, "must have 1 to 64 bytes and no control characters")
+}
+
+fn check_threshold(threshold: &Threshold) -> Result<(), RuleError> {
+    named_value("threshold.value", &threshold.value)?;
     within_values("threshold.level", threshold.level)?;
     if threshold.hold_s > MAX_HOLD_S {
         return wrong("threshold.hold_s", format!("must be at most {MAX_HOLD_S}"));

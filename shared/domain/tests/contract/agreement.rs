@@ -15,6 +15,8 @@ fn beyond_a_schema(name: &str, said: &str) -> bool {
         "rule" => &[
             "must not lie above the level",
             "must not lie below the level",
+            "must not lie above the number",
+            "must not be less than the distance",
             "no ring has three different points",
             "the outline crosses itself",
             "the outline runs along itself",

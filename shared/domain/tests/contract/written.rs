@@ -12,7 +12,10 @@ use gridwarden_domain::{
     observation::{Observation, Position},
     reject::{Code, Reason, Reject},
     report::{Channel, Report, VideoEvidence},
-    rule::{Condition, Crossing, Fence, Rule, Select, Severity, Shape, Side, Silence, Threshold},
+    rule::{
+        Condition, Crossing, Fence, Rule, Select, Severity, Shape, Side, Silence, Threshold,
+        together::{Cluster, Density, Place, Proximity, When},
+    },
     text::Text,
     time::LATEST_MS,
 };
@@ -50,6 +53,7 @@ fn least() -> Alert {
         metric: None,
         value: None,
         level: None,
+        evidence: Vec::new(),
         simulated: false,
     }
 }
@@ -76,6 +80,7 @@ fn most() -> Alert {
         metric: Some("m".repeat(64)),
         value: Some(-1e12),
         level: Some(1e12),
+        evidence: Vec::new(),
         simulated: true,
     }
 }
@@ -181,6 +186,39 @@ fn entities_and_rules() {
             margin_m: Some(10_000.0),
             accuracy_m: Some(0.5),
             crs: Some(Crs::Bd09),
+        }),
+        Condition::Density(Density {
+            place: Place::Each("l".to_owned()),
+            at_least: 1_000_000,
+            clear_below: Some(1),
+            hold_s: 604_800,
+            within_s: 86_400,
+            accuracy_m: Some(10_000.0),
+            crs: None,
+        }),
+        Condition::Density(Density {
+            place: Place::Line { points: vec![[180.0, 85.0], [0.0, -85.0]], reach_m: 10_000.0 },
+            at_least: 1,
+            clear_below: None,
+            hold_s: 0,
+            within_s: 1,
+            accuracy_m: None,
+            crs: Some(Crs::Gcj02),
+        }),
+        Condition::Proximity(Proximity {
+            to: Some(Select::default()),
+            within_m: 0.5,
+            clear_m: Some(10_000.0),
+            hold_s: 0,
+            within_s: 1,
+            accuracy_m: None,
+        }),
+        Condition::Cluster(Cluster {
+            at_least: 2,
+            within_m: 10_000.0,
+            within_s: 86_400,
+            reports: Some(Vec::new()),
+            when: Some(When { value: "v".to_owned(), side: Side::Above, level: -1e12 }),
         }),
     ] {
         let title = Text { en: "t".to_owned(), zh: String::new() };
