@@ -1,7 +1,7 @@
 //! Rules as documents: what files and API write alike. Topic `rules.v1`, key = rule id; a tombstone removes a rule.
 //!
 //! `infra/schema/json/rule.schema.json` is the published contract. Kinds of this version: `threshold`, `fence` and
-//! `silence` over single entities; `density`, `proximity` and `cluster` over several ([`together`]).
+//! `silence` over single entities; `density`, `proximity`, `cluster` and `window` over several ([`together`]).
 
 mod reading;
 pub mod together;
@@ -12,7 +12,7 @@ pub use validity::{MAX_RADIUS_M, MAX_VERTICES, RuleError, areas_of, validate};
 
 use crate::{alert::AreaRef, crs::Crs, text::Text};
 use serde::{Deserialize, Serialize};
-use together::{Cluster, Density, Proximity};
+use together::{Cluster, Density, Proximity, Window};
 
 /// How bad an alert is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -162,6 +162,8 @@ pub enum Condition {
     Proximity(Proximity),
     /// See [`Cluster`].
     Cluster(Cluster),
+    /// See [`Window`].
+    Window(Window),
 }
 
 impl Condition {
@@ -174,6 +176,7 @@ impl Condition {
             Self::Density(_) => "density",
             Self::Proximity(_) => "proximity",
             Self::Cluster(_) => "cluster",
+            Self::Window(_) => "window",
         }
     }
 
@@ -185,7 +188,7 @@ impl Condition {
 
 /// Whether rules of a kind look at several entities together.
 pub fn is_together(kind: &str) -> bool {
-    matches!(kind, "density" | "proximity" | "cluster")
+    matches!(kind, "density" | "proximity" | "cluster" | "window")
 }
 
 /// A rule document: `{"id", "version", "title", "severity", "select", "threshold": {…} | "fence": {…} | …}`.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The kinds of condition, by the field that holds them.
-const CONDITIONS: [&str; 6] = ["threshold", "fence", "silence", "density", "proximity", "cluster"];
+const CONDITIONS: [&str; 7] = ["threshold", "fence", "silence", "density", "proximity", "cluster", "window"];
 
 /// Reads and checks a rule document (JSON). The error names the field and, where a value has the wrong form, its line and
 /// column.
@@ -43,6 +43,7 @@ fn condition(document: &mut Document<'_>) -> Result<Condition, RuleError> {
         ["density"] => document.required("density").map(Condition::Density),
         ["proximity"] => document.required("proximity").map(Condition::Proximity),
         ["cluster"] => document.required("cluster").map(Condition::Cluster),
+        ["window"] => document.required("window").map(Condition::Window),
         [] => wrong("", format!("has none of {}", CONDITIONS.join(", "))),
         many => wrong("", format!("has more than one condition: {}", many.join(", "))),
     }

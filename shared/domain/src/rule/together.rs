@@ -119,3 +119,53 @@ pub struct Cluster {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
 }
+
+/// What a window's values come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Statistic {
+    /// How many there are.
+    Count,
+    /// Their sum.
+    Sum,
+    /// Their mean.
+    Mean,
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+}
+
+/// What the observations, or the reports, of a place come to in a span of time, span by span.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Where.
+    pub place: Place,
+    /// What the values come to.
+    pub statistic: Statistic,
+    /// Name of the value looked at; for a count: observations that have it, all when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Codes of the classes of reports that are counted instead of observations, all when it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reports: Option<Vec<String>>,
+    /// Length of a window in seconds of event time; windows begin at whole multiples of it since 1970.
+    pub window_s: u32,
+    /// Which side offends.
+    pub side: Side,
+    /// The level that raises.
+    pub level: f64,
+    /// The level that clears (hysteresis); the raising level when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear: Option<f64>,
+    /// A window with fewer values says nothing, and ends an alert; 1 when missing. Not for a count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<u32>,
+    /// So many windows in a row must offend; 1 when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<u32>,
+    /// The reference system a shape is drawn in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crs: Option<Crs>,
+}

@@ -5,8 +5,8 @@ mod shape;
 mod together;
 
 use super::{
-    Condition, Fence, Rule, Select, Shape, Threshold,
-    together::{Density, Place, Proximity},
+    Condition, Fence, Rule, Select, Shape, Side, Threshold,
+    together::{Density, Place, Proximity, Window},
 };
 use crate::{alert::AreaRef, decode::check, value::MAX_UNITS};
 
@@ -56,6 +56,7 @@ pub fn validate(rule: &Rule) -> Result<(), RuleError> {
         Condition::Density(density) => together::density(density),
         Condition::Proximity(proximity) => together::proximity(proximity),
         Condition::Cluster(cluster) => together::cluster(cluster),
+        Condition::Window(window) => together::window(window),
     }
 }
 
@@ -74,7 +75,8 @@ fn check_select(field: &str, select: &Select) -> Result<(), RuleError> {
 pub fn areas_of(rule: &Rule) -> impl Iterator<Item = &AreaRef> {
     let (own, to) = match &rule.condition {
         Condition::Fence(Fence { shape: Shape::Area(area), .. })
-        | Condition::Density(Density { place: Place::Area(area), .. }) => (Some(area), None),
+        | Condition::Density(Density { place: Place::Area(area), .. })
+        | Condition::Window(Window { place: Place::Area(area), .. }) => (Some(area), None),
         Condition::Proximity(Proximity { to, .. }) => (None, to.as_ref()),
         _ => (None, None),
     };
@@ -116,17 +118,22 @@ fn check_threshold(threshold: &Threshold) -> Result<(), RuleError> {
     if threshold.hold_s > MAX_HOLD_S {
         return wrong("threshold.hold_s", format!("must be at most {MAX_HOLD_S}"));
     }
-    let Some(clear) = threshold.clear else {
+    levels("threshold", threshold.side, (threshold.level, threshold.clear))
+}
+
+/// The level that clears must not lie beyond the one that raises.
+fn levels(kind: &str, side: Side, (level, clear): (f64, Option<f64>)) -> Result<(), RuleError> {
+    let Some(clear) = clear else {
         return Ok(());
     };
-    within_values("threshold.clear", clear)?;
-    let level = threshold.level;
-    match threshold.side {
-        super::Side::Above if clear > level => {
-            wrong("threshold.clear", format!("{clear} must not lie above the level {level} that raises"))
+    let field = format!("{kind}.clear");
+    within_values(&field, clear)?;
+    match side {
+        Side::Above if clear > level => {
+            wrong(field, format!("{clear} must not lie above the level {level} that raises"))
         }
-        super::Side::Below if clear < level => {
-            wrong("threshold.clear", format!("{clear} must not lie below the level {level} that raises"))
+        Side::Below if clear < level => {
+            wrong(field, format!("{clear} must not lie below the level {level} that raises"))
         }
         _ => Ok(()),
     }

@@ -14,7 +14,7 @@ use gridwarden_domain::{
     report::{Channel, Report, VideoEvidence},
     rule::{
         Condition, Crossing, Fence, Rule, Select, Severity, Shape, Side, Silence, Threshold,
-        together::{Cluster, Density, Place, Proximity, When},
+        together::{Cluster, Density, Place, Proximity, Statistic, When, Window},
     },
     text::Text,
     time::LATEST_MS,
@@ -212,6 +212,19 @@ fn entities_and_rules() {
             hold_s: 0,
             within_s: 1,
             accuracy_m: None,
+        }),
+        Condition::Window(Window {
+            place: Place::Each("l".to_owned()),
+            statistic: Statistic::Mean,
+            value: Some("v".to_owned()),
+            reports: None,
+            window_s: 86_400,
+            side: Side::Below,
+            level: -1e12,
+            clear: Some(1e12),
+            at_least: Some(1_000_000),
+            windows: Some(1_000),
+            crs: None,
         }),
         Condition::Cluster(Cluster {
             at_least: 2,

@@ -2,10 +2,7 @@
 
 use super::sealed;
 use crate::native::{BOOL, Declared, Encoder, Kind, MILLIS, NULLABLE_F64, NULLABLE_MILLIS, U16, U32, U64, UUID};
-use gridwarden_domain::{
-    alert::{Alert, AreaRef, Subject},
-    rule::Severity,
-};
+use gridwarden_domain::{alert::Alert, rule::Severity};
 
 const SEVERITY: Kind = Kind::Fixed(1, "Enum8('warning' = 1, 'minor' = 2, 'major' = 3, 'critical' = 4)");
 
@@ -67,7 +64,9 @@ impl sealed::Table for Alerts {
         });
         out.str(&alert.title.en);
         out.str(&alert.title.zh);
-        subject(out, &alert.subject);
+        let (kind, subject) = alert.subject.named();
+        out.str(kind);
+        out.str(&subject);
         out.i64(alert.time);
         out.i64(alert.raised_at);
         out.i64(alert.appended_at);
@@ -80,20 +79,6 @@ impl sealed::Table for Alerts {
         out.nullable_f64(alert.value);
         out.nullable_f64(alert.level);
         out.bool(alert.simulated);
-    }
-}
-
-/// `subject_kind, subject`.
-fn subject(out: &mut Encoder<'_>, subject: &Subject) {
-    match subject {
-        Subject::Entity(id) => {
-            out.str("entity");
-            out.str(id);
-        }
-        Subject::Area(AreaRef { layer, code }) => {
-            out.str("area");
-            out.str(&format!("{layer}/{code}"));
-        }
     }
 }
 

@@ -61,6 +61,30 @@ fn the_error_names_the_place() {
         (r#""proximity":{"within_m":50,"clear_m":40,"within_s":60}"#, "proximity.clear_m: 40 must not be less"),
         (r#""proximity":{"to":{"kinds":["A B"]},"within_m":50,"within_s":60}"#, "proximity.to.kinds[0]: "),
         (r#""cluster":{"at_least":3,"within_m":50,"within_s":60}"#, "cluster: looks at nothing"),
+        (
+            r#""window":{"place":{"each":"g"},"statistic":"mean","window_s":60,"side":"above","level":1}"#,
+            "window.value: is needed",
+        ),
+        (
+            r#""window":{"place":{"each":"g"},"statistic":"count","value":"x","reports":[],"window_s":60,"side":"above","level":1}"#,
+            "window.reports: have no values",
+        ),
+        (
+            r#""window":{"place":{"each":"g"},"statistic":"count","window_s":0,"side":"above","level":1}"#,
+            "window.window_s: must be 1 to 86400",
+        ),
+        (
+            r#""window":{"place":{"each":"g"},"statistic":"count","window_s":60,"side":"above","level":1,"clear":2}"#,
+            "window.clear: 2 must not lie above",
+        ),
+        (
+            r#""window":{"place":{"each":"g"},"statistic":"count","window_s":60,"side":"above","level":1,"at_least":2}"#,
+            "window.at_least: is not for a count",
+        ),
+        (
+            r#""window":{"place":{"each":"g"},"statistic":"count","window_s":60,"side":"above","level":1,"windows":0}"#,
+            "window.windows: must be 1 to 1000",
+        ),
         (r#""cluster":{"at_least":1,"within_m":50,"within_s":60,"reports":[]}"#, "cluster.at_least: 1 must be 2"),
         (r#""cluster":{"at_least":2,"within_m":50,"within_s":60,"reports":["a",""]}"#, "cluster.reports[1]: "),
         (r#""fence":{"on":"enter","shape":{"area":{"layer":"","code":"1"}}}"#, "fence.shape.area: "),

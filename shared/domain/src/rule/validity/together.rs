@@ -1,15 +1,20 @@
 //! What rules over several entities may say.
 
-use super::{MAX_HOLD_S, MAX_MARGIN_M, RuleError, check_select, metres, named_value, shape, within_values, wrong};
+use super::{
+    MAX_HOLD_S, MAX_MARGIN_M, RuleError, check_select, levels, metres, named_value, shape, within_values, wrong,
+};
 use crate::{
+    crs::Crs,
     decode::check,
-    rule::together::{Cluster, Density, Place, Proximity},
+    rule::together::{Cluster, Density, Place, Proximity, Statistic, Window},
 };
 
 /// How long what was seen may count: a day. All of it is kept.
 const MAX_WITHIN_S: u32 = 24 * 3600;
 /// Most that can be asked for at once.
 const MAX_COUNT: u32 = 1_000_000;
+/// Most windows in a row.
+const MAX_WINDOWS: u32 = 1_000;
 /// Farthest apart what belongs together may be, in metres.
 const MAX_NEAR_M: f64 = 10_000.0;
 
@@ -29,13 +34,53 @@ pub(super) fn density(density: &Density) -> Result<(), RuleError> {
     if let Some(accuracy_m) = density.accuracy_m {
         metres("density.accuracy_m", accuracy_m, MAX_MARGIN_M)?;
     }
-    if density.crs.is_some() && matches!(density.place, Place::Each(_) | Place::Area(_)) {
-        return wrong("density.crs", "is for a polygon, a circle or a line; an area lies where its layer lies");
+    place("density", &density.place, density.crs)
+}
+
+fn place(kind: &str, place: &Place, crs: Option<Crs>) -> Result<(), RuleError> {
+    if crs.is_some() && matches!(place, Place::Each(_) | Place::Area(_)) {
+        let why = "is for a polygon, a circle or a line; an area lies where its layer lies";
+        return wrong(format!("{kind}.crs"), why);
     }
-    match (&density.place, density.place.shape()) {
-        (Place::Each(layer), _) if layer.is_empty() => wrong("density.place.each", "must name a layer"),
-        (_, Some(drawn)) => shape::check("density.place", &drawn),
+    match (place, place.shape()) {
+        (Place::Each(layer), _) if layer.is_empty() => wrong(format!("{kind}.place.each"), "must name a layer"),
+        (_, Some(drawn)) => shape::check(&format!("{kind}.place"), &drawn),
         (_, None) => Ok(()),
+    }
+}
+
+pub(super) fn window(window: &Window) -> Result<(), RuleError> {
+    let counts = window.statistic == Statistic::Count;
+    match (&window.value, &window.reports) {
+        (Some(value), None) => named_value("window.value", value)?,
+        (Some(_), Some(_)) => return wrong("window.reports", "have no values: leave out value, or these"),
+        (None, _) if !counts => return wrong("window.value", "is needed unless statistic is count"),
+        (None, Some(classes)) => all_classes("window.reports", classes)?,
+        (None, None) => {}
+    }
+    if !(1..=MAX_WITHIN_S).contains(&window.window_s) {
+        return wrong("window.window_s", format!("must be 1 to {MAX_WITHIN_S}"));
+    }
+    within_values("window.level", window.level)?;
+    levels("window", window.side, (window.level, window.clear))?;
+    if let Some(least) = window.at_least {
+        at_least("window.at_least", least, 1)?;
+        if counts {
+            return wrong("window.at_least", "is not for a count: it says how many there are");
+        }
+    }
+    if let Some(windows) = window.windows
+        && !(1..=MAX_WINDOWS).contains(&windows)
+    {
+        return wrong("window.windows", format!("must be 1 to {MAX_WINDOWS}"));
+    }
+    place("window", &window.place, window.crs)
+}
+
+fn all_classes(field: &str, classes: &[String]) -> Result<(), RuleError> {
+    match classes.iter().position(|class| !check::is_line(class, check::MAX_NAME)) {
+        Some(number) => wrong(format!("{field}[{number}]"), "must have 1 to 64 bytes and no control characters"),
+        None => Ok(()),
     }
 }
 
@@ -66,14 +111,7 @@ pub(super) fn cluster(cluster: &Cluster) -> Result<(), RuleError> {
     times("cluster", 0, cluster.within_s)?;
     match (&cluster.reports, &cluster.when) {
         (None, None) => return wrong("cluster", "looks at nothing: give reports, when, or both"),
-        (Some(classes), _) => {
-            if let Some(number) = classes.iter().position(|class| !check::is_line(class, check::MAX_NAME)) {
-                return wrong(
-                    format!("cluster.reports[{number}]"),
-                    "must have 1 to 64 bytes and no control characters",
-                );
-            }
-        }
+        (Some(classes), _) => all_classes("cluster.reports", classes)?,
         (None, Some(_)) => {}
     }
     match &cluster.when {
