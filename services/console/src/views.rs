@@ -93,13 +93,19 @@ fn entity_kind(world: &World, state: &AlertState) -> String {
 }
 
 fn subject(world: &World, atlas: &Atlas, state: &AlertState, now: i64) -> SubjectView {
-    let name = if state.subject_kind == "area" {
-        let (layer, code) = state.subject.split_once('/').unwrap_or_default();
-        area_ref(atlas, layer, code, now).name
-    } else {
-        let timeline = world.timeline();
-        let entity = timeline.as_ref().and_then(|timeline| timeline.entity_at(&state.subject, now));
-        entity.map(|entity| TextView::from(&entity.name)).unwrap_or_default()
+    let name = match state.subject_kind.as_str() {
+        "area" => {
+            let (layer, code) = state.subject.split_once('/').unwrap_or_default();
+            area_ref(atlas, layer, code, now).name
+        }
+        "entity" => {
+            let timeline = world.timeline();
+            let entity = timeline.as_ref().and_then(|timeline| timeline.entity_at(&state.subject, now));
+            entity.map(|entity| TextView::from(&entity.name)).unwrap_or_default()
+        }
+        // Two entities by their ids; a place bears the alert's title.
+        "pair" => TextView::default(),
+        _ => TextView { en: state.title_en.clone(), zh: state.title_zh.clone() },
     };
     SubjectView { kind: state.subject_kind.clone(), id: state.subject.clone(), name }
 }

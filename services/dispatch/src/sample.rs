@@ -27,6 +27,7 @@ pub(crate) fn alert(seq: u32) -> Alert {
         metric: Some("pm25".into()),
         value: Some(151.0),
         level: Some(150.0),
+        evidence: Vec::new(),
         simulated: false,
     }
 }

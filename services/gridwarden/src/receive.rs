@@ -112,8 +112,9 @@ fn line(seen: &Value) -> String {
     let line = match seen.get("refusal").and_then(Value::as_str) {
         Some(why) => format!("{head} NOT VERIFIED ({why}) {}", text("/id")),
         None => {
-            let entity = text("/data/subject/entity");
-            let subject = if entity.is_empty() { text("/data/subject/area/code") } else { entity };
+            let pair = [text("/data/subject/pair/0"), text("/data/subject/pair/1")].join(" | ");
+            let named = ["entity", "area/code", "place"].map(|kind| text(&format!("/data/subject/{kind}")));
+            let subject = named.into_iter().find(|name| !name.is_empty()).unwrap_or(&pair);
             let title = [text("/data/title/en"), text("/data/title/zh")].into_iter().find(|text| !text.is_empty());
             let simulated = seen.pointer("/data/simulated").and_then(Value::as_bool).unwrap_or_default();
             let (kind, severity) = (text("/type"), text("/data/severity"));

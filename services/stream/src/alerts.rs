@@ -13,6 +13,8 @@ mod reconcile;
 pub(crate) use known::{Known, fence, highest_generation};
 pub(crate) use reached::Reached;
 use reconcile::Reconcile;
+#[cfg(test)]
+pub(crate) use reconcile::tests::alert;
 
 use crate::{
     checkpoint::{Pieces, Said, Speaker},
@@ -41,14 +43,23 @@ pub(crate) struct AlertQueue {
     waiting: Arc<AtomicUsize>,
 }
 
+/// Who decides about alerts: the reading of a worker about single entities, its owner of windows about several.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Teller {
+    /// Of single entities, as they are read.
+    Reading(usize),
+    /// Of several, in the order of event time.
+    Together(usize),
+}
+
 /// What workers hand over.
 pub(crate) enum Item {
     /// A transition.
     Alert(Box<Alert>),
-    /// What this worker handed over so far came before its cut.
-    Cut(usize),
-    /// This worker has read past the fence, and holds these open.
-    Held(usize, Vec<u128>),
+    /// What this teller handed over so far came before its cut.
+    Cut(Teller),
+    /// This teller has come past the fence, and holds these open.
+    Held(Teller, Vec<u128>),
 }
 
 impl AlertQueue {
@@ -69,14 +80,14 @@ impl AlertQueue {
         self.sender.send(Item::Alert(Box::new(alert))).ok();
     }
 
-    /// A worker has read past the fence, and holds these open.
-    pub(crate) fn held(&self, worker: usize, open: Vec<u128>) {
-        self.sender.send(Item::Held(worker, open)).ok();
+    /// A teller has come past the fence, and holds these open.
+    pub(crate) fn held(&self, teller: Teller, open: Vec<u128>) {
+        self.sender.send(Item::Held(teller, open)).ok();
     }
 
-    /// A worker has come to a cut.
-    pub(crate) fn cut(&self, worker: usize) {
-        self.sender.send(Item::Cut(worker)).ok();
+    /// A teller has come to a cut.
+    pub(crate) fn cut(&self, teller: Teller) {
+        self.sender.send(Item::Cut(teller)).ok();
     }
 }
 
@@ -100,8 +111,8 @@ struct Sent {
 /// What is under way, in order.
 enum Way {
     Alert(Sent),
-    /// All of this worker's alerts before its cut.
-    Cut(usize),
+    /// All of this teller's alerts before its cut.
+    Cut(Teller),
 }
 
 impl Way {
@@ -149,11 +160,11 @@ impl Announcer {
                 },
                 item = alerts.recv(), if !full => match item {
                     None => return Ok(()),
-                    Some(Item::Cut(worker)) if seeded("checkpoint-before-alerts") => {
-                        self.pieces.say(Speaker::Alerts(worker), Said::Done);
+                    Some(Item::Cut(teller)) if seeded("checkpoint-before-alerts") => {
+                        self.pieces.say(Speaker::Alerts(teller), Said::Done);
                     }
-                    Some(Item::Cut(worker)) => under_way.push_back(Way::Cut(worker)),
-                    Some(Item::Held(worker, open)) => self.retract(worker, &open, under_way).await?,
+                    Some(Item::Cut(teller)) => under_way.push_back(Way::Cut(teller)),
+                    Some(Item::Held(teller, open)) => self.retract(teller, &open, under_way).await?,
                     Some(Item::Alert(alert)) => {
                         queue.waiting.fetch_sub(1, Ordering::Relaxed);
                         under_way.extend(self.send(alert).await?.map(Way::Alert));
@@ -163,9 +174,9 @@ impl Announcer {
         }
     }
 
-    /// Retracts what no worker holds, once all have said what they hold (`ALR-3`).
-    async fn retract(&mut self, worker: usize, open: &[u128], under_way: &mut VecDeque<Way>) -> Result<()> {
-        for alert in self.known.reconcile.report(worker, open, now_ms()) {
+    /// Retracts what nobody holds, once all have said what they hold (`ALR-3`).
+    async fn retract(&mut self, teller: Teller, open: &[u128], under_way: &mut VecDeque<Way>) -> Result<()> {
+        for alert in self.known.reconcile.report(teller, open, now_ms()) {
             tracing::warn!(alert = alert.id, rule = alert.rule, "an open alert is of no state any more, retracted");
             self.metrics.alerts.with_label_values(&[alert.kind.as_str(), alert.transition.as_str()]).inc();
             let alert = Alert { generation: self.generation, ..alert };
@@ -216,7 +227,7 @@ impl Announcer {
                 let took = now_ms().saturating_sub(sent.alert.appended_at);
                 self.metrics.alert_seconds.observe(took.max(0) as f64 / 1000.0);
             }
-            Some(Way::Cut(worker)) => self.pieces.say(Speaker::Alerts(worker), Said::Done),
+            Some(Way::Cut(teller)) => self.pieces.say(Speaker::Alerts(teller), Said::Done),
             None => {}
         }
     }

@@ -48,6 +48,7 @@ mod source;
 pub mod stages;
 mod start;
 mod table_order;
+mod together;
 mod wake;
 mod watchdog;
 mod watermark;

@@ -27,6 +27,10 @@ pub(crate) struct Metrics {
     pub(crate) too_late_for_windows: IntCounter,
     /// Accepted records too late for rules (the broker's clock stepped back).
     pub(crate) too_late_for_rules: IntCounter,
+    /// Accepted records too late for rules over several entities.
+    pub(crate) too_late_for_together: IntCounter,
+    /// Records that wait for rules over several entities, by worker.
+    pub(crate) together_waiting: IntGaugeVec,
     /// Values, kinds or entities beyond what is remembered.
     pub(crate) beyond_limits: IntCounterVec,
     /// Transitions of alerts, by kind of rule and transition.
@@ -110,6 +114,15 @@ impl Metrics {
                 .counter("records_misrouted_total", "Records of entities seen on another partition before")?,
             too_late_for_windows: made.counter("records_too_late_for_windows_total", "Left to a recompute")?,
             too_late_for_rules: made.counter("records_too_late_for_rules_total", "The broker's clock stepped back")?,
+            too_late_for_together: made.counter(
+                "records_too_late_for_together_total",
+                "Behind the watermark, for rules over several entities",
+            )?,
+            together_waiting: made.gauges(
+                "together_waiting",
+                "Records that wait for rules over several entities",
+                &["worker"],
+            )?,
             beyond_limits: made.counters("beyond_limits_total", "Names beyond what is remembered", &["what"])?,
             alerts: made.counters("alerts_total", "Transitions of alerts", &["kind", "transition"])?,
             alerts_known: made.counter("alerts_known_total", "Transitions the topic held already")?,

@@ -1,10 +1,16 @@
-//! The owner of windows on one worker: takes deltas, sums and marks, hands rows to the sink.
+//! The owner of windows on one worker, and of rules over several entities: takes deltas, sums, sightings and marks, hands rows to the
+//! sink and alerts to their producer.
+
+mod together;
+
+pub(crate) use together::Says;
 
 use crate::{
     checkpoint::{Back, Loans, Pace, Pieces, Said, Section, Speaker, Turn},
     config::StreamSection,
     shared::Shared,
     sink::RowSink,
+    together::Sighting,
     windows::{Delta, LIVE, Mark, Marks, Mode, Partial, Row, Windows},
 };
 use gridwarden_runtime::{clock::now_ms, seeded::seeded};
@@ -13,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
+use together::Gathered;
 
 /// Rows handed over at once.
 const CHUNK: usize = 8_192;
@@ -66,6 +73,7 @@ pub(crate) struct Owner {
     /// What came while copies were made. Applied at once, each would have its shard copied first, one after the other, and alerts of the
     /// same worker would wait for all of them.
     meanwhile: Held,
+    gathered: Gathered,
 }
 
 /// Held, not saved: it is read again after a restart.
@@ -73,6 +81,7 @@ pub(crate) struct Owner {
 struct Held {
     deltas: Vec<Vec<Delta>>,
     partials: Vec<Vec<Partial>>,
+    sightings: Vec<Vec<Sighting>>,
     changes: usize,
 }
 
@@ -89,9 +98,15 @@ impl Held {
 }
 
 impl Owner {
-    pub(crate) fn new(shared: Arc<Shared>, config: StreamSection, ends: (RowSink, Loans), worker: usize) -> Self {
+    /// `seats`: which worker of this process, which of how many of all.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        config: StreamSection,
+        (sink, loans): (RowSink, Loans),
+        says: Says,
+        (worker, index, peers): (usize, usize, usize),
+    ) -> Self {
         let now = Instant::now();
-        let (sink, loans) = ends;
         Self {
             shared,
             config,
@@ -118,6 +133,7 @@ impl Owner {
             pace: Pace::new(now),
             behind: Held::default(),
             meanwhile: Held::default(),
+            gathered: Gathered::new(says, worker, (index, peers)),
         }
     }
 
@@ -208,7 +224,9 @@ impl Owner {
             let expected = self.shared.world.domains.expected(domain);
             let Some(watermark) = self.marks.watermark(domain, expected) else { continue };
             self.windows.advance(domain, watermark);
+            self.gathered.advance((domain, watermark), &self.shared);
         }
+        self.gathered.tell_open(&self.marks, &self.shared);
     }
 
     /// The number of cuts whose records have all come.
@@ -225,19 +243,21 @@ impl Owner {
     }
 
     /// All that is before the next cut has come, and all copies are made: windows are copied as they are now, and what was held is taken.
-    pub(crate) fn cut(&mut self) {
+    pub(crate) fn cut(&mut self, pieces: &Pieces) {
         self.cuts += 1;
         self.copying = true;
         if seeded("held-records-saved") {
             self.take_behind();
         }
+        self.gathered.cut(pieces);
         self.windows.begin_copy(self.sink.taken());
         self.take_behind();
     }
 
     /// What came from behind the cut.
     fn take_behind(&mut self) {
-        let behind = std::mem::take(&mut self.behind);
+        let mut behind = std::mem::take(&mut self.behind);
+        behind.sightings.drain(..).flatten().for_each(|sighting| self.gathered.take(sighting, &self.shared));
         self.apply_held(behind);
     }
 

@@ -2,21 +2,24 @@
 //!
 //! ```text
 //!            ┌─ Delta ──── by shard ──┐
-//!  source ───┼─ Partial ── by shard ──┼─▶ owner ─▶ rows
-//!  (reads)   └─ Mark ───── to all ────┘
+//!  source ───┼─ Partial ── by shard ──┼─▶ owner ─▶ rows, alerts over several entities
+//!  (reads)   ├─ Sighting ─ by rule ───┤
+//!            └─ Mark ───── to all ────┘
 //! ```
 //! Timely's time is [`Tick`]: checkpoint number, then tick. It orders nothing but marks: deltas and sums are applied as they
 //! come, a mark counts once the frontier has passed the tick it was sent at, when all that was sent before it has come.
 
 use crate::{
     cluster::{Clock, Records, allocators},
-    owner::Owner,
+    owner::{Owner, Says},
     sink::RowSink,
     source::{Next, Source, SourceContext},
+    together::{InForce, Sighting},
     wake::Wakers,
     windows::{Delta, Mark, Partial},
 };
 use anyhow::{Result, anyhow};
+use gridwarden_bus::control::CLOCK_MARGIN_MS;
 use gridwarden_runtime::seeded::seeded;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -136,22 +139,31 @@ fn work(worker: &mut Worker, plan: &Plan) {
     let owner = plan.rows.get(local).map(|rows| {
         let context = &plan.context;
         let ends = (rows.clone(), context.loans.clone());
-        let mut owner = Owner::new(Arc::clone(&context.shared), context.config.clone(), ends, local);
+        let control = Arc::clone(&context.control);
+        let in_force = move || {
+            // First how far it is known, then what is known.
+            let known_until = control.covered_until_ms().saturating_add(CLOCK_MARGIN_MS);
+            InForce { timeline: control.timeline(), known_until }
+        };
+        let says = Says { alerts: context.alerts.clone(), in_force: Box::new(in_force) };
+        let seats = (local, index, peers);
+        let mut owner = Owner::new(Arc::clone(&context.shared), context.config.clone(), ends, says, seats);
+        context.restored.fill_together(|shard| usize::from(shard) % peers == index, owner.together_mut());
         context.restored.fill_windows(|shard| usize::from(shard) % peers == index, owner.windows_mut());
         owner
     });
     worker.dataflow::<Tick, _, _>(|scope| {
-        let (deltas, partials, marks) = read(scope, plan.clone(), source);
-        own(scope, plan, owner, (deltas, partials, marks));
+        let read = read(scope, plan.clone(), source);
+        own(scope, plan, owner, read);
     });
     while worker.has_dataflows() {
         worker.step_or_park(None);
     }
 }
 
-type Read<'scope> = (Flow<'scope, Delta>, Flow<'scope, Partial>, Flow<'scope, Mark>);
+type Read<'scope> = (Flow<'scope, Delta>, Flow<'scope, Partial>, Flow<'scope, Sighting>, Flow<'scope, Mark>);
 
-/// Capabilities of the source's three outputs.
+/// Capabilities of the source's outputs.
 struct Held(Vec<Capability<Tick>>);
 
 impl Held {
@@ -172,9 +184,11 @@ fn read<'scope>(scope: Scope<'scope, Tick>, plan: Plan, source: Option<Source>) 
     let address = builder.operator_info().address;
     let (deltas_out, deltas) = builder.new_output::<Vec<Delta>>();
     let (partials_out, partials) = builder.new_output::<Vec<Partial>>();
+    let (sightings_out, sightings) = builder.new_output::<Vec<Sighting>>();
     let (marks_out, marks) = builder.new_output::<Vec<Mark>>();
     let mut deltas_out = OutputBuilder::<Tick, Builder<Delta>>::from(deltas_out);
     let mut partials_out = OutputBuilder::<Tick, Builder<Partial>>::from(partials_out);
+    let mut sightings_out = OutputBuilder::<Tick, Builder<Sighting>>::from(sightings_out);
     let mut marks_out = OutputBuilder::<Tick, Builder<Mark>>::from(marks_out);
     let activator = scope.activator_for(Rc::clone(&address));
     let wake = plan.wakers.add(scope.worker().sync_activator_for(address.to_vec()));
@@ -196,9 +210,10 @@ fn read<'scope>(scope: Scope<'scope, Tick>, plan: Plan, source: Option<Source>) 
                 source = None;
                 return;
             };
-            let [delta_cap, partial_cap, mark_cap] = held.0.as_slice() else { return };
+            let [delta_cap, partial_cap, sighting_cap, mark_cap] = held.0.as_slice() else { return };
             let next = if plan.is_far_ahead() { Ok(Next::Wait) } else { reading.read() };
             deltas_out.activate().session(delta_cap).give_iterator(reading.deltas());
+            sightings_out.activate().session(sighting_cap).give_iterator(reading.sightings());
             let now = Instant::now();
             let is_cut = reading.is_cut_wanted();
             if is_cut && !seeded("sums-behind-the-cut") || reading.is_turn(now) {
@@ -234,7 +249,7 @@ fn read<'scope>(scope: Scope<'scope, Tick>, plan: Plan, source: Option<Source>) 
             }
         }
     });
-    (deltas, partials, marks)
+    (deltas, partials, sightings, marks)
 }
 
 /// How many cuts were made when a message was sent.
@@ -245,11 +260,12 @@ fn cuts_of(time: Option<&Tick>) -> u32 {
 /// The owner of windows on this worker.
 fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, input: Read<'scope>) {
     let Some(mut owner) = owner else { return };
-    let (deltas, partials, marks) = input;
+    let (deltas, partials, sightings, marks) = input;
     let mut builder = OperatorBuilder::new("windows".to_owned(), scope);
     let address = builder.operator_info().address;
     let mut deltas = builder.new_input(deltas, Exchange::new(|delta: &Delta| u64::from(delta.shard)));
     let mut partials = builder.new_input(partials, Exchange::new(|partial: &Partial| u64::from(partial.shard)));
+    let mut sightings = builder.new_input(sightings, Exchange::new(|sighting: &Sighting| u64::from(sighting.to)));
     let mut marks = builder.new_input(marks, Exchange::new(|mark: &Mark| u64::from(mark.to)));
     let activator = scope.activator_for(Rc::clone(&address));
     let write_every = Duration::from_millis(plan.context.config.write_ms);
@@ -262,6 +278,7 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
         move |frontiers| {
             deltas.for_each(|capability, data| owner.deltas(cuts_of(capability.least()), data));
             partials.for_each(|capability, data| owner.partials(cuts_of(capability.least()), data));
+            sightings.for_each(|capability, data| owner.sightings(cuts_of(capability.least()), data));
             marks.for_each(|capability, data| {
                 let time = capability.least().copied().unwrap_or_default();
                 owner.wait(time, data);
@@ -280,7 +297,7 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
                 if !is_complete {
                     break;
                 }
-                owner.cut();
+                owner.cut(&pieces);
             }
             let now = Instant::now();
             if let Some(again) = owner.copy_on(now, &pieces) {

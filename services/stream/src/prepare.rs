@@ -17,9 +17,9 @@ use crate::{
 use anyhow::{Context, Result, anyhow, bail};
 use gridwarden_bus::{BusError, KafkaConfig, Offsets, TopicMeta, control::ControlReader, topic_meta, topics};
 use gridwarden_domain::{
+    alert::Alert,
     city::{CityFile, MappingFile},
     decode::Decoder,
-    identity::RecordId,
     mapping::Mapping,
 };
 use gridwarden_runtime::{
@@ -209,7 +209,7 @@ fn begin(
     let look = Look::new(config, &ground.metrics, health, shutdown);
     let Some(lanes) = read_on(&look, &shared.world, seat, &restored)? else { return Ok(None) };
     let ends: Arc<[i64]> = bounds(kafka, &shared.world, Offsets::ends)?.into();
-    let is_ours = |cause: RecordId| shared.world.is_watched(cause, seat);
+    let is_ours = |alert: &Alert| shared.world.is_watched(alert, seat);
     let Some((mut known, reached)) = Known::read(kafka, &alerts, ((last.generation, seat), is_ours), shutdown)? else {
         return Ok(None);
     };

@@ -5,8 +5,10 @@ use crate::{
     cluster::Seat,
     intake::{Intake, SavedPart},
     intern::Entity,
+    rules::together::Saved,
     shard::SHARDS,
     shared::{Shared, World},
+    together::{Together, Waiting},
     windows::{Windows, sketch::Sketches},
 };
 use hashbrown::HashSet;
@@ -24,6 +26,10 @@ struct Left {
     parts: BTreeMap<u16, SavedPart>,
     /// By shard: start of the minute.
     windows: Vec<Vec<(i64, ShardForm)>>,
+    /// Rules over several entities: shard, state.
+    together: Vec<(u16, Saved)>,
+    /// What waited for them, in the numbers it was saved with.
+    waiting: Arc<Vec<Waiting>>,
     /// Numbers of the metrics that have sketches now.
     sketched: HashSet<u32>,
 }
@@ -51,7 +57,11 @@ impl Restored {
             }
         }
         let sketched = sketched(&state.names.kinds, &world.sketches);
-        Self(Arc::new(Mutex::new(Left { renumber, parts, windows, sketched })))
+        let of_shard = |(shard, rules): (u16, Vec<Saved>)| rules.into_iter().map(move |saved| (shard, saved));
+        let together = state.together.into_iter().flat_map(of_shard);
+        let together = together.map(|(shard, saved)| (shard, saved.renumbered(&renumber))).collect();
+        let waiting = Arc::new(state.waiting);
+        Self(Arc::new(Mutex::new(Left { renumber, parts, windows, together, waiting, sketched })))
     }
 
     /// The offset a partition goes on with, and the highest append time it knows.
@@ -74,6 +84,7 @@ impl Restored {
         left.parts.retain(|part, _| {
             world.parts.get(usize::from(*part)).is_some_and(|part| seat.reads(part.topic, part.partition))
         });
+        left.together.retain(|(shard, _)| seat.owns(*shard));
         for (shard, windows) in (0u16..).zip(&mut left.windows) {
             if !seat.owns(shard) {
                 *windows = Vec::new();
@@ -85,7 +96,17 @@ impl Restored {
     pub(crate) fn open_alerts(&self) -> Vec<(u128, u32)> {
         let left = self.left();
         let entities = left.parts.values().flat_map(|part| part.pages.iter().flatten());
-        entities.flat_map(|entity| entity.rules.open()).map(|open| (open.id, open.seq)).collect()
+        let of_entities = entities.flat_map(|entity| entity.rules.open()).map(|open| (open.id, open.seq));
+        of_entities.chain(left.together.iter().flat_map(|(_, saved)| saved.open())).collect()
+    }
+
+    /// Puts back the rules over several entities of the shards that are `mine`, and what waited for any.
+    pub(crate) fn fill_together(&self, mine: impl Fn(u16) -> bool, together: &mut Together) {
+        let mut left = self.left();
+        for (shard, saved) in left.together.extract_if(.., |(shard, _)| mine(*shard)) {
+            together.restore(shard, saved);
+        }
+        left.waiting.iter().for_each(|waiting| together.restore_waiting(waiting, &left.renumber));
     }
 
     /// Puts partitions back.

@@ -16,6 +16,11 @@ pub(crate) fn shard_of(layer: &str, code: &str) -> u16 {
     ((hash ^ (hash >> 32)) % u64::from(SHARDS)) as u16
 }
 
+/// The shard in which a rule over several entities is decided, by its id alone.
+pub(crate) fn shard_of_rule(rule: &str) -> u16 {
+    shard_of("rule", rule)
+}
+
 /// The worker that reads a partition: `f(partition, workers)`, topics shifted against each other.
 pub(crate) fn reader_of(topic: u16, partition: i32, workers: usize) -> usize {
     (usize::from(topic) + partition.unsigned_abs() as usize) % workers.max(1)

@@ -7,11 +7,14 @@ use crate::{
     intern::{MetricNames, Views, Whereabouts},
     metrics::Metrics,
     rules::{Books, Limits},
+    shard::shard_of_rule,
     windows::sketch::Sketches,
 };
 use gridwarden_domain::{
+    alert::Alert,
     decode::Decoder,
     identity::{RecordId, TopicId},
+    rule::is_together,
 };
 use gridwarden_runtime::crashes::Quarantine;
 use std::sync::Arc;
@@ -105,8 +108,12 @@ impl World {
         !self.quarantine.is_empty() && self.quarantine.holds(self.identity(part, offset))
     }
 
-    /// Whether this process decides what becomes of an alert with this cause. One whose partition is read no more is the first's.
-    pub(crate) fn is_watched(&self, cause: RecordId, seat: Seat) -> bool {
+    /// Whether this process decides what becomes of an alert. One whose partition is read no more is the first's.
+    pub(crate) fn is_watched(&self, alert: &Alert, seat: Seat) -> bool {
+        if is_together(&alert.kind) {
+            return seat.owns(shard_of_rule(&alert.rule));
+        }
+        let cause = alert.cause;
         let topic = self.topics.iter().position(|topic| topic.id == cause.topic_id);
         let part = |topic: &u16| self.parts.contains(&Part { topic: *topic, partition: cause.partition });
         match topic.and_then(|topic| u16::try_from(topic).ok()).filter(part) {
@@ -245,7 +252,8 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intake::tests::shared;
+    use crate::{alerts::alert, intake::tests::shared};
+    use gridwarden_domain::alert::Transition;
 
     #[test]
     fn every_alert_is_watched_by_one_process_the_one_that_reads_what_caused_it() {
@@ -253,13 +261,24 @@ mod tests {
         let seats = [0, 1].map(|process| Seat { process, processes: 2, workers: 1 });
         let watching = |topic: u128, partition| {
             let cause = RecordId { topic_id: TopicId(topic), partition, offset: 5 };
-            seats.map(|seat| world.is_watched(cause, seat))
+            seats.map(|seat| world.is_watched(&Alert { cause, ..alert(0, 1, Transition::Raised) }, seat))
         };
         assert_eq!(watching(1, 0), [true, false]);
         assert_eq!(watching(1, 1), [false, true]);
         assert_eq!(watching(2, 0), [false, true], "topics are shifted against each other");
         for gone in [watching(1, 9), watching(7, 0)] {
             assert_eq!(gone, [true, false], "nobody reads it: the first decides");
+        }
+        for rule in ["crowd", "crowd-2", "crowd-3"] {
+            let (rule, kind) = (rule.to_owned(), "density".to_owned());
+            let of_rule = Alert { rule, kind, ..alert(0, 1, Transition::Raised) };
+            let by = seats.map(|seat| world.is_watched(&of_rule, seat));
+            assert_eq!(
+                by,
+                seats.map(|seat| seat.owns(shard_of_rule(&of_rule.rule))),
+                "its rule decides, not its cause"
+            );
+            assert_ne!(by[0], by[1]);
         }
     }
 }

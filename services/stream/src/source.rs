@@ -10,7 +10,7 @@ mod numbers;
 pub(crate) use numbers::{NOT_OURS, number, numbers};
 
 use crate::{
-    alerts::AlertQueue,
+    alerts::{AlertQueue, Teller},
     checkpoint::{Loans, Order, Pace, Pieces, Place, Said, Speaker, Turn},
     cluster::Seat,
     config::StreamSection,
@@ -18,10 +18,11 @@ use crate::{
     intake::{Copy, Intake, Outbox, Record},
     rebuild::Pieces as ArchivePieces,
     restored::Restored,
-    shard::reader_of,
+    shard::{SHARDS, reader_of},
     shared::Shared,
     sink::{ENTITIES, EntitySink},
-    windows::{Delta, Mark, Partial},
+    together::Sighting,
+    windows::{Delta, FENCE, Mark, Partial},
 };
 use anyhow::{Context, Result};
 use archive::FromArchive;
@@ -31,6 +32,7 @@ use gridwarden_bus::{
     headers,
 };
 use gridwarden_runtime::{clock::now_ms, shutdown::Shutdown};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -114,6 +116,8 @@ pub(crate) struct Source {
     copies: Vec<Copy>,
     /// Whether it was said what is open here.
     told: bool,
+    /// Partitions that are not read past the fence yet.
+    before_fence: Vec<u16>,
 }
 
 impl Source {
@@ -151,6 +155,7 @@ impl Source {
             pace: Pace::new(now),
             copies: Vec::new(),
             told: false,
+            before_fence: parts.clone(),
             context,
             worker,
             reader: None,
@@ -265,7 +270,7 @@ impl Source {
     pub(crate) fn cut(&mut self) {
         self.cuts += 1;
         self.copying = true;
-        self.context.alerts.cut(self.worker);
+        self.context.alerts.cut(Teller::Reading(self.worker));
         let speaker = Speaker::Source(self.worker);
         for place in self.places() {
             self.context.pieces.say(speaker, Said::Place(place));
@@ -310,6 +315,16 @@ impl Source {
         self.outbox.deltas.drain(..)
     }
 
+    /// What rules over several entities are to see, to each worker that decides about some of them.
+    pub(crate) fn sightings(&mut self) -> impl Iterator<Item = Sighting> + '_ {
+        let workers = self.workers.max(1);
+        self.outbox.sightings.drain(..).flat_map(move |(shards, sighting)| {
+            let owners = (0..SHARDS).filter(|shard| shards >> shard & 1 == 1).map(|shard| shard % workers);
+            let owners: BTreeSet<u16> = owners.collect();
+            owners.into_iter().map(move |to| Sighting { to, ..sighting.clone() })
+        })
+    }
+
     /// Whether it is time to hand out sums and marks.
     pub(crate) fn is_turn(&self, now: Instant) -> bool {
         let turn = if self.is_past() { PAST_TURN } else { TURN };
@@ -321,11 +336,12 @@ impl Source {
     }
 
     /// Hands out sums, then marks.
-    pub(crate) fn turn(&mut self, now: Instant, partial: impl FnMut(Partial), mark: impl FnMut(Mark)) {
+    pub(crate) fn turn(&mut self, now: Instant, partial: impl FnMut(Partial), mut mark: impl FnMut(Mark)) {
         self.turned = now;
         self.note_ends();
         self.intake.drain_partials(partial);
-        self.intake.marks(self.workers, mark);
+        self.intake.marks(self.workers, &mut mark);
+        self.mark_fence(mark);
         if let Some(progress) = self.context.shared.progress.get(self.worker) {
             let old = now_ms() - self.intake.newest() > self.context.config.past_ms;
             progress.past.store(self.behind > 0 && old, Ordering::Relaxed);
@@ -336,6 +352,19 @@ impl Source {
         self.context.shared.metrics.held.with_label_values(&[&self.label]).set(self.held() as i64);
     }
 
+    /// Tells all owners which partitions are read past the fence.
+    fn mark_fence(&mut self, mut mark: impl FnMut(Mark)) {
+        let (intake, fence, workers) = (&self.intake, &self.context.fence, self.workers);
+        self.before_fence.retain(|part| {
+            let end = fence.get(usize::from(*part)).copied().unwrap_or(0);
+            let is_past = intake.is_past(*part, end);
+            if is_past {
+                (0..workers).for_each(|to| mark(Mark { watermark: 0, to, part: *part, domain: FENCE }));
+            }
+            !is_past
+        });
+    }
+
     /// Once all of what stood before the fence is read: what is open here (`ALR-3`).
     fn tell_open(&mut self) {
         let end = |part: &u16| self.context.fence.get(usize::from(*part)).copied().unwrap_or(0);
@@ -343,7 +372,7 @@ impl Source {
             return;
         }
         self.told = true;
-        self.context.alerts.held(self.worker, self.intake.open_alerts());
+        self.context.alerts.held(Teller::Reading(self.worker), self.intake.open_alerts());
     }
 
     /// A broker's clock that steps back keeps records from the rules: somebody has to know.

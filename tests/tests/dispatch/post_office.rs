@@ -44,6 +44,7 @@ pub fn alert(number: u32, seq: u32) -> Alert {
         metric: None,
         value: None,
         level: None,
+        evidence: Vec::new(),
         simulated: true,
     }
 }

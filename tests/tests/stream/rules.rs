@@ -116,6 +116,6 @@ async fn a_hold_is_raised_by_the_partitions_own_clock_when_the_entity_falls_sile
 fn said_of(alert: &Alert) -> &str {
     match &alert.subject {
         gridwarden_domain::alert::Subject::Entity(id) => id,
-        gridwarden_domain::alert::Subject::Area(area) => &area.code,
+        other => panic!("{other:?} is no entity"),
     }
 }

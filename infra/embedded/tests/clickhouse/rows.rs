@@ -172,6 +172,7 @@ async fn alerts_deliveries_and_rejects_are_read_as_written() {
         metric: Some("pm25".into()),
         value: Some(80.5),
         level: None,
+        evidence: Vec::new(),
         simulated: true,
     };
     let mut block = Block::<Alerts>::new();

@@ -1,7 +1,7 @@
 //! What a back-test found, for people.
 
 use crate::moment::said as time;
-use gridwarden_domain::alert::{AreaRef, Subject};
+use gridwarden_domain::alert::AreaRef;
 use gridwarden_stream::{Change, Outcome, Told, Totals, What};
 
 /// The lines of the table, with so many differences.
@@ -58,10 +58,7 @@ fn of_change(change: &Change) -> String {
         What::Removed => '-',
         What::Changed => '~',
     };
-    let subject = match &episode.subject {
-        Subject::Entity(source) => source.clone(),
-        Subject::Area(area) => named(area),
-    };
+    let (_, subject) = episode.subject.named();
     let end = |end: Option<i64>| end.map_or("open".to_owned(), time);
     let was = change.was.map_or(String::new(), |(begin, until)| format!(" (was {} to {})", time(begin), end(until)));
     let place = episode.area().map_or(String::new(), |area| format!(" in {}", named(area)));

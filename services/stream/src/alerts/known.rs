@@ -7,7 +7,7 @@ use gridwarden_bus::{
     Assignment, From, KafkaConfig, Message, Producer, ProducerOptions, Reader, ReaderOptions, Record, headers,
     topic_meta, topics,
 };
-use gridwarden_domain::{generation::Fences, identity::RecordId};
+use gridwarden_domain::{alert::Alert, generation::Fences};
 use gridwarden_runtime::shutdown::Shutdown;
 use hashbrown::HashMap;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl Known {
     pub(crate) fn read(
         kafka: &KafkaConfig,
         from: &[AlertPlace],
-        ((generation, seat), is_ours): ((u32, Seat), impl Fn(RecordId) -> bool),
+        ((generation, seat), is_ours): ((u32, Seat), impl Fn(&Alert) -> bool),
         shutdown: &Shutdown,
     ) -> Result<Option<(Self, Reached)>> {
         let mut known = Self { reconcile: Reconcile::new(seat.workers), ..Self::default() };
@@ -108,14 +108,14 @@ impl Known {
     fn learn(
         &mut self,
         (partition, payload, fence): (i32, Option<&[u8]>, Option<&[u8]>),
-        is_ours: impl Fn(RecordId) -> bool,
+        is_ours: impl Fn(&Alert) -> bool,
     ) {
         if let Some(Ok(alert)) = self.fences.read(partition, payload, fence)
             && let Ok(id) = u128::from_str_radix(&alert.id, 16)
         {
             self.is_new(id, alert.seq);
-            // An alert's transitions are caused by one partition's records: one process decides about it.
-            if is_ours(alert.cause) {
+            // One process decides about an alert: it reads the partition whose records cause its transitions, or owns its rule.
+            if is_ours(&alert) {
                 self.reconcile.read(id, alert);
             }
         }

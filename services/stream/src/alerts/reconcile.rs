@@ -5,6 +5,7 @@
 //! had at the fence, an alert that is open in the topic and not in the state is retracted: a note that nobody watches over
 //! it any more, not a statement that its condition ended.
 
+use super::Teller;
 use gridwarden_domain::alert::{Alert, Transition};
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeSet;
@@ -14,13 +15,14 @@ use std::collections::BTreeSet;
 pub(crate) struct Reconcile {
     open: HashMap<u128, Alert>,
     held: HashSet<u128>,
-    awaited: BTreeSet<usize>,
+    awaited: BTreeSet<Teller>,
 }
 
 impl Reconcile {
-    /// Before the topic is read; so many workers will report.
+    /// Before the topic is read; the tellers of so many workers will report.
     pub(crate) fn new(workers: usize) -> Self {
-        Self { awaited: (0..workers).collect(), ..Self::default() }
+        let tellers = |worker| [Teller::Reading(worker), Teller::Together(worker)];
+        Self { awaited: (0..workers).flat_map(tellers).collect(), ..Self::default() }
     }
 
     /// A transition stands in the topic, or is on its way to it.
@@ -45,14 +47,14 @@ impl Reconcile {
         }
     }
 
-    /// Whether all workers have reported.
+    /// Whether all have reported.
     pub(crate) fn is_done(&self) -> bool {
         self.awaited.is_empty()
     }
 
-    /// A worker has read past the fence and holds these open. The alerts to retract, once all have.
-    pub(crate) fn report(&mut self, worker: usize, held: &[u128], now_ms: i64) -> Vec<Alert> {
-        if !self.awaited.remove(&worker) {
+    /// A teller has come past the fence and holds these open. The alerts to retract, once all have.
+    pub(crate) fn report(&mut self, teller: Teller, held: &[u128], now_ms: i64) -> Vec<Alert> {
+        if !self.awaited.remove(&teller) {
             return Vec::new();
         }
         self.held.extend(held);
@@ -72,7 +74,7 @@ fn retract(alert: Alert, now_ms: i64) -> Alert {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use gridwarden_domain::{
         alert::Subject,
@@ -81,7 +83,8 @@ mod tests {
         text::Text,
     };
 
-    fn alert(id: u128, seq: u32, transition: Transition) -> Alert {
+    /// An alert for tests.
+    pub(crate) fn alert(id: u128, seq: u32, transition: Transition) -> Alert {
         Alert {
             id: format!("{id:032x}"),
             seq,
@@ -102,6 +105,7 @@ mod tests {
             metric: None,
             value: None,
             level: None,
+            evidence: Vec::new(),
             simulated: false,
         }
     }
@@ -127,11 +131,14 @@ mod tests {
         // While the log is read again, 4 ends; 3 is raised again as it was.
         reconcile.note(4, &alert(4, 2, Transition::Cleared));
         reconcile.note(3, &alert(3, 1, Transition::Raised));
-        assert_eq!(reconcile.report(0, &[3], 9), []);
-        assert_eq!(reconcile.report(0, &[], 9), [], "once");
-        let all = reconcile.report(1, &[], 9);
+        let all = [Teller::Together(0), Teller::Reading(0), Teller::Together(1), Teller::Reading(1)];
+        assert_eq!(reconcile.report(all[0], &[3], 9), []);
+        assert_eq!(reconcile.report(all[0], &[], 9), [], "once");
+        assert_eq!((reconcile.report(all[1], &[], 9), reconcile.report(all[2], &[], 9)), (vec![], vec![]));
+        let last = all[3];
+        let all = reconcile.report(last, &[], 9);
         assert_eq!(retracted(&all), [("1", 2, Transition::Retracted)]);
         assert_eq!(all.first().map(|alert| (alert.time, alert.appended_at)), Some((5, 9)));
-        assert_eq!(reconcile.report(1, &[], 9), [], "nothing twice");
+        assert_eq!(reconcile.report(last, &[], 9), [], "nothing twice");
     }
 }

@@ -25,6 +25,7 @@ pub(super) struct Desk {
     chunks: Receiver<Piece>,
     /// Of partitions, by topic.
     numbers: Vec<Vec<u16>>,
+    parts: Vec<u16>,
 }
 
 impl Desk {
@@ -36,7 +37,7 @@ impl Desk {
         let world = &ground.shared.world;
         let names: Vec<String> = world.topics.iter().map(|topic| topic.name.clone()).collect();
         let numbers = numbers(&names, world);
-        (sender, Self { ground: Arc::clone(ground), intake, out: Outbox::default(), chunks, numbers })
+        (sender, Self { ground: Arc::clone(ground), intake, out: Outbox::default(), chunks, numbers, parts })
     }
 
     /// Until nothing more comes; on a thread of its own.
@@ -44,6 +45,8 @@ impl Desk {
         while let Some((topic, chunk)) = self.chunks.blocking_recv() {
             self.take(topic, &chunk);
         }
+        let said = self.ground.gathered(|gathered| gathered.close(&self.parts, &self.ground.shared));
+        self.ground.tally().take(0, &said);
         Ok(())
     }
 
@@ -55,6 +58,9 @@ impl Desk {
             .filter(|record| span.contains(&record.appended_ms))
             .filter_map(|record| Some(Record::archived(number(&self.numbers, topic, record.partition)?, &record)));
         let taken = self.intake.take_known(shared, records, i64::MAX, std::iter::empty(), &mut self.out);
+        let (sightings, intake) = (self.out.sightings.drain(..).map(|(_, sighting)| sighting), &mut self.intake);
+        let said = self.ground.gathered(|gathered| gathered.take(sightings, intake, shared));
+        self.out.alerts.extend(said);
         self.ground.tally().take(taken as u64, &self.out.alerts);
         self.out.alerts.clear();
     }

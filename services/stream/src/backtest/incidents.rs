@@ -56,7 +56,11 @@ impl Incident {
 impl Sign {
     fn fits(&self, episode: &Episode) -> bool {
         match self {
-            Self::Source(source) => matches!(&episode.subject, Subject::Entity(entity) if entity == source),
+            Self::Source(source) => match &episode.subject {
+                Subject::Entity(entity) => entity == source,
+                Subject::Pair(pair) => pair.contains(source),
+                Subject::Area(_) | Subject::Place(_) => false,
+            },
             Self::Area(area) => episode.areas.contains(area),
             Self::Near(place, metres) => {
                 episode.position.is_some_and(|at| distance_m(*place, [at.lon, at.lat]) <= *metres)

@@ -13,6 +13,7 @@
 //! * `BKT-2` both sets see the same records in one pass. A rule that is the same in both runs once.
 
 mod desk;
+mod gathered;
 mod incidents;
 mod sets;
 mod tally;
@@ -32,7 +33,9 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use desk::Desk;
-use gridwarden_domain::control::Timeline;
+use gathered::Gathered;
+use gridwarden_domain::{alert::Alert, control::Timeline};
+use gridwarden_runtime::clock::now_ms;
 use gridwarden_store::{
     ClickHouseConfig,
     read::{Reader, Shelf, Wanted},
@@ -73,6 +76,9 @@ pub async fn backtest(config: Config, asked: Asked, tell: impl Fn(u64)) -> Resul
     }
     let ground = Ground::open(&config, asked).await?;
     let lanes = ground.lanes().await?;
+    let read = lanes.iter().flatten().map(|lane| lane.part).collect();
+    let gathered = Gathered::new(Arc::clone(&ground.timeline), &ground.shared, &read);
+    *ground.gathered.lock().unwrap_or_else(PoisonError::into_inner) = Some(gathered);
     let begun = Instant::now();
     let mut workers = JoinSet::new();
     for lanes in lanes {
@@ -91,6 +97,7 @@ pub async fn backtest(config: Config, asked: Asked, tell: impl Fn(u64)) -> Resul
             _ = often.tick() => tell(ground.tally().records()),
         }
     }
+    ground.end();
     let tally = std::mem::take(&mut *ground.tally());
     Ok(tally.outcome(&ground.asked, begun.elapsed().as_secs_f64()))
 }
@@ -103,6 +110,8 @@ struct Ground {
     workers: usize,
     asked: Asked,
     tally: Mutex<Tally>,
+    /// Rules over several entities; until all is read.
+    gathered: Mutex<Option<Gathered>>,
 }
 
 impl Ground {
@@ -124,6 +133,7 @@ impl Ground {
             clickhouse: config.clickhouse.clone(),
             workers: config.stream.worker_count(),
             tally: Mutex::new(Tally::new(sets, asked.from_ms)),
+            gathered: Mutex::default(),
             asked,
         }))
     }
@@ -131,6 +141,19 @@ impl Ground {
     /// Append time of the first record read.
     fn since_ms(&self) -> i64 {
         self.asked.from_ms.saturating_sub(self.asked.warm_up_ms).max(0)
+    }
+
+    fn gathered(&self, with: impl FnOnce(&mut Gathered) -> Vec<Alert>) -> Vec<Alert> {
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        gathered.as_mut().map(with).unwrap_or_default()
+    }
+
+    /// What rules over several entities say until the end of the span, or now.
+    fn end(&self) {
+        let gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let moment = self.asked.to_ms.min(now_ms()).saturating_sub(self.shared.world.lateness_ms);
+        let said = gathered.map(|gathered| gathered.end(moment, &self.shared)).unwrap_or_default();
+        self.tally().take(0, &said);
     }
 
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {

@@ -6,6 +6,7 @@ use super::{
     names,
     protocol::Mark,
 };
+use crate::alerts::Teller;
 use anyhow::{Context, Result};
 use gridwarden_runtime::{
     health::Health,
@@ -119,7 +120,8 @@ impl Desk {
         last: &Lain,
         said: &mut UnboundedReceiver<(Speaker, Said)>,
     ) -> Result<bool> {
-        let all = |worker| [Speaker::Source(worker), Speaker::Owner(worker), Speaker::Alerts(worker)];
+        let alerts = |worker| [Teller::Reading(worker), Teller::Together(worker)].map(Speaker::Alerts);
+        let all = |worker| alerts(worker).into_iter().chain([Speaker::Source(worker), Speaker::Owner(worker)]);
         let mut awaited: BTreeSet<Speaker> = (0..self.workers).flat_map(all).collect();
         awaited.extend(self.others.clone().map(Speaker::Process));
         while !awaited.is_empty() {

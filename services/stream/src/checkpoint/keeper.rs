@@ -11,7 +11,7 @@ use super::{
     protocol::{Mark, Prune},
     scribe::Ordered,
 };
-use crate::{metrics::Metrics, wake::Wakers};
+use crate::{alerts::Teller, metrics::Metrics, wake::Wakers};
 use anyhow::{Context, Result, bail};
 use gridwarden_runtime::{clock::now_ms, seeded::seeded};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +27,8 @@ pub(crate) enum Speaker {
     Source(usize),
     /// The windows of a worker.
     Owner(usize),
-    /// The producer of alerts, about those of a worker.
-    Alerts(usize),
+    /// The producer of alerts, about those of a teller.
+    Alerts(Teller),
     /// Another process.
     Process(usize),
 }

@@ -7,6 +7,7 @@ use super::{
     names,
     protocol::{Facts, Health, Mark, Start, Step},
 };
+use crate::{rules::together::Saved, together::Waiting};
 use gridwarden_runtime::{
     clock::now_ms,
     objects::{ObjectError, Objects},
@@ -22,6 +23,10 @@ pub(crate) struct State {
     pub(crate) parts: BTreeMap<u16, (PartForm, Vec<Vec<EntityForm>>)>,
     /// Windows: start of the minute, shard.
     pub(crate) windows: Vec<((i64, u16), ShardForm)>,
+    /// Rules over several entities, by shard.
+    pub(crate) together: Vec<(u16, Vec<Saved>)>,
+    /// What waited for them in each worker.
+    pub(crate) waiting: Vec<Waiting>,
 }
 
 /// Where a process begins, claimed.
@@ -105,6 +110,10 @@ fn state(manifest: &Manifest, bodies: &[Vec<u8>]) -> Result<State, String> {
             }
             Section::Windows(start, shard) | Section::More(start, shard) => {
                 state.windows.push(((start, shard), ShardForm::read(bytes).map_err(unreadable)?));
+            }
+            Section::Together(shard) => state.together.push((shard, read("rules", bytes).map_err(unreadable)?)),
+            Section::Waiting(_) => {
+                state.waiting.append(&mut read("sightings", bytes).map_err(unreadable)?);
             }
         }
     }

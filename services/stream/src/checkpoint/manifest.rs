@@ -8,8 +8,8 @@ use super::protocol::Mark;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Version of everything saved: 2 since windows may hold sketches. One older than [`OLDEST`] or newer than this is not read.
-pub(crate) const FORMAT: u32 = 2;
+/// Version of everything saved: 2 since windows may hold sketches, 3 since there are rules over several entities. One older than [`OLDEST`] or newer than this is not read.
+pub(crate) const FORMAT: u32 = 3;
 /// The oldest version that is still read.
 pub(crate) const OLDEST: u32 = 1;
 
@@ -48,6 +48,10 @@ pub(crate) enum Section {
     Windows(i64, u16),
     /// What came for windows while the rest was lent to an earlier checkpoint: start of the minute, shard.
     More(i64, u16),
+    /// Rules over several entities, by shard.
+    Together(u16),
+    /// What waits for them in a worker.
+    Waiting(u16),
 }
 
 /// Where a piece lies.
@@ -167,6 +171,6 @@ mod tests {
     fn one_of_a_later_version_is_refused_by_its_number() {
         let bytes = Manifest { format: FORMAT + 1, ..manifest() }.to_bytes().expect("written");
         let refused = Manifest::parse(&bytes).expect_err("refused");
-        assert_eq!(refused, "the manifest is of version 3; read are 1 to 2");
+        assert_eq!(refused, "the manifest is of version 4; read are 1 to 3");
     }
 }

@@ -3,7 +3,7 @@
 //! Kinds, metrics, areas and rules get the numbers they had: their tables are filled from the checkpoint before anything
 //! else asks. Topics, partitions and feeds are numbered by the city, which may have changed.
 
-use super::form::{Names, TimerForm};
+use super::form::{Names, PhaseForm, TimerForm};
 use crate::{
     shared::World,
     windows::{At, LIVE},
@@ -72,6 +72,14 @@ impl Renumber {
     /// A hold.
     pub(crate) fn timer(&self, timer: TimerForm) -> TimerForm {
         TimerForm { domain: self.domain(timer.domain), ..timer }
+    }
+
+    /// How far an offence has come.
+    pub(crate) fn phase(&self, form: PhaseForm) -> PhaseForm {
+        match form {
+            PhaseForm::Pending(since, first) => PhaseForm::Pending(since, self.at(At(first)).0),
+            open @ PhaseForm::Open(..) => open,
+        }
     }
 
     /// A place in the logs.

@@ -105,7 +105,7 @@ fn alert(
     let rule = &change.rule;
     let (metric, level) = match &rule.condition {
         Condition::Threshold(threshold) => (Some(threshold.value.clone()), Some(threshold.level)),
-        Condition::Fence(_) | Condition::Silence(_) => (None, None),
+        _ => (None, None),
     };
     let metrics = &shared.metrics;
     metrics.alerts.with_label_values(&[rule.condition.kind(), change.transition.as_str()]).inc();
@@ -129,6 +129,7 @@ fn alert(
         value: change.value.or_else(|| last_value(shared, entity, metric.as_deref())).map(|value| value.to_f64()),
         metric,
         level,
+        evidence: Vec::new(),
         simulated: shared.world.simulated || record.simulated,
     }
 }

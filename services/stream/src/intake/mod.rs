@@ -15,6 +15,7 @@ mod recall;
 mod repeats;
 mod report;
 mod saved;
+mod sight;
 mod sketch;
 
 pub(crate) use outbox::{EntityRow, Outbox};
@@ -123,6 +124,8 @@ struct Admitted {
     domain: u8,
     for_windows: bool,
     for_rules: bool,
+    /// Whether nothing behind it was told not to come any more.
+    for_together: bool,
 }
 
 /// Where a record is on its way.
@@ -358,7 +361,8 @@ impl Mind {
         };
         let for_windows = time >= clock.saturating_sub(KEEP_MS);
         let for_rules = way.stamp == Stamp::Steady;
-        Ok(Some(Admitted { time, feed, domain, for_windows, for_rules }))
+        let for_together = for_rules && time >= clock;
+        Ok(Some(Admitted { time, feed, domain, for_windows, for_rules, for_together }))
     }
 
     /// Counts what an accepted record is too late for.

@@ -47,6 +47,9 @@ impl Mind {
             }
             self.remember(way, entity, admitted, (position, &values));
         }
+        if let Some(position) = position {
+            self.sight_entity(way, admitted, (&observation.source, kind), (position, &values));
+        }
         if admitted.for_windows && self.counts {
             self.spread(way, admitted, (count, &values));
             if sketched {

@@ -3,6 +3,7 @@
 use crate::{
     intern::Id,
     metrics::Metrics,
+    together::Sighting,
     windows::{At, Delta},
 };
 use gridwarden_domain::{alert::Alert, observation::Position, reject::Reason, value::Fixed};
@@ -15,6 +16,8 @@ pub(crate) struct Outbox {
     pub(crate) deltas: Vec<Delta>,
     /// Transitions of alerts, in order.
     pub(crate) alerts: Vec<Alert>,
+    /// What rules over several entities are to see, and the shards those are decided in, one bit each.
+    pub(crate) sightings: Vec<(u64, Sighting)>,
 }
 
 /// The latest state of an entity, by numbers.
@@ -55,6 +58,7 @@ pub(crate) struct Tally {
     pub(crate) misrouted: u64,
     pub(crate) too_late_for_windows: u64,
     pub(crate) too_late_for_rules: u64,
+    pub(crate) too_late_for_together: u64,
     pub(crate) kinds_beyond: u64,
     pub(crate) values_beyond: u64,
     pub(crate) entities_beyond: u64,
@@ -85,6 +89,7 @@ impl Tally {
         metrics.misrouted.inc_by(tally.misrouted);
         metrics.too_late_for_windows.inc_by(tally.too_late_for_windows);
         metrics.too_late_for_rules.inc_by(tally.too_late_for_rules);
+        metrics.too_late_for_together.inc_by(tally.too_late_for_together);
         let labelled = [
             (&metrics.nowhere, "observations", tally.observations_nowhere),
             (&metrics.nowhere, "reports", tally.reports_nowhere),

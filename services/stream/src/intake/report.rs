@@ -30,6 +30,7 @@ impl Mind {
             None => self.tally.values_beyond += 1,
         }
         let Some(count) = self.kinds.get(here).map(|kind| kind.count) else { return Ok(Fate::Accepted) };
+        self.sight_report(way, admitted, report);
         if admitted.for_windows && self.counts {
             self.spread(way, admitted, (count, &values));
         }

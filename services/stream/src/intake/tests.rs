@@ -11,6 +11,7 @@ mod replay;
 mod saved;
 mod sketches;
 mod times;
+mod together;
 mod tracks;
 
 use super::*;

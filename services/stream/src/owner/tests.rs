@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::{
+    alerts::AlertQueue,
     checkpoint::{Desk, ShardForm},
     intake::tests::shared,
     sink::{Chunk, Sink},
+    together::InForce,
     windows::{At, WIDTH},
 };
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
@@ -22,7 +24,10 @@ impl Bench {
         let mut config = crate::config(None).expect("defaults").stream;
         (config.windows_mib, config.write_ms) = (windows_mib, 1_000);
         let (sink, out) = Sink::new();
-        let owner = Owner::new(Arc::clone(&shared), config, (sink, Loans::new(Duration::from_secs(10)).0), 0);
+        let nothing = || InForce { timeline: Arc::default(), known_until: i64::MAX };
+        let says = Says { alerts: AlertQueue::new().0, in_force: Box::new(nothing) };
+        let ends = (sink, Loans::new(Duration::from_secs(10)).0);
+        let owner = Owner::new(Arc::clone(&shared), config, ends, says, (0, 0, 1));
         Self { begun: owner.next_write, shared, owner, out }
     }
 
@@ -187,7 +192,7 @@ fn what_comes_while_windows_are_copied_is_held_and_counts_afterwards() {
     let mut bench = Bench::new(64);
     bench.is_past(false);
     bench.event(1, 5_000);
-    bench.owner.cut();
+    bench.owner.cut(&pieces);
     bench.event(1, 6_000);
     bench.event(2, 6_000);
     bench.watermark(60_000);
@@ -200,10 +205,10 @@ fn what_comes_while_windows_are_copied_is_held_and_counts_afterwards() {
     assert_eq!(bench.rows().len(), 4, "panes and minutes of both areas");
     // All that is held is before the next cut.
     bench.event(3, 61_000);
-    bench.owner.cut();
+    bench.owner.cut(&pieces);
     bench.event(4, 61_000);
     bench.owner.copy_all(&pieces);
-    bench.owner.cut();
+    bench.owner.cut(&pieces);
     bench.owner.copy_all(&pieces);
     assert_eq!(
         copied(&mut said),
@@ -218,13 +223,13 @@ fn no_more_is_held_than_is_applied_at_once_and_nothing_of_the_past() {
     let mut bench = Bench::new(64);
     bench.is_past(false);
     (0..64).for_each(|area| bench.event(area, 5_000));
-    bench.owner.cut();
+    bench.owner.cut(&pieces);
     (0..HELD as u32 + 10).for_each(|area| bench.event(area % 64, 6_000));
     assert_eq!(bench.owner.meanwhile.changes, HELD);
     bench.owner.copy_all(&pieces);
     assert_eq!(bench.owner.meanwhile.changes, 0);
     bench.is_past(true);
-    bench.owner.cut();
+    bench.owner.cut(&pieces);
     bench.event(1, 7_000);
     assert_eq!(bench.owner.meanwhile.changes, 0);
 }

@@ -2,9 +2,10 @@
 
 use super::{
     Change, EntityRules, Open, Phase, Seen, alert_id,
-    book::{Body, Book, Ready},
+    book::Book,
     fence::Before,
     hold::Step,
+    ready::{Body, Ready},
     silence,
     timers::{Timer, Timers},
 };

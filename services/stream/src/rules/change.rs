@@ -32,7 +32,12 @@ pub(crate) struct Change {
 
 /// The id of an alert (`ALR-1`): a function of rule, subject and first offending record.
 pub(crate) fn alert_id(rule: &str, entity: &str, first: RecordId) -> u128 {
-    let text = format!("{rule}\nentity:{entity}\n{}/{}/{}", first.topic_id, first.partition, first.offset);
+    subject_id(rule, ("entity", entity), first)
+}
+
+/// The same of a subject of any kind: kind, name.
+pub(crate) fn subject_id(rule: &str, (kind, name): (&str, &str), first: RecordId) -> u128 {
+    let text = format!("{rule}\n{kind}:{name}\n{}/{}/{}", first.topic_id, first.partition, first.offset);
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().take(16).fold(0, |id, byte| (id << 8) | u128::from(*byte))
 }

@@ -1,4 +1,4 @@
-//! Rules over single entities: `threshold`, `fence` and `silence`. Pure: records go in, in partition order; changes come out.
+//! Rules over single entities: `threshold`, `fence` and `silence`; over several in [`together`]. Pure: records go in, in partition order; changes come out.
 //!
 //! A [`Book`] is a rule set made ready for one version of the layers: what an event costs depends on the rules that concern
 //! it (by kind and value, by source, by area, by a spatial index), not on how many there are. [`EntityRules`] is what is
@@ -10,22 +10,29 @@
 //! * `RUL-3` what is in force goes with the partition's highest append time: it never goes back when a broker's clock does.
 
 mod act;
+mod binder;
 mod book;
+mod books;
 mod change;
 mod fence;
 mod gone;
 mod hold;
 mod part;
+mod ready;
+mod shapes;
 mod silence;
 mod threshold;
 mod timers;
+pub(crate) mod together;
 
-pub(crate) use book::{Books, Limits, Who};
+pub(crate) use book::Book;
+pub(crate) use books::{Books, Limits};
 pub(crate) use change::{Change, Open, alert_id};
 pub(crate) use gone::Gone;
 pub(crate) use part::{PartRules, SavedRules, Seen};
+pub(crate) use ready::{Body, Gathering, Ready, Who};
 
-use crate::windows::At;
+use crate::{checkpoint::PhaseForm, windows::At};
 use thin_vec::ThinVec;
 
 /// What rules remember of an entity.
@@ -60,6 +67,24 @@ pub(crate) enum Phase {
     },
     /// The alert is raised.
     Open(Open),
+}
+
+impl Phase {
+    /// As it is written down.
+    pub(crate) fn form(&self) -> PhaseForm {
+        match self {
+            Self::Pending { since, first } => PhaseForm::Pending(*since, first.0),
+            Self::Open(Open { id, seq, raised_at }) => PhaseForm::Open(*id, *seq, *raised_at),
+        }
+    }
+
+    /// As it was written down, in the numbers of this process.
+    pub(crate) fn of(form: PhaseForm) -> Self {
+        match form {
+            PhaseForm::Pending(since, first) => Self::Pending { since, first: At(first) },
+            PhaseForm::Open(id, seq, raised_at) => Self::Open(Open { id, seq, raised_at }),
+        }
+    }
 }
 
 impl EntityRules {

@@ -4,8 +4,9 @@ use super::{
     Change, EntityRules, Gone, Open, Phase,
     act::{cross, end_outside_areas, hear, said, value_named, weigh},
     alert_id,
-    book::{Body, Book, Ready, Watch, Who},
+    book::Book,
     fence::Before,
+    ready::{Body, Ready, Watch, Who},
     timers::{Timer, Timers, Waits},
 };
 use crate::{checkpoint::TimerForm, intern::MetricNames, windows::At};
@@ -59,6 +60,8 @@ pub(crate) struct PartRules {
     watches: Vec<Option<Box<[Watch]>>>,
     /// Silences by kind, made when first asked for.
     silences: Vec<Option<Box<[u32]>>>,
+    /// Shards of rules over several entities by kind, and for reports, made when first asked for.
+    shards: (Vec<Option<u64>>, Option<u64>),
     pub(super) timers: Timers,
     inside: Vec<u32>,
 }
@@ -71,6 +74,7 @@ impl PartRules {
             since: Vec::new(),
             watches: Vec::new(),
             silences: Vec::new(),
+            shards: (Vec::new(), None),
             timers: Timers::default(),
             inside: Vec::new(),
         };
@@ -124,6 +128,7 @@ impl PartRules {
         self.reloads += 1;
         self.watches.clear();
         self.silences.clear();
+        self.shards = (Vec::new(), None);
         let same = |slot: u32| match (old.rule(slot), self.book.rule(slot)) {
             (Some(before), Some(after)) => {
                 before.rule.condition == after.rule.condition && before.rule.select == after.rule.select
@@ -134,6 +139,24 @@ impl PartRules {
         let kept: Vec<bool> = (0..self.since.len() as u32).map(same).collect();
         self.date(|slot| !kept.get(slot as usize).copied().unwrap_or(false));
         Gone { book: old, slots }
+    }
+
+    /// The shards whose rules over several entities look at observations of a kind, one bit each.
+    #[inline]
+    pub(crate) fn shards_of(&mut self, kind: u16) -> u64 {
+        if !self.book.has_together() {
+            return 0;
+        }
+        let (known, kind_at) = (&mut self.shards.0, usize::from(kind));
+        if known.len() <= kind_at {
+            known.resize(kind_at + 1, None);
+        }
+        known.get_mut(kind_at).map_or(0, |shards| *shards.get_or_insert_with(|| self.book.shards_of(kind)))
+    }
+
+    /// The same for reports.
+    pub(crate) fn shards_of_reports(&mut self) -> u64 {
+        *self.shards.1.get_or_insert_with(|| self.book.shards_of_reports())
     }
 
     /// Looks at a record: what it raises and clears is appended to `out`.

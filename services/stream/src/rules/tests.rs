@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::intern::{MetricNames, Views};
-use book::Who;
 use gridwarden_domain::{
     alert::Transition,
     control::RuleSet,
@@ -15,6 +14,7 @@ use gridwarden_domain::{
     value::Fixed,
 };
 use proptest::prelude::*;
+use ready::Who;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -147,6 +147,7 @@ fn hold_ms(rule: &Rule) -> i64 {
         Condition::Threshold(t) => t.hold_s,
         Condition::Fence(f) => f.hold_s,
         Condition::Silence(s) => s.after_s,
+        _ => 0,
     })
 }
 
@@ -195,6 +196,7 @@ impl Naive {
                 self.since = self.since.max(Some(time));
                 return words;
             }
+            other => panic!("{} looks at several", other.kind()),
         };
         if let Some(since) = self.since {
             if time >= since + hold {

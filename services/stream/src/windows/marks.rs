@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// Not a watermark's domain: a partition that speaks of it is read past where it ended when this process began.
+pub(crate) const FENCE: u8 = u8::MAX;
+
 /// What is known of a domain.
 #[derive(Default)]
 struct Domain {
@@ -29,7 +32,7 @@ impl Marks {
 
     /// Domains that have spoken.
     pub(crate) fn domains(&self) -> impl Iterator<Item = u8> {
-        self.domains.keys().copied()
+        self.domains.keys().copied().filter(|domain| *domain != FENCE)
     }
 }
 

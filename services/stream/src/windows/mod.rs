@@ -23,7 +23,7 @@ mod store;
 
 pub(crate) use aggregate::{Aggregate, At};
 pub(crate) use emit::{Mode, Row};
-pub(crate) use marks::Marks;
+pub(crate) use marks::{FENCE, Marks};
 pub(crate) use rollup::{Above, Rollup, Tree};
 use saved::Copies;
 pub(crate) use store::{AHEAD, KEEP_MS, LIVE, Windows};

@@ -65,6 +65,7 @@ fn tally_with((from_ms, incidents): (i64, Vec<Incident>), sets: Sets, lines: &[&
                 metric: None,
                 value: Some(1.0),
                 level: None,
+                evidence: Vec::new(),
                 simulated: false,
             }],
         );

@@ -2,7 +2,11 @@
 //! A test that fails here means a new [`FORMAT`](crate::checkpoint::FORMAT), not a new golden file.
 
 use super::*;
-use crate::windows::{Aggregate, At, sketch::Cell};
+use crate::{
+    rules::together::{Saved, SavedState, Spot},
+    together::{Sighting, Waiting, What},
+    windows::{Aggregate, At, sketch::Cell},
+};
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 use std::fmt::Debug;
@@ -79,6 +83,46 @@ fn windows() -> ShardForm {
     }
 }
 
+fn spot(offset: i64, accuracy_m: Option<f32>) -> Spot {
+    let (time, at) = (1_780_000_000_000, At::new(2, offset));
+    Spot { time, at, appended: time + 50, position: [121.5, 31.25], accuracy_m, simulated: offset == 7 }
+}
+
+fn together() -> Vec<Saved> {
+    let of =
+        |slot, state| Saved { domain: 0, slot, sense: u64::MAX, since: 1_780_000_000_000, last: spot(7, None), state };
+    vec![
+        of(
+            1,
+            SavedState::Density(
+                vec![("bike-1".to_owned(), spot(5, Some(4.5)), smallvec![3])],
+                vec![(3, PhaseForm::Open(u128::MAX, 1, 1_780_000_000_000))],
+            ),
+        ),
+        of(
+            2,
+            SavedState::Proximity(
+                vec![("crew-7".to_owned(), spot(6, None), 2)],
+                vec![("crew-7".to_owned(), "tanker-2".to_owned(), PhaseForm::Pending(-5, 281_474_976_710_661))],
+            ),
+        ),
+        of(
+            3,
+            SavedState::Cluster(
+                vec![("r1".to_owned(), spot(7, None), Some(0))],
+                vec![(0, (1, 1, 1_780_000_000_000), vec!["r1".to_owned()], spot(7, None))],
+            ),
+        ),
+    ]
+}
+
+fn waiting() -> Vec<Waiting> {
+    let sighting = |what| Sighting { spot: spot(5, None), known: -1, domain: 1, to: 3, source: "s-1".into(), what };
+    let sightings =
+        vec![sighting(What::Observation(2, smallvec![(5, -12_500_000)])), sighting(What::Report("0301".into()))];
+    vec![Waiting { domain: 1, reached: 1_780_000_000_000, sightings }]
+}
+
 fn check<T>(name: &'static str, form: &T, golden: &str)
 where
     T: Serialize + for<'de> Deserialize<'de> + PartialEq + Debug,
@@ -90,12 +134,15 @@ where
 }
 
 #[test]
-fn version_2_is_read_and_written_as_it_was() {
-    assert_eq!(crate::checkpoint::FORMAT, 2, "keep these, and add those of the new version");
+fn version_3_is_read_and_written_as_it_was() {
+    assert_eq!(crate::checkpoint::FORMAT, 3, "keep these, and add those of the new version");
+    check("rules", &together(), include_str!("golden/v3/rules.hex"));
+    check("sightings", &waiting(), include_str!("golden/v3/sightings.hex"));
     // These are as they were in version 1.
     check("names", &names(), include_str!("golden/v1/names.hex"));
     check("partition", &partition(), include_str!("golden/v1/partition.hex"));
     check("entities", &vec![entity()], include_str!("golden/v1/entities.hex"));
+    // As in version 2.
     let (form, golden) = (windows(), include_str!("golden/v2/windows.hex").trim());
     let written = form.write_with(&write("entries", &form.entries), &form.sketches);
     assert_eq!(hex::encode(written), golden, "windows are written otherwise");

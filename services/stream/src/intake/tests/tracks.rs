@@ -7,17 +7,14 @@
 //! ---
 //! 10:00:00 van 0.015 0.015            event time, entity, longitude, latitude
 //! 10:00:05+20 van 0.025 0.015 acc=30  appended 20 s later; accuracy in metres; v=31 is a value; id=7 an id; kind=bus a kind
-//! 10:01:00 van                        no position
+//! 10:01:00 van                        no position; on=1: in another partition; kind=report: a report, class=0301 its class
 //! ---
 //! 10:00:00 raised van, said 10:00:00  event time, and the append time of the record that let it be said
 //! ```
 //! The lateness is 10 s; the grid has the areas a (0 to 1 degrees) and b (1 to 2). Each track is run in one go, and with a restart
 //! from a checkpoint after every record.
 
-use super::{
-    saved::{copy, restart},
-    *,
-};
+use super::{together::Crowd, *};
 use std::path::Path;
 
 /// The day of all tracks.
@@ -25,8 +22,8 @@ const BASE: i64 = 1_000 * DAY;
 
 struct Track {
     rules: Vec<(String, String)>,
-    /// Append time, message.
-    records: Vec<(i64, String)>,
+    /// Partition, append time, message.
+    records: Vec<(u16, i64, String)>,
     expected: Vec<String>,
 }
 
@@ -41,7 +38,7 @@ fn clock(time_ms: i64) -> String {
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-fn record(line: &str) -> (i64, String) {
+fn record(line: &str) -> (u16, i64, String) {
     let mut words = line.split_whitespace();
     let when = words.next().expect("a time");
     // A lag may be negative: a clock that runs fast.
@@ -51,7 +48,14 @@ fn record(line: &str) -> (i64, String) {
     let (named, plain): (Vec<&str>, Vec<&str>) = words.partition(|word| word.contains('='));
     let find = |name: &str| named.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
     let kind = find("kind").unwrap_or("vehicle");
-    let mut message = format!(r#"{{"source":"{source}","kind":"{kind}","time":{time}"#);
+    let class = find("class").unwrap_or("0301");
+    let is_report = kind == "report";
+    let mut message = if is_report {
+        let class = format!(r#"{{"catalogue":"c","kind":"event","code":"{class}"}}"#);
+        format!(r#"{{"id":"{source}","channel":"hotline","class":{class},"time":{time}"#)
+    } else {
+        format!(r#"{{"source":"{source}","kind":"{kind}","time":{time}"#)
+    };
     if let Some(id) = find("id") {
         message += &format!(r#","id":"{id}""#);
     }
@@ -62,7 +66,8 @@ fn record(line: &str) -> (i64, String) {
         let accuracy = find("acc").map(|metres| format!(r#","accuracy_m":{metres}"#)).unwrap_or_default();
         message += &format!(r#","position":{{"lon":{lon},"lat":{lat}{accuracy}}}"#);
     }
-    (time + lag * 1000, message + "}")
+    let on = if is_report { 2 } else { find("on").map_or(0, |part| part.parse().expect("a partition")) };
+    (on, time + lag * 1000, message + "}")
 }
 
 fn read_track(text: &str) -> Track {
@@ -96,21 +101,21 @@ impl Track {
 
     /// The alerts it gives, in the words of the file.
     fn run(&self, restarts: bool) -> Vec<String> {
-        let mut desk = Desk::with(self.timeline());
+        let parts = self.records.iter().map(|(part, ..)| *part).collect();
+        let mut desk = Crowd::new(self.timeline(), parts);
         let mut said = Vec::new();
-        for (appended, message) in &self.records {
-            desk.take(0, *appended, message);
-            said.extend(desk.out.alerts.drain(..).map(|alert| self.words(&alert)));
+        for (part, appended, message) in &self.records {
+            desk.take(*part, *appended, message);
+            said.extend(desk.alerts.drain(..).map(|alert| self.words(&alert)));
             if restarts {
-                let state = copy(&mut desk, 0..0, |_, _| ());
-                desk = restart(state, self.timeline());
+                desk = desk.restarted();
             }
         }
         said
     }
 
     fn words(&self, alert: &gridwarden_domain::alert::Alert) -> String {
-        let gridwarden_domain::alert::Subject::Entity(source) = &alert.subject else { panic!("of an entity") };
+        let (_, source) = alert.subject.named();
         let rule = if self.rules.len() > 1 { format!(" by {}", alert.rule) } else { String::new() };
         let (time, appended) = (clock(alert.time), clock(alert.appended_at));
         format!("{time} {} {source}{rule}, said {appended}", alert.transition.as_str())

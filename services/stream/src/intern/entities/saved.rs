@@ -2,9 +2,9 @@
 
 use super::{Entity, Id};
 use crate::{
-    checkpoint::{self, EntityForm, HeldForm, Item, PhaseForm, Renumber, write_items},
+    checkpoint::{self, EntityForm, HeldForm, Item, Renumber, write_items},
     intake::SourceIds,
-    rules::{EntityRules, Held, Open, Phase},
+    rules::{EntityRules, Held, Phase},
     windows::At,
 };
 use gridwarden_domain::{observation::Position, value::Fixed};
@@ -52,7 +52,8 @@ impl Entity {
     /// An entity as it was saved.
     pub(crate) fn of(form: EntityForm, renumber: &Renumber) -> Self {
         let position = form.position.map(|(lon, lat, accuracy_m)| Position { lon, lat, accuracy_m });
-        let held = form.held.into_iter().map(|held| Held { slot: held.slot, phase: phase(held.phase, renumber) });
+        let held =
+            form.held.into_iter().map(|held| Held { slot: held.slot, phase: Phase::of(renumber.phase(held.phase)) });
         Self {
             source: Id(SmallVec::from_slice(&form.source)),
             kind: form.kind,
@@ -81,16 +82,5 @@ impl Entity {
 }
 
 fn held_form(held: &Held) -> HeldForm {
-    let phase = match &held.phase {
-        Phase::Pending { since, first } => PhaseForm::Pending(*since, first.0),
-        Phase::Open(open) => PhaseForm::Open(open.id, open.seq, open.raised_at),
-    };
-    HeldForm { slot: held.slot, phase }
-}
-
-fn phase(form: PhaseForm, renumber: &Renumber) -> Phase {
-    match form {
-        PhaseForm::Pending(since, first) => Phase::Pending { since, first: renumber.at(At(first)) },
-        PhaseForm::Open(id, seq, raised_at) => Phase::Open(Open { id, seq, raised_at }),
-    }
+    HeldForm { slot: held.slot, phase: held.phase.form() }
 }

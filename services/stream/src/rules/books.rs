@@ -1,0 +1,113 @@
+//! The books made so far, and the numbers of rules.
+
+use super::{binder::Binder, book::Book};
+use crate::{
+    cluster::{Ask, Authority, Tail},
+    intern::{MetricNames, View, Views},
+};
+use gridwarden_domain::{control::RuleSet, rule::Rule};
+use hashbrown::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What the index of fences may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Memory of the spatial index, in MiB.
+    pub(crate) shapes_mib: usize,
+}
+
+/// Books made so far, shared between workers, and the slots of rules: one per rule id, for the life of the process.
+pub(crate) struct Books {
+    limits: Limits,
+    inner: Mutex<Shelf>,
+    /// Who gives out slots, when this process does not.
+    authority: Option<Authority>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    slots: HashMap<String, u32>,
+    made: Vec<Arc<Book>>,
+}
+
+impl Shelf {
+    /// A rule's slot, made if need be.
+    fn slot(&mut self, rule: &str) -> u32 {
+        let next = self.slots.len() as u32;
+        *self.slots.entry_ref(rule).or_insert(next)
+    }
+
+    fn by_slot(&self) -> Vec<String> {
+        let mut rules = vec![String::new(); self.slots.len()];
+        for (rule, slot) in &self.slots {
+            if let Some(place) = rules.get_mut(*slot as usize) {
+                place.clone_from(rule);
+            }
+        }
+        rules
+    }
+}
+
+impl Books {
+    /// For saving: rules by slot.
+    pub(crate) fn saved(&self) -> Vec<String> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).by_slot()
+    }
+
+    /// For another process: the rules from slot `from` on, with those that are wanted.
+    pub(crate) fn tail(&self, from: u32, wanted: &[String]) -> Vec<String> {
+        let mut shelf = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.iter().for_each(|rule| {
+            shelf.slot(rule);
+        });
+        shelf.by_slot().split_off((from as usize).min(shelf.slots.len()))
+    }
+
+    /// Has the rules of a set numbered by the process that gives out slots.
+    fn learn(&self, shelf: &mut Shelf, set: &RuleSet) {
+        let Some(authority) = &self.authority else { return };
+        let new = |rule: &&Arc<Rule>| !shelf.slots.contains_key(rule.id.as_str());
+        let wanted: Vec<String> = set.rules.iter().filter(new).map(|rule| rule.id.clone()).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let from = shelf.slots.len() as u32;
+        if let Tail::Rules { rules, .. } = authority.ask(Ask::Rules { from, wanted }) {
+            rules.iter().for_each(|rule| {
+                shelf.slot(rule);
+            });
+        }
+    }
+
+    /// None made yet, rules with the slots they had.
+    pub(crate) fn restored(limits: Limits, rules: &[String]) -> Self {
+        let slots = (0u32..).zip(rules).map(|(slot, rule)| (rule.clone(), slot)).collect();
+        Self { limits, inner: Mutex::new(Shelf { slots, made: Vec::new() }), authority: None }
+    }
+
+    /// The same, with slots given out by another process.
+    pub(crate) fn asking(self, authority: Option<Authority>) -> Self {
+        Self { authority, ..self }
+    }
+
+    /// The book of a rule set and a version of the layers, made by the first who asks.
+    pub(crate) fn of(&self, set: &Arc<RuleSet>, view: &Arc<View>, shared: (&Views, &MetricNames)) -> Arc<Book> {
+        let mut shelf = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |book: &&Arc<Book>| {
+            (Arc::ptr_eq(&book.set, set) || book.set.revision == set.revision) && Arc::ptr_eq(&book.view, view)
+        };
+        if let Some(book) = shelf.made.iter().find(same) {
+            return Arc::clone(book);
+        }
+        shelf.made.retain(|book| Arc::strong_count(book) > 1);
+        self.learn(&mut shelf, set);
+        let (views, names) = shared;
+        let mut binder = Binder::new(Book::empty(set, view), views, names);
+        for rule in &set.rules {
+            binder.add(rule, shelf.slot(&rule.id));
+        }
+        let book = Arc::new(binder.bind(self.limits));
+        shelf.made.push(Arc::clone(&book));
+        book
+    }
+}
