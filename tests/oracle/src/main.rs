@@ -22,6 +22,7 @@ mod noise;
 mod records;
 mod recount;
 mod rules;
+mod together;
 mod town;
 
 use anyhow::{Context, Result, bail};
@@ -156,6 +157,8 @@ fn check(plan: &Plan) -> Result<serde_json::Value> {
                 .and_then(|values| hold_against(&ledger, (*log, partition), &values, &mut acknowledged))?;
         }
     }
+    let Recount { together, alerts: said, names, .. } = &mut recount;
+    together.finish(&town, names, said);
     let clickhouse = ClickHouse { address: plan.clickhouse.clone(), database: plan.database.clone() };
     let mut look =
         Look { clickhouse: &clickhouse, broker: &mut broker, logs: &logs, rejects: &rejects, alerts: &alerts };

@@ -11,6 +11,7 @@ use crate::Log;
 use crate::names::Names;
 use crate::records::{Record, crc32};
 use crate::rules::{Alerts, Entity, Look};
+use crate::together::{Sighting, Together};
 use crate::town::{Town, millionths};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -59,6 +60,7 @@ pub(crate) struct Recount {
     /// By source and kind: checksum of the latest state.
     pub(crate) latest: HashMap<(String, String), u32>,
     pub(crate) alerts: Alerts,
+    pub(crate) together: Together,
     pub(crate) accepted: u64,
     pub(crate) duplicate: u64,
     pub(crate) late: u64,
@@ -172,6 +174,11 @@ impl Recount {
             let look =
                 Look { entity: &entity, time: said.time, position: said.position, areas: &areas, values: &values };
             part.rules.look(&look, record, &mut known.rules, (&self.names, &mut self.alerts));
+        }
+        if let Some(position) = said.position.filter(|_| steady && said.time >= part.clock - LATENESS_MS) {
+            let order = (said.time, record.partition, record.offset);
+            let moments = (record.appended, part.clock);
+            self.together.sightings.push(Sighting { order, moments, entity: entity.clone(), position });
         }
         if known.latest.is_none_or(|(time, offset, _)| (said.time, record.offset) >= (time, offset)) {
             let state = state(&said);

@@ -26,14 +26,22 @@ pub(crate) struct Alerts {
 
 impl Alerts {
     fn say(&mut self, id: &str, raised: bool, time: i64, record: &Record) {
+        self.say_of(id, raised, time, (record.partition, record.offset));
+    }
+
+    pub(crate) fn say_of(&mut self, id: &str, raised: bool, time: i64, cause: (i32, i64)) {
         let said = self.said.entry(id.to_owned()).or_default();
         // No alert ends before it began.
         let time = said.first().map_or(time, |first| time.max(first.time));
-        said.push(Transition { raised, time, cause: (record.partition, record.offset) });
+        said.push(Transition { raised, time, cause });
     }
 
-    fn id(&self, rule: &str, source: &str, (partition, offset): (i32, i64)) -> String {
-        let text = format!("{rule}\nentity:{source}\n{}/{partition}/{offset}", self.topic);
+    fn id(&self, rule: &str, source: &str, first: (i32, i64)) -> String {
+        self.id_of(rule, &format!("entity:{source}"), first)
+    }
+
+    pub(crate) fn id_of(&self, rule: &str, subject: &str, (partition, offset): (i32, i64)) -> String {
+        let text = format!("{rule}\n{subject}\n{}/{partition}/{offset}", self.topic);
         let mut id = hex::encode(Sha256::digest(text));
         id.truncate(32);
         id
@@ -149,6 +157,8 @@ impl PartRules {
                     };
                     cross(rule, (*on_exit, *first_counts, inside), look, record, (entity, alerts));
                 }
+                // All at the end, in the order of event time.
+                Body::Density { .. } => {}
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::names::Names;
 use crate::records::Record;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// How long after it was appended a change is in force, in ms.
@@ -50,6 +50,15 @@ pub(crate) struct Rule {
 pub(crate) enum Body {
     Threshold { value: String, above: bool, level: i64, clear: i64, hold_ms: i64 },
     Fence { shape: Shape, on_exit: bool, first_counts: bool },
+    Density { place: Place, at_least: usize, clear_below: usize, hold_ms: i64 },
+}
+
+/// Where entities are counted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// In each area of this layer that holds no other.
+    Each(String),
+    Rectangle(Rectangle),
 }
 
 /// Where a fence stands.
@@ -75,6 +84,14 @@ impl Layer {
                 }
             }
         }
+    }
+
+    /// The areas that hold no other and a position lies in.
+    pub(crate) fn leaves_at(&self, position: [f64; 2]) -> impl Iterator<Item = u32> + '_ {
+        self.leaves
+            .iter()
+            .filter(move |(rectangle, _)| lies_in(position, *rectangle))
+            .filter_map(|(_, areas)| areas.first().copied())
     }
 
     /// Adds the area that is named so, and all above it, to `found`: by layer and code, or in the main layer by its code alone.
@@ -129,6 +146,11 @@ impl Town {
     /// Layers in force for a record appended then.
     pub(crate) fn layers_at(&self, appended: i64) -> &[Arc<Layer>] {
         at(&self.layers, appended).map_or(&[], |(_, layers)| layers)
+    }
+
+    /// The moments at which rules or layers change.
+    pub(crate) fn changes(&self) -> BTreeSet<i64> {
+        self.rules.iter().map(|(force, _)| *force).chain(self.layers.iter().map(|(force, _)| *force)).collect()
     }
 
     /// Rules in force then, and how many sets came before them.
@@ -192,10 +214,10 @@ fn rule(document: &Value) -> Result<Rule> {
     Ok(Rule {
         id: document["id"].as_str().context("a rule's id")?.to_owned(),
         kinds: kinds.iter().filter_map(|kind| kind.as_str().map(str::to_owned)).collect(),
-        body: if document["threshold"].is_null() {
-            fence(&document["fence"])?
-        } else {
-            threshold(&document["threshold"])?
+        body: match (&document["threshold"], &document["density"]) {
+            (Value::Null, Value::Null) => fence(&document["fence"])?,
+            (Value::Null, density) => self::density(density)?,
+            (threshold, _) => self::threshold(threshold)?,
         },
     })
 }
@@ -209,6 +231,18 @@ fn threshold(document: &Value) -> Result<Body> {
         clear: millionths(document["clear"].as_f64().unwrap_or(level)),
         hold_ms: document["hold_s"].as_i64().unwrap_or(0) * 1_000,
     })
+}
+
+fn density(document: &Value) -> Result<Body> {
+    let number = |name: &str| document[name].as_u64().and_then(|number| usize::try_from(number).ok());
+    let at_least = number("at_least").context("how many")?;
+    let place = match document["place"]["each"].as_str() {
+        Some(layer) => Place::Each(layer.to_owned()),
+        None => Place::Rectangle(rectangle(&document["place"]["polygon"][0])?),
+    };
+    ensure!(document["within_s"] == 86_400, "so long that nobody is ever forgotten here");
+    let hold_ms = document["hold_s"].as_i64().unwrap_or(0) * 1_000;
+    Ok(Body::Density { place, at_least, clear_below: number("clear_below").unwrap_or(at_least), hold_ms })
 }
 
 fn fence(document: &Value) -> Result<Body> {

@@ -54,7 +54,7 @@ impl Town {
             }
             if number % 2 == 1 {
                 self.layer(GRID, grid(number)).await?;
-            } else if let Some(rule) = rules(number).first() {
+            } else if let Some(rule) = rules(number).get(usize::from(number.is_multiple_of(4))) {
                 self.rule(rule).await?;
             }
         }
@@ -126,14 +126,19 @@ fn beats() -> Vec<Area> {
     ]
 }
 
-/// The rules; the first of them depends on the number.
-fn rules(number: u32) -> [Value; 4] {
+/// The rules; the first two of them depend on the number.
+fn rules(number: u32) -> [Value; 6] {
     let (level, clear) = if number.is_multiple_of(4) { (95, 30) } else { (105, 10) };
+    let crowd = if number.is_multiple_of(8) { 150 } else { 153 };
     let middle = [[0.5, -1.0], [3.5, -1.0], [3.5, 2.0], [0.5, 2.0], [0.5, -1.0]];
     [
         json!({"id": "hot", "version": number + 1, "title": {"en": "Hot"}, "severity": "major",
             "select": {"kinds": ["air", "noise"]},
             "threshold": {"value": "t", "side": "above", "level": level, "clear": clear}}),
+        json!({"id": "crowd", "version": number + 1, "title": {"en": "Crowd"}, "severity": "minor", "select": {"kinds": ["car"]},
+            "density": {"place": {"polygon": [middle]}, "at_least": crowd, "clear_below": crowd - 8, "within_s": 86_400}}),
+        json!({"id": "gathers", "version": 1, "title": {"en": "Gathers"}, "severity": "minor", "select": {"kinds": ["car"]},
+            "density": {"place": {"each": "grid"}, "at_least": 52, "clear_below": 46, "hold_s": 2, "within_s": 86_400}}),
         json!({"id": "cold-long", "version": 1, "title": {"en": "Cold"}, "severity": "minor",
             "threshold": {"value": "t", "side": "below", "level": -90, "hold_s": 5}}),
         json!({"id": "in-c3", "version": 1, "title": {"en": "In c3"}, "severity": "minor", "select": {"kinds": ["car"]},
