@@ -14,6 +14,7 @@ mod cli;
 mod doctor;
 mod large_pages;
 mod moment;
+mod native_crash;
 mod output;
 mod publish;
 mod receive;
@@ -35,6 +36,7 @@ const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     output::end_on_panic();
+    native_crash::tell();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -53,6 +53,11 @@ pub(crate) fn end_on_panic() {
     }));
 }
 
+/// A crash in native code, in one line: the signal, the thread, the functions that were under way.
+pub(crate) fn crash(signal: i32, thread: &str, callers: &str) {
+    say(format_args!("gridwarden: this is a bug: signal {signal} in native code, thread {thread}: {callers}"));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

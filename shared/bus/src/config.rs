@@ -48,6 +48,11 @@ impl KafkaConfig {
     pub(crate) fn client(&self, client_id: &str, defaults: &[(&str, &str)], fixed: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("client.id", client_id).set("reconnect.backoff.max.ms", "2000").set("log.connection.close", "false");
+        // In an outage the client would begin its bootstrap anew with every attempt to connect, making threads and joining them
+        // (librdkafka #5546; races of that were still mended in 2.16, #5600). Brokers that are known are tried again, by name, as ever.
+        config.set("metadata.recovery.strategy", "none");
+        // Figures of clients are ours to give (KIP-714).
+        config.set("enable.metrics.push", "false");
         for (name, value) in defaults {
             config.set(*name, *value);
         }
