@@ -97,7 +97,8 @@ fn per_point(points: &[[f64; 2]], find: impl Fn([f64; 2]) -> u64) -> f64 {
     times.get(REPETITIONS / 2).copied().unwrap_or_default()
 }
 
-struct Outline(Polygon<f64>);
+/// An outline in a tree.
+pub(crate) struct Outline(Polygon<f64>);
 
 impl RTreeObject for Outline {
     type Envelope = AABB<[f64; 2]>;
@@ -120,9 +121,11 @@ impl PointDistance for Outline {
     }
 }
 
-type Tree = RTree<GeomWithData<Outline, u32>>;
+/// Outlines by number.
+pub(crate) type Tree = RTree<GeomWithData<Outline, u32>>;
 
-fn tree(areas: &[Rings]) -> Tree {
+/// A tree of outlines, each with its place in the list.
+pub(crate) fn tree(areas: &[Rings]) -> Tree {
     let line = |ring: &Vec<[f64; 2]>| -> LineString<f64> {
         ring.iter()
             .map(|p| -> Coord<f64> {
@@ -138,7 +141,8 @@ fn tree(areas: &[Rings]) -> Tree {
     RTree::bulk_load(outlines.collect())
 }
 
-fn containing(tree: &Tree, point: [f64; 2]) -> impl Iterator<Item = u32> + '_ {
+/// Numbers of the outlines that hold a point, in any order.
+pub(crate) fn containing(tree: &Tree, point: [f64; 2]) -> impl Iterator<Item = u32> + '_ {
     tree.locate_all_at_point(&point).map(|found| found.data)
 }
 

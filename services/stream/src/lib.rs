@@ -28,6 +28,7 @@ mod company;
 mod config;
 #[cfg(test)]
 mod counting;
+pub mod crossings;
 mod ends;
 mod feeds;
 mod intake;

@@ -3,6 +3,7 @@
 
 mod geo;
 mod place;
+mod rules;
 mod stream;
 
 use crate::output::answer;
@@ -25,6 +26,8 @@ pub(crate) enum BenchCommand {
     Scale(stream::ScaleArgs),
     /// What the stages of an event cost, one by one, without a broker
     Stages(stream::StagesArgs),
+    /// What a position costs as fences grow in number, against an R-tree of them
+    Rules(rules::RulesArgs),
     /// Rules tried on the archive, against the live stream
     Backtest(stream::BacktestArgs),
     /// ClickHouse away for minutes: memory, alerts, catching up
@@ -41,6 +44,7 @@ impl BenchCommand {
             Self::Latency(args) => stream::latency(args).await,
             Self::Scale(args) => stream::scale(args).await,
             Self::Stages(args) => stream::stages(args).await,
+            Self::Rules(args) => rules::run(args).await,
             Self::Backtest(args) => stream::backtest(args).await,
             Self::Outage(args) => stream::outage(args).await,
         }
