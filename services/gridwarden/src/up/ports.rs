@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Who listens, with the port it has without `--ports auto`.
 const FIXED: [(&str, u16); 9] = [
@@ -22,6 +23,10 @@ const FIXED: [(&str, u16); 9] = [
     ("kafka", 9092),
     ("kafka_controller", 9093),
 ];
+
+/// How long ports that were used here before are waited for, and how often it is looked.
+const LETS_GO: Duration = Duration::from_secs(3);
+const PACE: Duration = Duration::from_millis(50);
 
 /// Where they are kept, in the data folder.
 const FILE: &str = "ports.json";
@@ -73,7 +78,7 @@ impl Ports {
         let path = folder.path(FILE);
         if let Some(kept) = Self::read(&path)? {
             kept.check_whole(&path)?;
-            kept.check_free(&format!(", or remove {} to choose anew", path.display()))?;
+            kept.until_free(&format!(", or remove {} to choose anew", path.display()))?;
             return Ok(kept);
         }
         let ports = if auto { Self::free()? } else { Self::fixed() };
@@ -94,6 +99,18 @@ impl Ports {
             }
         }
         Ok(())
+    }
+
+    /// Waits a little for ports that were used here before: a process that was killed lets go of its memory first, then of its port, and
+    /// of much memory not at once.
+    fn until_free(&self, advice: &str) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            match self.check_free(advice) {
+                Err(_) if begun.elapsed() < LETS_GO => std::thread::sleep(PACE),
+                outcome => return outcome,
+            }
+        }
     }
 
     /// A used port is a sentence, before anything is started.
