@@ -75,6 +75,7 @@ impl Stages {
             }
             out.deltas.clear();
             out.alerts.clear();
+            out.sightings.clear();
         }
         changes
     }
@@ -105,6 +106,7 @@ impl Stages {
                                 take(intake, &shared, batch, &mut out);
                             }
                             out.alerts.clear();
+                            out.sightings.clear();
                             output.session(held).give_iterator(out.deltas.drain(..));
                             held.downgrade(&(*held.time() + 1));
                             if batch.is_empty() {

@@ -10,7 +10,7 @@ use gridwarden_runtime::clock::now_ms;
 use gridwarden_tests::role::Role;
 use member::{BROKEN, Ground, SILENCE, hosts};
 
-const RULES: [(&str, &str); 2] = [
+const RULES: [(&str, &str); 3] = [
     (
         "hot",
         r#"{"id":"hot","version":1,"title":{"en":"Hot"},"severity":"major",
@@ -21,7 +21,15 @@ const RULES: [(&str, &str); 2] = [
         r#"{"id":"in-b","version":1,"title":{"en":"In b"},"severity":"minor",
             "fence":{"shape":{"area":{"layer":"grid","code":"b"}},"on":"enter"}}"#,
     ),
+    (
+        "crowd",
+        r#"{"id":"crowd","version":1,"title":{"en":"Crowd"},"severity":"minor","select":{"kinds":["walker"]},
+            "density":{"place":{"area":{"layer":"grid","code":"b"}},"at_least":5,"within_s":86400}}"#,
+    ),
 ];
+
+/// Who goes into the east and back together, from different partitions.
+const WALKERS: usize = 6;
 
 /// Sources in all partitions, so that both processes read.
 const SOURCES: usize = 24;
@@ -61,6 +69,15 @@ impl Load<'_> {
             let (value, lon) = if round.is_multiple_of(2) { (70.0, 0.5) } else { (95.0, 1.5) };
             records.push((source.clone(), observation(&source, self.begin + round as i64, lon, value)));
         }
+        // In time for rules over several entities.
+        for walker in 0..WALKERS {
+            let (source, time) = (format!("w{walker}"), now_ms());
+            let lon = if round.is_multiple_of(2) { 0.5 } else { 1.5 };
+            let text = format!(
+                r#"{{"source":"{source}","kind":"walker","time":{time},"position":{{"lon":{lon},"lat":0.5}},"values":{{"v":1}}}}"#
+            );
+            records.push((source, text));
+        }
         send(self.producer, OBSERVATIONS, &records).await;
         self.past(round).await;
         self.records()
@@ -77,12 +94,13 @@ impl Load<'_> {
     }
 
     fn records(&self) -> u64 {
-        (self.rounds * (EVENTS + 2 * SOURCES)) as u64
+        (self.rounds * (EVENTS + 2 * SOURCES + WALKERS)) as u64
     }
 
-    /// How many records lie in the west, in `a`: of the three sorts in a round, every other one, the movers of even rounds, and the past.
+    /// How many records lie in the west, in `a`: of the three sorts in a round, every other one, movers and walkers of even rounds, and
+    /// the past.
     fn in_the_west(&self) -> u64 {
-        let round = |round: usize| EVENTS / 2 + SOURCES + if round.is_multiple_of(2) { SOURCES } else { 0 };
+        let round = |round: usize| EVENTS / 2 + SOURCES + if round.is_multiple_of(2) { SOURCES + WALKERS } else { 0 };
         (0..self.rounds).map(round).sum::<usize>() as u64
     }
 
@@ -106,9 +124,10 @@ impl Load<'_> {
         .await;
     }
 
-    /// Transitions: in the first round each mover is under the level and outside, then two rules change in every round.
+    /// Transitions: in the first round each mover is under the level and outside, then two rules change in every round, for walkers the
+    /// fence, and one rule over all of them.
     fn transitions(&self) -> usize {
-        2 * SOURCES * (self.rounds - 1)
+        (2 * SOURCES + WALKERS + 1) * (self.rounds - 1)
     }
 }
 

@@ -24,6 +24,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
+/// How long after another process this one may be told to end as well.
+const TOLD_TOO: Duration = Duration::from_millis(200);
 /// How often a process says how it is.
 const BEAT: Duration = Duration::from_millis(100);
 
@@ -150,14 +152,16 @@ impl Ending {
     /// Until the shutdown; an error when another process ends.
     pub(crate) async fn watch(self) -> Result<()> {
         let mut said = self.said.subscribe();
-        tokio::select! {
+        let process = tokio::select! {
             biased;
-            () = self.shutdown.wait() => Ok(()),
-            ended = said.wait_for(Option::is_some) => {
-                let process = ended.ok().and_then(|ended| *ended).unwrap_or_default();
-                Err(anyhow!("process {process} of the cluster ends, and with it all others"))
-            }
+            () = self.shutdown.wait() => return Ok(()),
+            ended = said.wait_for(Option::is_some) => ended.ok().and_then(|ended| *ended).unwrap_or_default(),
+        };
+        // All may be told to end at once: who hears of another first is told a moment later.
+        if tokio::time::timeout(TOLD_TOO, self.shutdown.wait()).await.is_ok() {
+            return Ok(());
         }
+        Err(anyhow!("process {process} of the cluster ends, and with it all others"))
     }
 }
 
