@@ -133,7 +133,8 @@ mod tests {
         fn there_and_back_is_less_than_a_centimetre(lon in 72.02f64..137.82, lat in 0.84f64..55.81) {
             let point = [lon, lat];
             let gcj = gcj_of_wgs(point);
-            prop_assert!((30.0..1_500.0).contains(&distance_m(point, gcj)), "{}", distance_m(point, gcj));
+            // In most places by some hundred metres; where its waves meet, over the sea, by twenty.
+            prop_assert!(distance_m(point, gcj) < 1_500.0, "{}", distance_m(point, gcj));
             prop_assert!(distance_m(wgs_of_gcj(gcj), point) < 0.01);
             let bd = bd_of_gcj(gcj);
             prop_assert!(distance_m(gcj_of_bd(bd), gcj) < 0.01);
