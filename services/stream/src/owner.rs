@@ -219,10 +219,8 @@ impl Owner {
     }
 
     fn advance(&mut self) {
-        let domains: Vec<u8> = self.marks.domains().collect();
-        for domain in domains {
-            let expected = self.shared.world.domains.expected(domain);
-            let Some(watermark) = self.marks.watermark(domain, expected) else { continue };
+        let shared = Arc::clone(&self.shared);
+        for (domain, watermark) in self.marks.watermarks(|domain| shared.world.domains.expected(domain)) {
             self.windows.advance(domain, watermark);
             self.gathered.advance((domain, watermark), &self.shared);
         }

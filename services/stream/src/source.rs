@@ -7,7 +7,7 @@ mod archive;
 mod ends;
 mod numbers;
 
-pub(crate) use numbers::{NOT_OURS, number, numbers};
+pub(crate) use numbers::{NOT_OURS, number, numbers, numbers_of_world};
 
 use crate::{
     alerts::{AlertQueue, Teller},
@@ -165,15 +165,10 @@ impl Source {
             numbers: Vec::new(),
         };
         match &source.archive {
-            Some(_) => source.numbers = source.numbers_of_world(),
+            Some(_) => source.numbers = numbers_of_world(&source.context.shared.world),
             None => source.open_logs()?,
         }
         Ok(source)
-    }
-
-    fn numbers_of_world(&self) -> Vec<Vec<u16>> {
-        let names: Vec<String> = self.context.shared.world.topics.iter().map(|topic| topic.name.clone()).collect();
-        numbers(&names, &self.context.shared.world)
     }
 
     /// Reads the logs, each from where its partition stands.

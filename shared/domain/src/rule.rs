@@ -53,6 +53,17 @@ pub enum Side {
     Below,
 }
 
+impl Side {
+    /// Whether a value is beyond a level, on this side of it; never at the level itself.
+    #[inline]
+    pub fn is_beyond<T: PartialOrd>(self, value: T, level: T) -> bool {
+        match self {
+            Self::Above => value > level,
+            Self::Below => value < level,
+        }
+    }
+}
+
 /// A value beyond a level, per entity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -93,20 +93,16 @@ fn measure(args: &RulesArgs) -> Result<serde_json::Value> {
     )
 }
 
+/// A position on the ground.
+fn somewhere(random: &mut impl Rng) -> [f64; 2] {
+    let [per_lon, per_lat] = metres_per_degree(CORNER[1]);
+    let [east_m, north_m] = [(); 2].map(|()| random.random_range(0.0..SIDE_M));
+    [CORNER[0] + east_m / per_lon, CORNER[1] + north_m / per_lat]
+}
+
 /// Where every entity is in turn: first each once, then at random, some metres on.
 fn walks(args: &RulesArgs, random: &mut impl Rng) -> [Vec<Move>; 2] {
-    let [per_lon, per_lat] = metres_per_degree(CORNER[1]);
-    let size = [SIDE_M / per_lon, SIDE_M / per_lat];
-    let mut at: Vec<[f64; 2]> = (0..args.entities)
-        .map(|_| {
-            [0, 1].map(|axis: usize| {
-                CORNER
-                    .get(axis)
-                    .zip(size.get(axis))
-                    .map_or(0.0, |(low, size)| low + random.random_range(0.0..1.0) * size)
-            })
-        })
-        .collect();
+    let mut at: Vec<[f64; 2]> = (0..args.entities).map(|_| somewhere(random)).collect();
     let first = (0u32..).zip(at.iter().copied()).collect();
     let moved = (0..args.positions).filter_map(|_| {
         let entity = random.random_range(0..args.entities.max(1));
@@ -120,11 +116,7 @@ fn walks(args: &RulesArgs, random: &mut impl Rng) -> [Vec<Move>; 2] {
 
 /// The outline of a fence: eight to sixteen corners, some hundred metres wide.
 fn outline(random: &mut impl Rng) -> Vec<[f64; 2]> {
-    let [per_lon, per_lat] = metres_per_degree(CORNER[1]);
-    let centre = [
-        CORNER[0] + random.random_range(0.0..SIDE_M) / per_lon,
-        CORNER[1] + random.random_range(0.0..SIDE_M) / per_lat,
-    ];
+    let centre = somewhere(random);
     let corners = random.random_range(8..=16);
     let radius = random.random_range(60.0..200.0);
     (0..corners)

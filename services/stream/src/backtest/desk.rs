@@ -4,7 +4,7 @@ use super::Ground;
 use crate::{
     intake::{Intake, Outbox, Record},
     rebuild::{Lane, SLICE_RECORDS, next_slices},
-    source::{number, numbers},
+    source::{number, numbers_of_world},
 };
 use anyhow::{Context, Result};
 use gridwarden_store::read::{LogChunk, Reader};
@@ -34,9 +34,7 @@ impl Desk {
         let mut intake = Intake::new(&ground.shared, &parts, most_entities).without_windows();
         intake.set_timeline(Arc::clone(&ground.timeline));
         let (sender, chunks) = mpsc::channel(CHUNKS);
-        let world = &ground.shared.world;
-        let names: Vec<String> = world.topics.iter().map(|topic| topic.name.clone()).collect();
-        let numbers = numbers(&names, world);
+        let numbers = numbers_of_world(&ground.shared.world);
         (sender, Self { ground: Arc::clone(ground), intake, out: Outbox::default(), chunks, numbers, parts })
     }
 

@@ -61,14 +61,10 @@ impl Gathered {
     }
 
     fn advance(&mut self, shared: &Shared) -> Vec<Alert> {
-        let domains: Vec<u8> = self.marks.domains().collect();
-        for domain in domains {
-            let expected = shared.world.domains.expected(domain);
-            // When all is read the last moment is that of `end`.
-            let watermark = self.marks.watermark(domain, expected).filter(|watermark| *watermark < i64::MAX);
-            if let Some(watermark) = watermark {
-                self.together.advance((domain, watermark), &self.in_force, shared, &mut self.alerts);
-            }
+        let watermarks = self.marks.watermarks(|domain| shared.world.domains.expected(domain));
+        // When all is read the last moment is that of `end`.
+        for watermark in watermarks.into_iter().filter(|(_, watermark)| *watermark < i64::MAX) {
+            self.together.advance(watermark, &self.in_force, shared, &mut self.alerts);
         }
         std::mem::take(&mut self.alerts)
     }

@@ -136,10 +136,7 @@ fn alert(
 
 /// The areas of an entity's last position.
 fn areas_of(shared: &Shared, entity: &Entity) -> Vec<AreaRef> {
-    shared.lore.views.names.with(|names| {
-        let area = |name: &AreaName| AreaRef { layer: name.layer.to_string(), code: name.code.to_string() };
-        with_above(names, &entity.areas).into_iter().map(area).collect()
-    })
+    shared.lore.views.names.with(|names| with_above(names, &entity.areas).into_iter().map(AreaName::area_ref).collect())
 }
 
 /// The value a threshold looks at, as the entity sent it last.

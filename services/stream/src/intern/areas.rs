@@ -6,7 +6,10 @@ use crate::{
     shard::shard_of,
     windows::{Above, Tree},
 };
-use gridwarden_domain::locate::{Layer, LayerSet, Place};
+use gridwarden_domain::{
+    alert::AreaRef,
+    locate::{Layer, LayerSet, Place},
+};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -22,6 +25,13 @@ pub(crate) struct AreaName {
     pub(crate) code: Arc<str>,
     /// Number of the area above, in the version seen last.
     pub(crate) parent: Option<u32>,
+}
+
+impl AreaName {
+    /// As alerts name it.
+    pub(crate) fn area_ref(&self) -> AreaRef {
+        AreaRef { layer: self.layer.to_string(), code: self.code.to_string() }
+    }
 }
 
 /// The areas with these numbers and all above them, each once, from each leaf up.

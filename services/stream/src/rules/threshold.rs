@@ -30,18 +30,12 @@ impl Levels {
     /// Whether the value is beyond the level.
     #[inline]
     pub(crate) fn offends(&self, value: Fixed) -> bool {
-        match self.side {
-            Side::Above => value > self.level,
-            Side::Below => value < self.level,
-        }
+        self.side.is_beyond(value, self.level)
     }
 
     /// Whether the value clears a raised alert.
     fn clears(&self, value: Fixed) -> bool {
-        match self.side {
-            Side::Above => value <= self.clear,
-            Side::Below => value >= self.clear,
-        }
+        !self.side.is_beyond(value, self.clear)
     }
 
     /// What a value at an event time does to an entity in a phase.

@@ -24,6 +24,12 @@ pub(crate) fn numbers(topics: &[String], world: &World) -> Vec<Vec<u16>> {
     topics.iter().map(of_topic).collect()
 }
 
+/// The same by the world's own topic index.
+pub(crate) fn numbers_of_world(world: &World) -> Vec<Vec<u16>> {
+    let names: Vec<String> = world.topics.iter().map(|topic| topic.name.clone()).collect();
+    numbers(&names, world)
+}
+
 /// The number of a partition, if it is one of ours.
 #[inline]
 pub(crate) fn number(numbers: &[Vec<u16>], topic: u16, partition: i32) -> Option<u16> {

@@ -12,7 +12,7 @@ use gridwarden_domain::{
     alert::AreaRef,
     control::Timeline,
     locate::Places,
-    rule::{Condition, Side, together::When},
+    rule::{Condition, together::When},
     value::Fixed,
 };
 use hashbrown::HashMap;
@@ -233,11 +233,7 @@ fn met(
             let When { value, side, level } = cluster.when.as_ref()?;
             let value = value_of(Some(value), who.kind, values, ground)?;
             let level = Fixed::from_f64(*level)?;
-            let counts = match side {
-                Side::Above => Fixed(value) > level,
-                Side::Below => Fixed(value) < level,
-            };
-            (counts && ready.concerns(who)).then_some(Seen::Event)
+            (side.is_beyond(Fixed(value), level) && ready.concerns(who)).then_some(Seen::Event)
         }
         _ => None,
     }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     checkpoint::Renumber,
+    intern::AreaName,
     rules::{
         Body, Book, Ready,
         together::{About, Saved, SavedState, Sight, Spot, State, Verdicts},
@@ -277,14 +278,8 @@ impl Line {
         let rule = Arc::clone(&one.rule);
         let identity = |at: At| ground.shared.world.identity(at.part(), at.offset());
         let area = |number: u32| {
-            ground.shared.lore.views.names.with(|names| {
-                let name = names.get(number as usize);
-                let [layer, code] = [name.map(|name| &name.layer), name.map(|name| &name.code)];
-                AreaRef {
-                    layer: layer.map(ToString::to_string).unwrap_or_default(),
-                    code: code.map(ToString::to_string).unwrap_or_default(),
-                }
-            })
+            let found = ground.shared.lore.views.names.with(|names| names.get(number as usize).map(AreaName::area_ref));
+            found.unwrap_or_else(|| AreaRef { layer: String::new(), code: String::new() })
         };
         let about = About { rule: &rule, identity: &identity, area: &area };
         let mut verdicts = Verdicts::new();

@@ -30,6 +30,11 @@ impl Marks {
         if parts.len() < expected { None } else { parts.values().copied().min() }
     }
 
+    /// The watermarks of all domains that have one.
+    pub(crate) fn watermarks(&self, expected: impl Fn(u8) -> usize) -> Vec<(u8, i64)> {
+        self.domains().filter_map(|domain| Some((domain, self.watermark(domain, expected(domain))?))).collect()
+    }
+
     /// Domains that have spoken.
     pub(crate) fn domains(&self) -> impl Iterator<Item = u8> {
         self.domains.keys().copied().filter(|domain| *domain != FENCE)

@@ -22,6 +22,9 @@ const MAX_HOLD_S: u32 = 7 * 24 * 3600;
 /// Largest margin, and worst accuracy that can be asked for, in metres.
 const MAX_MARGIN_M: f64 = 10_000.0;
 
+/// What names of values and codes of classes are.
+const NAME_IN_WORDS: &str = "must have 1 to 64 bytes and no control characters";
+
 /// What is wrong with a rule document, and where.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{field}: {detail}")]
@@ -109,7 +112,7 @@ fn named_value(field: &str, name: &str) -> Result<(), RuleError> {
     if check::is_line(name, check::MAX_NAME) {
         return Ok(());
     }
-    wrong(field, "must have 1 to 64 bytes and no control characters")
+    wrong(field, NAME_IN_WORDS)
 }
 
 fn check_threshold(threshold: &Threshold) -> Result<(), RuleError> {

@@ -43,8 +43,8 @@ pub(crate) enum SavedState {
     Proximity(Vec<(String, Spot, u8)>, Vec<(String, String, PhaseForm)>),
     /// Events, with the number of their cluster; clusters by number: the alert, sources, what joined last.
     Cluster(Vec<(String, Spot, Option<u32>)>, Vec<SavedGroup>),
-    /// Windows by end and place; by place what was seen last, and whose windows offended; ends of windows that are awaited.
-    Window(Vec<((i64, u32), Sum)>, Vec<(u32, Spot)>, Vec<(u32, Streak, Spot)>, Vec<(i64, u32)>),
+    /// Windows by end and place; places whose windows offended; ends of windows that are awaited.
+    Window(Vec<((i64, u32), Sum)>, Vec<(u32, Streak, Spot)>, Vec<(i64, u32)>),
 }
 
 /// A cluster: number, alert (id, number of its last transition, event time of the raise), sources, what joined last.
@@ -61,7 +61,7 @@ impl Saved {
             SavedState::Density(_, phases) => phases.iter().filter_map(|(_, phase)| of_phase(phase)).collect(),
             SavedState::Proximity(_, phases) => phases.iter().filter_map(|(_, _, phase)| of_phase(phase)).collect(),
             SavedState::Cluster(_, groups) => groups.iter().map(|(_, (id, seq, _), ..)| (*id, *seq)).collect(),
-            SavedState::Window(_, _, streaks, _) => {
+            SavedState::Window(_, streaks, _) => {
                 let open = |(_, streak, _): &(u32, Streak, Spot)| match streak {
                     Streak::Open(id, seq, _) => Some((*id, *seq)),
                     Streak::Begun(..) => None,
@@ -91,9 +91,8 @@ impl Saved {
                 events.iter_mut().for_each(|event| spot(&mut event.1));
                 groups.iter_mut().for_each(|group| spot(&mut group.3));
             }
-            SavedState::Window(sums, last, streaks, _) => {
+            SavedState::Window(sums, streaks, _) => {
                 sums.iter_mut().for_each(|(_, sum)| sum.renumber(|at| renumber.at(at)));
-                last.iter_mut().for_each(|(_, seen)| spot(seen));
                 for (_, streak, seen) in streaks {
                     spot(seen);
                     if let Streak::Begun(_, first) = streak {
@@ -138,12 +137,11 @@ impl SavedState {
                 Self::Cluster(events.map(event).collect(), groups.iter().map(group).collect())
             }
             State::Window(window) => {
-                let (sums, last, streaks) = window.saved();
+                let (sums, streaks, awaited) = window.saved();
                 Self::Window(
                     sums.iter().map(|(key, sum)| (*key, sum.clone())).collect(),
-                    last.iter().map(|(place, spot)| (*place, *spot)).collect(),
                     streaks.iter().map(|(place, (streak, spot))| (*place, *streak, *spot)).collect(),
-                    window.awaited().iter().copied().collect(),
+                    awaited.iter().copied().collect(),
                 )
             }
         }
@@ -179,12 +177,11 @@ impl SavedState {
                 let groups = groups.into_iter().map(group).collect();
                 State::Cluster(Box::new(Cluster::restored(ClusterTerms::of(document), events, groups)))
             }
-            (Condition::Window(document), Self::Window(sums, last, streaks, awaited)) => {
+            (Condition::Window(document), Self::Window(sums, streaks, awaited)) => {
                 let streaks = streaks.into_iter().map(|(place, streak, spot)| (place, (streak, spot))).collect();
-                let (sums, last) = (sums.into_iter().collect(), last.into_iter().collect());
-                let awaited = awaited.into_iter().collect();
+                let (sums, awaited) = (sums.into_iter().collect(), awaited.into_iter().collect());
                 let terms = WindowTerms::of(document);
-                State::Window(Box::new(Window::restored(terms, sums, last, streaks, awaited)))
+                State::Window(Box::new(Window::restored(terms, sums, streaks, awaited)))
             }
             _ => return None,
         })

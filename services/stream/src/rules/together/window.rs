@@ -71,11 +71,7 @@ impl Terms {
             Statistic::Min => i128::from(sum.min),
             Statistic::Max => i128::from(sum.max),
         };
-        let (offends, clears) = match self.side {
-            Side::Above => (value > self.level, value <= self.clear),
-            Side::Below => (value < self.level, value >= self.clear),
-        };
-        (offends, clears, Some(value))
+        (self.side.is_beyond(value, self.level), !self.side.is_beyond(value, self.clear), Some(value))
     }
 }
 
@@ -88,12 +84,15 @@ pub(crate) struct Sum {
     max: i64,
     /// The newest records.
     records: SmallVec<[At; 1]>,
+    /// What the newest of them saw; none when there is none.
+    last: Option<Spot>,
 }
 
 impl Sum {
-    const NONE: Self = Self { count: 0, sum: 0, min: i64::MAX, max: i64::MIN, records: SmallVec::new_const() };
+    const NONE: Self =
+        Self { count: 0, sum: 0, min: i64::MAX, max: i64::MIN, records: SmallVec::new_const(), last: None };
 
-    fn add(&mut self, value: i64, at: At) {
+    fn add(&mut self, value: i64, spot: Spot) {
         self.count += 1;
         self.sum += i128::from(value);
         self.min = self.min.min(value);
@@ -101,12 +100,14 @@ impl Sum {
         if self.records.len() == MOST_EVIDENCE {
             self.records.remove(0);
         }
-        self.records.push(at);
+        self.records.push(spot.at);
+        self.last = Some(spot);
     }
 
     /// Records in the numbers of another process.
     pub(super) fn renumber(&mut self, at: impl Fn(At) -> At) {
         self.records.iter_mut().for_each(|record| *record = at(*record));
+        self.last = self.last.map(|spot| Spot { at: at(spot.at), ..spot });
     }
 }
 
@@ -135,22 +136,18 @@ pub(crate) struct Window {
     streaks: Streaks,
     /// Windows of those places that are looked at though nothing may come.
     awaited: BTreeSet<(i64, u32)>,
-    /// By place, what was seen last in a window that is not over.
-    last: BTreeMap<u32, Spot>,
 }
 
 impl Window {
     pub(super) fn new(terms: Terms) -> Self {
-        let (sums, streaks) = (BTreeMap::new(), BTreeMap::new());
-        Self { terms, sums, streaks, awaited: BTreeSet::new(), last: BTreeMap::new() }
+        Self { terms, sums: Sums::new(), streaks: Streaks::new(), awaited: BTreeSet::new() }
     }
 
     /// A value in these places, in millionths.
     pub(super) fn see(&mut self, spot: Spot, places: &[u32], value: i64) {
         let end = self.terms.end_of(spot.time);
         for place in places {
-            self.sums.entry((end, *place)).or_insert(Sum::NONE).add(value, spot.at);
-            self.last.insert(*place, spot);
+            self.sums.entry((end, *place)).or_insert(Sum::NONE).add(value, spot);
         }
     }
 
@@ -169,10 +166,7 @@ impl Window {
         self.awaited.remove(&(end, place));
         let sum = self.sums.remove(&(end, place)).unwrap_or(Sum::NONE);
         let before = self.streaks.remove(&place);
-        let Some(last) = self.last.get(&place).copied().or(before.map(|(_, last)| last)) else { return };
-        if !self.sums.keys().any(|(_, other)| *other == place) {
-            self.last.remove(&place);
-        }
+        let Some(last) = sum.last.or(before.map(|(_, last)| last)) else { return };
         let (offends, clears, value) = match self.terms.judge(&sum) {
             (.., value) if end.saturating_sub(last.time) > FORGOTTEN_MS => (false, true, value),
             judged => judged,
@@ -225,24 +219,13 @@ impl Window {
         }
     }
 
-    /// For saving: windows by end and place, what was seen last by place, streaks.
-    pub(super) fn saved(&self) -> (&Sums, &BTreeMap<u32, Spot>, &Streaks) {
-        (&self.sums, &self.last, &self.streaks)
+    /// For saving: windows by end and place, streaks, windows of places that offended.
+    pub(super) fn saved(&self) -> (&Sums, &Streaks, &BTreeSet<(i64, u32)>) {
+        (&self.sums, &self.streaks, &self.awaited)
     }
 
-    pub(super) fn restored(
-        terms: Terms,
-        sums: Sums,
-        last: BTreeMap<u32, Spot>,
-        streaks: Streaks,
-        awaited: BTreeSet<(i64, u32)>,
-    ) -> Self {
-        Self { terms, sums, streaks, awaited, last }
-    }
-
-    /// Windows of places that offended.
-    pub(super) fn awaited(&self) -> &BTreeSet<(i64, u32)> {
-        &self.awaited
+    pub(super) fn restored(terms: Terms, sums: Sums, streaks: Streaks, awaited: BTreeSet<(i64, u32)>) -> Self {
+        Self { terms, sums, streaks, awaited }
     }
 
     pub(super) fn len(&self) -> usize {

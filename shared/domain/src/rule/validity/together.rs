@@ -1,7 +1,8 @@
 //! What rules over several entities may say.
 
 use super::{
-    MAX_HOLD_S, MAX_MARGIN_M, RuleError, check_select, levels, metres, named_value, shape, within_values, wrong,
+    MAX_HOLD_S, MAX_MARGIN_M, NAME_IN_WORDS, RuleError, all, check_select, levels, metres, named_value, shape,
+    within_values, wrong,
 };
 use crate::{
     crs::Crs,
@@ -78,10 +79,7 @@ pub(super) fn window(window: &Window) -> Result<(), RuleError> {
 }
 
 fn all_classes(field: &str, classes: &[String]) -> Result<(), RuleError> {
-    match classes.iter().position(|class| !check::is_line(class, check::MAX_NAME)) {
-        Some(number) => wrong(format!("{field}[{number}]"), "must have 1 to 64 bytes and no control characters"),
-        None => Ok(()),
-    }
+    all(field, classes, |class| check::is_line(class, check::MAX_NAME), NAME_IN_WORDS)
 }
 
 pub(super) fn proximity(proximity: &Proximity) -> Result<(), RuleError> {
