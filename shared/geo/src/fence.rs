@@ -1,10 +1,13 @@
 //! Fences: circles, polygons and strips along a line that a position is inside of or not.
 
 mod shape_index;
+mod way_index;
 
 pub use shape_index::ShapeIndex;
+pub use way_index::WayIndex;
 
 use crate::{distance_m, metres_per_degree, offset_m, ring};
+use geo::{Intersects, Line, coord};
 
 /// The geometry of a fence, ready for many positions.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +92,29 @@ impl Fence {
         if self.contains(position) { 0.0 } else { self.border_distance_m(position) }
     }
 
+    /// Whether the straight way between two positions, less than 180 degrees apart, touches the fence anywhere.
+    pub fn meets(&self, from: [f64; 2], to: [f64; 2]) -> bool {
+        if self.contains(from) || self.contains(to) {
+            return true;
+        }
+        match &self.kind {
+            Kind::Circle { centre, radius_m } => segment_distance_m(*centre, from, to) <= *radius_m,
+            Kind::Polygon(rings) => {
+                let way = line(from, to);
+                rings.iter().flat_map(|ring| ring::edges(ring)).any(|edge| line(edge.low, edge.high).intersects(&way))
+            }
+            Kind::Strip { ends: [a, b], half_width_m } => {
+                let apart = [
+                    segment_distance_m(from, *a, *b),
+                    segment_distance_m(to, *a, *b),
+                    segment_distance_m(*a, from, to),
+                    segment_distance_m(*b, from, to),
+                ];
+                line(*a, *b).intersects(&line(from, to)) || apart.iter().any(|metres| metres <= half_width_m)
+            }
+        }
+    }
+
     /// Rings that hold the whole fence, for candidates: the polygon itself, or a polygon around a circle or a strip.
     pub fn outline(&self) -> Vec<Vec<[f64; 2]>> {
         match &self.kind {
@@ -134,6 +160,10 @@ fn circle_bounds(centre: [f64; 2], radius_m: f64) -> [f64; 4] {
     let [lon_metres, _] = metres_per_degree(widest);
     let reach_lon = radius_m * 1.01 / lon_metres;
     [lon - reach_lon, lat - reach_lat, lon + reach_lon, lat + reach_lat]
+}
+
+fn line(from: [f64; 2], to: [f64; 2]) -> Line {
+    Line::new(coord! { x: from[0], y: from[1] }, coord! { x: to[0], y: to[1] })
 }
 
 fn segment_distance_m(from: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
@@ -184,6 +214,34 @@ mod tests {
         assert!(!strip.contains(offset_m(ends[0], 220.0, 50.5)) && strip.contains(offset_m(ends[0], 220.0, 49.5)));
         assert!((strip.outside_m(offset_m(ends[0], 220.0, 80.0)) - 30.0).abs() < 0.5);
         assert!(strip.outside_m(ends[0]) == 0.0);
+    }
+
+    #[test]
+    fn a_way_meets_what_it_leads_in_out_of_through_or_along() {
+        let [west, east] = [[121.469, 31.23], [121.471, 31.23]];
+        let square = |hole: bool| {
+            let ring = |half: f64| {
+                vec![[-half, -half], [half, -half], [half, half], [-half, half]]
+                    .into_iter()
+                    .map(|[x, y]: [f64; 2]| [121.47 + x, 31.23 + y])
+                    .collect::<Vec<_>>()
+            };
+            Fence::polygon(if hole { vec![ring(0.0005), ring(0.0003)] } else { vec![ring(0.0005)] })
+        };
+        let across = [[121.47, 31.0], [121.47, 31.5]];
+        for fence in [Fence::circle([121.47, 31.23], 40.0), square(false), square(true), Fence::strip(across, 8.0)] {
+            assert!(fence.meets(west, east) && fence.meets(east, west), "through");
+            assert!(fence.meets(west, [121.47, 31.23]) || fence == square(true), "in");
+            assert!(!fence.meets(west, [121.4694, 31.23]), "short of it");
+            assert!(!fence.meets([121.469, 31.229], [121.469, 31.231]), "past it");
+        }
+        // Within a hole, and from the hole out.
+        assert!(!square(true).meets([121.4699, 31.23], [121.4701, 31.23]) && square(true).meets([121.47, 31.23], east));
+        // Alongside a strip, nearer than its reach and farther; and past its end.
+        let strip = Fence::strip([[121.47, 31.23], [121.47, 31.24]], 10.0);
+        let beside = |metres: f64| [offset_m([121.47, 31.232], 90.0, metres), offset_m([121.47, 31.238], 90.0, metres)];
+        assert!(strip.meets(beside(9.5)[0], beside(9.5)[1]) && !strip.meets(beside(10.5)[0], beside(10.5)[1]));
+        assert!(!strip.meets(offset_m([121.47, 31.24], 0.0, 15.0), offset_m([121.47, 31.24], 90.0, 15.0)));
     }
 
     #[test]
