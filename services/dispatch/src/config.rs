@@ -27,8 +27,17 @@ pub struct Config {
     pub auth: AuthConfig,
     /// How webhooks are sent.
     pub webhooks: WebhookConfig,
+    /// Storms.
+    pub storms: StormConfig,
     /// The live stream.
     pub stream: StreamConfig,
+}
+
+/// `[storms]`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StormConfig {
+    /// Alerts a rule may raise in a minute before it is a storm.
+    pub per_minute: u32,
 }
 
 /// `[city]`.
@@ -76,6 +85,7 @@ impl Config {
             ("webhooks.schedule_s", webhooks.schedule_s.len()),
             ("webhooks.concurrency", webhooks.concurrency),
             ("webhooks.queue", webhooks.queue),
+            ("storms.per_minute", self.storms.per_minute as usize),
             ("stream.heartbeat_s", self.stream.heartbeat_s as usize),
         ];
         if Duration::from_secs(u64::from(self.stream.heartbeat_s)) >= SILENCE {

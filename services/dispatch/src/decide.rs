@@ -35,6 +35,10 @@ pub enum Skip {
     Overtaken,
     /// The endpoint's queue is full.
     QueueFull,
+    /// Its rule raises more than people can look at; the storm is told of instead.
+    Storm,
+    /// The raise was not told of, so there is no end to tell of.
+    Untold,
 }
 
 impl Skip {
@@ -47,13 +51,15 @@ impl Skip {
             Self::TooOld => "too_old",
             Self::Overtaken => "overtaken",
             Self::QueueFull => "queue_full",
+            Self::Storm => "storm",
+            Self::Untold => "untold",
         }
     }
 
     /// Whether it holds for good and is written to the ledger. The others are functions of `city.toml` and of the
     /// endpoint's state, and are looked at again after a restart.
     pub fn is_written(self) -> bool {
-        matches!(self, Self::TooOld | Self::Overtaken | Self::QueueFull)
+        matches!(self, Self::TooOld | Self::Overtaken | Self::QueueFull | Self::Storm | Self::Untold)
     }
 }
 
@@ -84,6 +90,8 @@ pub struct Arrived<'a> {
     pub appended_ms: i64,
     /// Highest `seq` known of this alert.
     pub highest_seq: u32,
+    /// Whether its rule's storm holds it back.
+    pub held_back: bool,
 }
 
 /// Times the decision depends on.
@@ -122,6 +130,9 @@ pub fn decide(arrived: &Arrived<'_>, endpoint: &str, wants: &Wants, ledger: &Led
     if (first..alert.seq).any(told) {
         return Decision::Send { attempts: 0, first_at: None, not_before: times.now_ms };
     }
+    if alert.seq > 1 && ledger.line(key, 1, endpoint) == Some(Line::Final(State::Skipped)) {
+        return Decision::Skip(Skip::Untold);
+    }
     if wants.min_severity.is_some_and(|least| alert.severity < least) {
         return Decision::Skip(Skip::Severity);
     }
@@ -132,6 +143,9 @@ pub fn decide(arrived: &Arrived<'_>, endpoint: &str, wants: &Wants, ledger: &Led
     let since = ledger.since(endpoint).unwrap_or(times.now_ms);
     if since.saturating_sub(arrived.appended_ms) > times.max_age_ms {
         return Decision::Skip(Skip::TooOld);
+    }
+    if arrived.held_back {
+        return Decision::Skip(Skip::Storm);
     }
     Decision::Send { attempts: 0, first_at: None, not_before: times.now_ms }
 }
@@ -165,7 +179,7 @@ mod tests {
         let mut ledger = Ledger::default();
         lines.iter().for_each(|line| ledger.note(line));
         let alert = sample::alert(seq);
-        let arrived = Arrived { alert: &alert, appended_ms: NOW - age_ms, highest_seq };
+        let arrived = Arrived { alert: &alert, appended_ms: NOW - age_ms, highest_seq, held_back: false };
         decide(&arrived, "desk", wants, &ledger, TIMES)
     }
 
@@ -197,9 +211,10 @@ mod tests {
         for state in [State::Delivered, State::Waiting] {
             assert_eq!(decided(2, 2, 9 * DAY, &wants, &[line(1, state, 200)]), send);
         }
-        for state in [State::Failed, State::Skipped] {
-            assert_eq!(decided(2, 2, 0, &wants, &[line(1, state, 500)]), Decision::Skip(Skip::Severity));
-        }
+        assert_eq!(decided(2, 2, 0, &wants, &[line(1, State::Failed, 500)]), Decision::Skip(Skip::Severity));
+        // Who was never told of the raise is told of no end.
+        let untold = Decision::Skip(Skip::Untold);
+        assert_eq!(decided(2, 2, 0, &Wants::default(), &[line(1, State::Skipped, 0)]), untold);
     }
 
     #[test]
@@ -226,6 +241,22 @@ mod tests {
         assert_eq!(decided(1, 1, 0, &other, &[]), Decision::Skip(Skip::Rule));
         let same = Wants { min_severity: Some(Severity::Major), rules: vec![sample::alert(1).rule] };
         assert!(matches!(decided(1, 1, 0, &same, &[]), Decision::Send { .. }));
+    }
+
+    #[test]
+    fn what_a_storm_holds_back_is_not_sent_but_to_who_has_it_already() {
+        let decided = |lines: &[Delivery], wants: &Wants| {
+            let mut ledger = Ledger::default();
+            lines.iter().for_each(|line| ledger.note(line));
+            let alert = sample::alert(1);
+            let arrived = Arrived { alert: &alert, appended_ms: NOW, highest_seq: 1, held_back: true };
+            decide(&arrived, "desk", wants, &ledger, TIMES)
+        };
+        assert_eq!(decided(&[], &Wants::default()), Decision::Skip(Skip::Storm));
+        let severe = Wants { min_severity: Some(Severity::Critical), ..Wants::default() };
+        assert_eq!(decided(&[], &severe), Decision::Skip(Skip::Severity), "what is not wanted is not held back");
+        assert!(matches!(decided(&[line(1, State::Waiting, 500)], &Wants::default()), Decision::Send { .. }));
+        assert!(Skip::Storm.is_written() && Skip::Untold.is_written());
     }
 
     #[test]

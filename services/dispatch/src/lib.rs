@@ -19,6 +19,7 @@
 //! * `DSP-6` without `allow_private` no connection goes to an address that is not public, whatever DNS says and when.
 //! * `DSP-7` secrets, paths and queries of URLs are neither logged nor shown.
 //! * `DSP-8` a slow or dead endpoint delays no other. `DSP-9` ClickHouse delays no webhook.
+//! * `DSP-10` history read again is braked as it was. `DSP-11` who was told of a storm is known by its id.
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]
 
 pub mod address;
@@ -45,6 +46,7 @@ pub mod sender;
 pub mod signature;
 mod start;
 pub mod status;
+pub mod storm;
 pub mod tables;
 pub mod watch;
 

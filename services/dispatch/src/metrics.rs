@@ -29,6 +29,8 @@ pub struct Metrics {
     pub viewers: IntGauge,
     /// `gridwarden_dispatch_stream_gaps_total`: viewers told that they missed events.
     pub gaps: IntCounter,
+    /// `gridwarden_dispatch_storms`: rules whose alerts are held back now.
+    pub storms: IntGauge,
     /// `gridwarden_dispatch_table_failures_total`: ClickHouse refused or was away past the writer's patience.
     pub table_failures: IntCounter,
     /// `gridwarden_dispatch_table_rows_total{table}`.
@@ -75,6 +77,7 @@ impl Metrics {
             exchange,
             viewers: gauge("viewers", "open event streams")?,
             gaps: counter("stream_gaps_total", "viewers that missed events")?,
+            storms: gauge("storms", "rules whose alerts are held back")?,
             table_failures: counter("table_failures_total", "blocks that ClickHouse did not take in time")?,
             table_rows: counters("table_rows_total", "rows written", &["table"])?,
         })

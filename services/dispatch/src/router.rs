@@ -9,10 +9,13 @@ use crate::intake::{Handed, Read};
 use crate::ledger_log::LedgerLog;
 use crate::metrics::Metrics;
 use crate::queue::Job;
+use crate::storm::Storms;
 use anyhow::Result;
+use gridwarden_domain::alert::{Alert, Transition};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::health::Health;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// An endpoint and the way to its courier.
@@ -37,31 +40,73 @@ pub struct Router {
     pub max_age_ms: i64,
     /// Ready once the history is read.
     pub health: Health,
+    /// Rules that raise more than people can look at.
+    pub storms: Storms,
+    /// Whether what the topic held at the start is read.
+    pub caught_up: bool,
 }
+
+/// How often it is looked whether storms are over.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Router {
     /// Works until the reader ends.
-    pub async fn run(self, mut inbox: mpsc::Receiver<Handed>) -> Result<()> {
-        while let Some(handed) = inbox.recv().await {
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<Handed>) -> Result<()> {
+        let mut often = tokio::time::interval(LOOK_EVERY);
+        loop {
+            let handed = tokio::select! {
+                handed = inbox.recv() => match handed {
+                    Some(handed) => handed,
+                    None => return Ok(()),
+                },
+                // History is not over before it is read.
+                _ = often.tick(), if self.caught_up => {
+                    let now = now_ms();
+                    let over = self.storms.over_by(now);
+                    self.tell(over, now).await;
+                    continue;
+                }
+            };
             for read in &handed.reads {
                 self.take(read, handed.live).await;
             }
+            self.caught_up |= handed.caught_up;
             self.metrics.open.set(i64::try_from(self.board.open_count()).unwrap_or(i64::MAX));
             if handed.caught_up && !handed.live {
                 tracing::info!(open = self.board.open_count(), "alerts read");
                 self.health.set_ready(true, "");
             }
         }
-        Ok(())
     }
 
-    async fn take(&self, read: &Read, live: bool) {
+    async fn take(&mut self, read: &Read, live: bool) {
         let Admission::New { highest_seq } = self.board.admit(&read.alert, live) else {
             self.metrics.alerts.with_label_values(&["known"]).inc();
             return;
         };
         self.metrics.alerts.with_label_values(&["new"]).inc();
-        let arrived = Arrived { alert: &read.alert, appended_ms: read.appended_ms, highest_seq };
+        let counted = self.storms.count(&read.alert, read.appended_ms);
+        self.tell(counted.notices, read.appended_ms).await;
+        self.hand_out(read, (highest_seq, counted.held_back)).await;
+    }
+
+    /// Tells of storms, as of alerts; they stand in no topic.
+    async fn tell(&self, notices: Vec<Alert>, appended_ms: i64) {
+        for notice in notices {
+            let (rule, count) = (&notice.rule, notice.value.unwrap_or_default());
+            match notice.transition {
+                Transition::Raised => tracing::warn!(rule, limit = notice.level, "a storm: alerts are held back"),
+                _ => tracing::warn!(rule, held_back = count, "the storm is over"),
+            }
+            let read = Read { alert: Arc::new(notice), appended_ms };
+            let Admission::New { highest_seq } = self.board.admit(&read.alert, self.caught_up) else { continue };
+            self.hand_out(&read, (highest_seq, false)).await;
+        }
+        self.metrics.storms.set(i64::try_from(self.storms.all().count()).unwrap_or(i64::MAX));
+    }
+
+    async fn hand_out(&self, read: &Read, (highest_seq, held_back): (u32, bool)) {
+        let arrived = Arrived { alert: &read.alert, appended_ms: read.appended_ms, highest_seq, held_back };
         for way in &self.ways {
             let times = Times { now_ms: now_ms(), max_age_ms: self.max_age_ms };
             let decision = self.board.decide(&arrived, &way.target, times);

@@ -2,7 +2,7 @@
 
 use gridwarden_domain::alert::{Alert, Subject, Transition};
 use gridwarden_domain::identity::{RecordId, TopicId};
-use gridwarden_domain::rule::Severity;
+use gridwarden_domain::rule::{Certainty, Severity, Urgency};
 use gridwarden_domain::text::Text;
 
 /// The `seq`th transition of one alert: raised when odd, cleared when even.
@@ -16,6 +16,8 @@ pub(crate) fn alert(seq: u32) -> Alert {
         rule_version: 1,
         kind: "threshold".into(),
         severity: Severity::Major,
+        urgency: Urgency::default(),
+        certainty: Certainty::default(),
         title: Text { en: "PM2.5 high".into(), zh: String::new() },
         subject: Subject::Entity("air-1".into()),
         time: 1_800_000_000_000 + i64::from(seq),
@@ -28,6 +30,7 @@ pub(crate) fn alert(seq: u32) -> Alert {
         value: Some(151.0),
         level: Some(150.0),
         evidence: Vec::new(),
+        storm_per_minute: None,
         simulated: false,
     }
 }

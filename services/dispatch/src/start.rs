@@ -13,6 +13,7 @@ use crate::retry::Schedule;
 use crate::router::{Router, Way};
 use crate::sender::Sender;
 use crate::status::Status;
+use crate::storm::Storms;
 use crate::tables::{self, Tables};
 use crate::watch;
 use anyhow::{Context, Result};
@@ -68,7 +69,9 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
         let ways = couriers(&endpoints, &board, &office, &mut tasks);
         let max_age_ms = i64::from(config.webhooks.deliver_max_age_s) * 1000;
         tasks.spawn("kafka watch", watch::run(config.kafka.clone(), health.clone(), shutdown.clone()));
-        let router = Router { board, ways, log, metrics: metrics.clone(), max_age_ms, health };
+        let storms = Storms::new(config.storms.per_minute);
+        let router =
+            Router { board, ways, log, metrics: metrics.clone(), max_age_ms, health, storms, caught_up: false };
         let (sender, inbox) = mpsc::channel(AHEAD);
         tasks.spawn("router", router.run(inbox));
         let (kafka, figures, ending) = (config.kafka.clone(), metrics.clone(), shutdown.clone());

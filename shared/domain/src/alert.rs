@@ -3,7 +3,12 @@
 //! `ALR-1` an alert's id is a function of rule, subject and its first offending record alone, so a replay raises the same.
 //! `ALR-2` `seq` rises by one per transition of an alert; readers ignore a `seq` they know.
 
-use crate::{identity::RecordId, observation::Position, rule::Severity, text::Text};
+use crate::{
+    identity::RecordId,
+    observation::Position,
+    rule::{Certainty, Severity, Urgency},
+    text::Text,
+};
 use serde::{Deserialize, Serialize};
 
 /// An area by layer and code.
@@ -85,6 +90,12 @@ pub struct Alert {
     pub kind: String,
     /// How bad.
     pub severity: Severity,
+    /// How soon something must be done.
+    #[serde(default)]
+    pub urgency: Urgency,
+    /// How sure it is.
+    #[serde(default)]
+    pub certainty: Certainty,
     /// Title of the rule.
     pub title: Text,
     /// Whom it is about.
@@ -112,9 +123,12 @@ pub struct Alert {
     /// The level crossed: of a threshold, or the number that raises.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<f64>,
-    /// For rules over several entities: the records that raised it, oldest first, [`MOST_EVIDENCE`] at most.
+    /// The records that raised it, oldest first, [`MOST_EVIDENCE`] at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<RecordId>,
+    /// More raises of this rule than this in a minute are a storm; the deployment's limit when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm_per_minute: Option<u32>,
     /// Whether the subject is simulated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub simulated: bool,

@@ -4,7 +4,7 @@ use super::receiver::SECRET;
 use gridwarden_dispatch::Config;
 use gridwarden_domain::alert::{Alert, Subject, Transition};
 use gridwarden_domain::identity::{RecordId, TopicId};
-use gridwarden_domain::rule::Severity;
+use gridwarden_domain::rule::{Certainty, Severity, Urgency};
 use gridwarden_domain::text::Text;
 use gridwarden_runtime::secrets::Secret;
 use gridwarden_runtime::shutdown::Shutdown;
@@ -33,6 +33,8 @@ pub fn alert(number: u32, seq: u32) -> Alert {
         rule_version: 1,
         kind: "threshold".into(),
         severity: Severity::Major,
+        urgency: Urgency::default(),
+        certainty: Certainty::default(),
         title: Text { en: "High".into(), zh: "高".into() },
         subject: Subject::Entity("air-1".into()),
         time: 1_800_000_000_000 + i64::from(seq),
@@ -45,6 +47,7 @@ pub fn alert(number: u32, seq: u32) -> Alert {
         value: None,
         level: None,
         evidence: Vec::new(),
+        storm_per_minute: Some(u32::MAX),
         simulated: true,
     }
 }

@@ -7,7 +7,7 @@ use gridwarden_domain::{
     observation::Position,
     reject::{Code, Reason},
     report::{Channel, Report, VideoEvidence},
-    rule::Severity,
+    rule::{Certainty, Severity, Urgency},
     text::Text,
     value::Fixed,
 };
@@ -161,6 +161,8 @@ async fn alerts_deliveries_and_rejects_are_read_as_written() {
         rule_version: 4,
         kind: "threshold".into(),
         severity: Severity::Major,
+        urgency: Urgency::default(),
+        certainty: Certainty::default(),
         title: Text { en: "High".into(), zh: "高".into() },
         subject: Subject::Entity("air-1".into()),
         time: NOW_MS,
@@ -173,6 +175,7 @@ async fn alerts_deliveries_and_rejects_are_read_as_written() {
         value: Some(80.5),
         level: None,
         evidence: Vec::new(),
+        storm_per_minute: None,
         simulated: true,
     };
     let mut block = Block::<Alerts>::new();
