@@ -2,7 +2,7 @@
 
 use crate::shared::IdLimits;
 use gridwarden_bus::KafkaConfig;
-use gridwarden_runtime::config::{ConfigError, HttpConfig, Wrong, load_checked};
+use gridwarden_runtime::config::{AuthConfig, ConfigError, HttpConfig, Wrong, load_checked};
 use gridwarden_runtime::crashes::CrashConfig;
 use gridwarden_store::ClickHouseConfig;
 use serde::Deserialize;
@@ -16,6 +16,8 @@ pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
 pub struct Config {
     /// Where it listens.
     pub http: HttpConfig,
+    /// The administrator.
+    pub auth: AuthConfig,
     /// Kafka.
     pub kafka: KafkaConfig,
     /// ClickHouse.
@@ -97,6 +99,8 @@ pub struct StreamSection {
     pub past_ms: i64,
     /// Memory for windows, in MiB, over all workers.
     pub windows_mib: usize,
+    /// Sightings that may wait for rules over several entities.
+    pub together_most: usize,
     /// Memory for fences, in MiB.
     pub fences_mib: usize,
     /// Entities per worker.

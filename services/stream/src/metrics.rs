@@ -31,6 +31,8 @@ pub(crate) struct Metrics {
     pub(crate) too_late_for_together: IntCounter,
     /// Records that wait for rules over several entities, by worker.
     pub(crate) together_waiting: IntGaugeVec,
+    /// Times a partition was held back because too much waited for a slower one.
+    pub(crate) held_back: IntCounter,
     /// Values, kinds or entities beyond what is remembered.
     pub(crate) beyond_limits: IntCounterVec,
     /// Transitions of alerts, by kind of rule and transition.
@@ -117,6 +119,10 @@ impl Metrics {
             too_late_for_together: made.counter(
                 "records_too_late_for_together_total",
                 "Behind the watermark, for rules over several entities",
+            )?,
+            held_back: made.counter(
+                "partitions_held_back_total",
+                "Times a partition was not read on because too much waited for a slower one",
             )?,
             together_waiting: made.gauges(
                 "together_waiting",

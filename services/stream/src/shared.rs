@@ -15,8 +15,10 @@ use gridwarden_domain::{
     decode::Decoder,
     identity::{RecordId, TopicId},
     rule::is_together,
+    time,
 };
 use gridwarden_runtime::crashes::Quarantine;
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -77,6 +79,11 @@ pub(crate) struct IdLimits {
 }
 
 impl World {
+    /// The city's time zone; a city folder without one this build knows is refused before.
+    pub(crate) fn zone(&self) -> TimeZone {
+        time::zone(&self.timezone).unwrap_or(TimeZone::UTC)
+    }
+
     /// The number of a topic.
     pub(crate) fn topic(&self, name: &str) -> Option<u16> {
         self.topics.iter().position(|topic| topic.name == name).and_then(|number| u16::try_from(number).ok())
@@ -148,12 +155,12 @@ pub(crate) struct Lore {
 
 impl Lore {
     /// With the numbers names were saved with; `authority` gives out new ones, when this process does not. Fences drawn may take
-    /// so many MiB.
-    pub(crate) fn restored(names: &Names, fences_mib: usize, authority: Option<Authority>) -> Self {
+    /// so many MiB; hours of rules are in the city's time zone.
+    pub(crate) fn restored(names: &Names, fences_mib: usize, zone: TimeZone, authority: Option<Authority>) -> Self {
         Self {
             names: Arc::new(MetricNames::restored(&names.kinds).asking(authority.clone())),
             views: Views::restored(&names.areas).asking(authority.clone()),
-            books: Books::restored(Limits { shapes_mib: fences_mib }, &names.rules).asking(authority),
+            books: Books::restored(Limits { shapes_mib: fences_mib }, &names.rules).in_zone(zone).asking(authority),
             whereabouts: Whereabouts::default(),
         }
     }
@@ -169,6 +176,8 @@ pub(crate) struct Progress {
     pub(crate) frontier: AtomicU64,
     /// The live watermark of its windows; [`i64::MIN`] before it is known.
     pub(crate) watermark: AtomicI64,
+    /// How many sightings wait for rules over several entities.
+    pub(crate) waiting: AtomicU64,
 }
 
 /// No time.
@@ -182,6 +191,7 @@ impl Progress {
             pressed: AtomicBool::new(false),
             frontier: AtomicU64::new(NO_TIME),
             watermark: AtomicI64::new(i64::MIN),
+            waiting: AtomicU64::new(0),
         }
     }
 }

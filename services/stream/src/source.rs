@@ -3,11 +3,12 @@
 //! A record is taken once the control topics are known up to its append time; until then the batch is held. Alerts leave at
 //! once, they never wait for the dataflow's time.
 
+mod ahead;
 mod archive;
 mod ends;
 mod numbers;
 
-pub(crate) use numbers::{NOT_OURS, number, numbers, numbers_of_world};
+pub(crate) use numbers::{NOT_OURS, number, numbers, numbers_of_world, place};
 
 use crate::{
     alerts::{AlertQueue, Teller},
@@ -24,6 +25,7 @@ use crate::{
     together::Sighting,
     windows::{Delta, FENCE, Mark, Partial},
 };
+use ahead::{Crowd, Verdict};
 use anyhow::{Context, Result};
 use archive::FromArchive;
 use gridwarden_bus::{
@@ -118,6 +120,8 @@ pub(crate) struct Source {
     told: bool,
     /// Partitions that are not read past the fence yet.
     before_fence: Vec<u16>,
+    /// Partitions that wait for slower ones.
+    held_back: BTreeSet<u16>,
 }
 
 impl Source {
@@ -156,6 +160,7 @@ impl Source {
             copies: Vec::new(),
             told: false,
             before_fence: parts.clone(),
+            held_back: BTreeSet::new(),
             context,
             worker,
             reader: None,
@@ -341,10 +346,43 @@ impl Source {
             let old = now_ms() - self.intake.newest() > self.context.config.past_ms;
             progress.past.store(self.behind > 0 && old, Ordering::Relaxed);
         }
+        self.keep_together();
         self.write_entities(now);
         self.tell_open();
         self.warn(now);
         self.context.shared.metrics.held.with_label_values(&[&self.label]).set(self.held() as i64);
+    }
+
+    /// Holds back partitions that are ahead while too much waits for slower ones (`AHD-1`).
+    fn keep_together(&mut self) {
+        let shared = &self.context.shared;
+        let waiting: u64 = shared.progress.iter().map(|progress| progress.waiting.load(Ordering::Relaxed)).sum();
+        let crowd = Crowd {
+            waiting: usize::try_from(waiting).unwrap_or(usize::MAX),
+            most: self.context.config.together_most,
+            slowest: shared.progress.get(self.worker).map_or(i64::MIN, |own| own.watermark.load(Ordering::Relaxed)),
+        };
+        // Where a partition goes on is behind what was handed out: that must be taken first.
+        let (Some(reader), true) = (&mut self.reader, self.held.is_none()) else { return };
+        for part in &self.parts {
+            let clock = self.intake.clock(*part);
+            let Some((topic, partition)) = place(&self.numbers, *part) else { continue };
+            let done = match ahead::decide(crowd, clock, self.held_back.contains(part)) {
+                Verdict::Stay => continue,
+                Verdict::HoldBack => {
+                    shared.metrics.held_back.inc();
+                    self.held_back.insert(*part);
+                    reader.hold_back(topic, partition)
+                }
+                Verdict::GoOn => {
+                    self.held_back.remove(part);
+                    reader.go_on(topic, partition)
+                }
+            };
+            if let Err(error) = done {
+                tracing::error!(partition, %error, "a partition cannot be held back, or gone on with");
+            }
+        }
     }
 
     /// Tells all owners which partitions are read past the fence.

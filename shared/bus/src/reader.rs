@@ -281,6 +281,25 @@ impl Reader {
         Ok(())
     }
 
+    /// Holds a partition back: nothing of it is handed out after the batch last polled until [`Reader::go_on`].
+    pub fn hold_back(&mut self, topic: u16, partition: i32) -> Result<(), BusError> {
+        let list = self.list_of(topic, partition);
+        self.source.consumer.pause(&list).map_err(|error| BusError::request(&self.kafka.bootstrap, &error))
+    }
+
+    /// Goes on with a partition that was held back, behind the record handed out last.
+    pub fn go_on(&mut self, topic: u16, partition: i32) -> Result<(), BusError> {
+        let list = self.list_of(topic, partition);
+        self.source.consumer.resume(&list).map_err(|error| BusError::request(&self.kafka.bootstrap, &error))
+    }
+
+    fn list_of(&self, topic: u16, partition: i32) -> TopicPartitionList {
+        let name = self.topics.get(usize::from(topic)).map(|topic| self.kafka.full_name(topic)).unwrap_or_default();
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition(&name, partition);
+        list
+    }
+
     /// Topics by index, without prefix.
     pub fn topics(&self) -> &[String] {
         &self.topics

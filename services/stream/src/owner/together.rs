@@ -10,6 +10,7 @@ use crate::{
 };
 use gridwarden_domain::alert::Alert;
 use gridwarden_runtime::clock::now_ms;
+use std::sync::atomic::Ordering;
 
 /// Where alerts go, and what is in force.
 pub(crate) struct Says {
@@ -57,7 +58,11 @@ impl Gathered {
     }
 
     fn count(&self, shared: &Shared) {
-        shared.metrics.together_waiting.with_label_values(&[&self.label]).set(self.together.waiting() as i64);
+        let waiting = self.together.waiting();
+        shared.metrics.together_waiting.with_label_values(&[&self.label]).set(waiting as i64);
+        if let Some(progress) = shared.progress.get(self.worker) {
+            progress.waiting.store(waiting as u64, Ordering::Relaxed);
+        }
     }
 
     /// All that is before a cut has come: it is copied as it is now. Little enough to be done at once.

@@ -36,3 +36,10 @@ pub(crate) fn number(numbers: &[Vec<u16>], topic: u16, partition: i32) -> Option
     let of_topic = numbers.get(usize::from(topic))?;
     of_topic.get(usize::try_from(partition).ok()?).copied().filter(|number| *number != NOT_OURS)
 }
+
+/// Topic and partition of a number.
+pub(crate) fn place(numbers: &[Vec<u16>], part: u16) -> Option<(u16, i32)> {
+    let of_topic =
+        |(topic, of): (u16, &Vec<u16>)| Some((topic, i32::try_from(of.iter().position(|known| *known == part)?).ok()?));
+    (0u16..).zip(numbers).find_map(of_topic)
+}
