@@ -13,6 +13,7 @@ mod recompute;
 mod replays;
 mod restart;
 mod rules;
+mod shelf;
 mod sketches;
 
 pub(crate) use bucket::bucket_keeps_a_stream;

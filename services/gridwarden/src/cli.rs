@@ -4,12 +4,14 @@ use crate::backtest::{self, BacktestArgs};
 use crate::bench::BenchCommand;
 use crate::city_command::CityCommand;
 use crate::doctor::{self, DoctorArgs};
+use crate::explain::{self, ExplainArgs};
 use crate::large_pages;
 use crate::receive::{self, ReceiveArgs};
 use crate::recompute::{self, RecomputeArgs};
 use crate::rejects::RejectsCommand;
 use crate::replay::{self, ReplayArgs};
 use crate::role::{self, Role, RoleArgs, StreamArgs};
+use crate::rules::RulesCommand;
 use crate::simulate::{self, SimulateArgs};
 use crate::up::{self, UpArgs};
 use anyhow::{Context, Result};
@@ -53,6 +55,13 @@ enum Command {
     Recompute(RecomputeArgs),
     /// Try rules on the archived past: alerts added, removed and changed against the rules in force
     Backtest(BacktestArgs),
+    /// Say what every rule makes of one observation, and why
+    Explain(ExplainArgs),
+    /// Look at rules, their versions and histories, and write the next
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
     /// List, show and send again what could not be taken
     Rejects {
         #[command(subcommand)]
@@ -115,6 +124,8 @@ impl Command {
             Self::Replay(args) => role::until_signal("replay", |shutdown| replay::run(args, shutdown)).await,
             Self::Recompute(args) => recompute::run(args).await,
             Self::Backtest(args) => backtest::run(args).await,
+            Self::Explain(args) => explain::run(args).await,
+            Self::Rules { command } => command.run().await,
             Self::Rejects { command } => command.run().await,
             Self::Receive(args) => role::until_signal("receive", |shutdown| receive::run(args, shutdown)).await,
             Self::City { command } => command.run().await,

@@ -12,6 +12,7 @@ mod city_check;
 mod city_command;
 mod cli;
 mod doctor;
+mod explain;
 mod large_pages;
 mod moment;
 mod native_crash;
@@ -22,6 +23,7 @@ mod recompute;
 mod rejects;
 mod replay;
 mod role;
+mod rules;
 mod simulate;
 mod up;
 

@@ -2,6 +2,7 @@
 //!
 //! * `PUB-1` a layer's areas stand before its closing record: until that is appended, the old version stays in force.
 //! * `PUB-2` what the folder no longer holds is ended by a tombstone; the history stays in the topic.
+//! * `PUB-3` a rule somebody wrote by command or API is neither ended nor overruled, but by a higher version in the folder.
 
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::control::ControlReader;
@@ -9,7 +10,9 @@ use gridwarden_bus::{KafkaConfig, Message, Producer, ProducerOptions, topics};
 use gridwarden_domain::control::{Fold, Timeline};
 use gridwarden_domain::layer::{Area, LayerHead, LayerRecord, version_of};
 use gridwarden_domain::reject::Reason;
+use gridwarden_domain::rule::Rule;
 use gridwarden_runtime::{city::City, clock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the control topics may take to be read: they hold the city's whole history.
@@ -152,17 +155,36 @@ fn difference(city: &City, target: &Timeline, known: &Timeline) -> Result<(Vec<R
             records.push(Record { topic: topics::REGISTRY, key: entity.id.clone(), payload: Some(json(entity)) });
         }
     }
-    let in_force = known.rules_at(LATEST);
-    for rule in &target.rules_at(LATEST).rules {
-        if in_force.find(&rule.id) != Some(rule) {
+    for rule in target.written_rules() {
+        if let Some(next) = next_version(rule, known.written_rule(&rule.id)) {
             published.rules += 1;
-            records.push(Record { topic: topics::RULES, key: rule.id.clone(), payload: Some(json(rule.as_ref())) });
+            records.push(Record { topic: topics::RULES, key: rule.id.clone(), payload: Some(json(&next)) });
         }
     }
     let sent = records.len();
     end_what_is_gone(city, target, known, &mut records);
     published.ended = records.len() - sent;
     Ok((records, published))
+}
+
+/// What is sent of a folder's rule, if anything. Versions only rise; what somebody wrote by command or API stands until the folder's
+/// version is above it.
+fn next_version(rule: &Rule, known: Option<&Arc<Rule>>) -> Option<Rule> {
+    let Some(known) = known else { return Some(rule.clone()) };
+    let raised = rule.version > known.version;
+    if let (Some(changed), false) = (&known.changed, raised) {
+        tracing::warn!(
+            rule = rule.id,
+            by = changed.by,
+            version = known.version,
+            folder = rule.version,
+            "the folder's rule is not sent: somebody wrote a version that is not below it; raise the folder's to overrule it"
+        );
+        return None;
+    }
+    let alike = Rule { version: known.version, ..rule.clone() } == **known;
+    let next = rule.version.max(known.version.saturating_add(1));
+    (raised || !alike).then(|| Rule { version: next, ..rule.clone() })
 }
 
 fn end_what_is_gone(city: &City, target: &Timeline, known: &Timeline, records: &mut Vec<Record>) {
@@ -177,9 +199,9 @@ fn end_what_is_gone(city: &City, target: &Timeline, known: &Timeline, records: &
     let mut gone: Vec<&str> = gone.map(|entity| entity.id.as_str()).collect();
     gone.sort_unstable();
     gone.into_iter().for_each(|id| end(topics::REGISTRY, id));
-    let wanted = target.rules_at(LATEST);
-    for rule in &known.rules_at(LATEST).rules {
-        if wanted.find(&rule.id).is_none() {
+    for rule in known.written_rules() {
+        // Only what came from a folder goes with it.
+        if rule.changed.is_none() && target.written_rule(&rule.id).is_none() {
             end(topics::RULES, &rule.id);
         }
     }
@@ -235,7 +257,11 @@ async fn send(kafka: &KafkaConfig, records: &[Record]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gridwarden_domain::{city::CityFile, rule};
+    use gridwarden_domain::{
+        city::CityFile,
+        rule::{self, Changed, State},
+        text::Text,
+    };
 
     fn city() -> City {
         let file: CityFile = toml::from_str("name = { en = \"x\" }\ntimezone = \"UTC\"").unwrap();
@@ -276,6 +302,46 @@ mod tests {
         let said = check_sizes(&[record(topics::LAYERS, 9_000_000)]).expect_err("too long").to_string();
         assert!(said.starts_with("layers.v1 grid/v/1: 9001032 bytes are more"), "{said}");
         assert!(check_sizes(&[record(topics::REGISTRY, 1_048_588)]).is_err());
+    }
+
+    #[test]
+    fn versions_rise_and_what_people_wrote_stands() {
+        let mut city = city();
+        let mut fold = Fold::new();
+        let rules = |records: &[Record]| -> Vec<Option<(u32, String)>> {
+            let of = |record: &Record| {
+                let rule = rule::read(record.payload.as_deref()?).unwrap();
+                Some((rule.version, rule.title.en))
+            };
+            records.iter().filter(|record| record.topic == topics::RULES).map(of).collect()
+        };
+        let send = |city: &City, fold: &mut Fold| {
+            let (records, _) = difference(city, &target(city).unwrap(), &fold.timeline()).unwrap();
+            read(fold, &records, 0);
+            rules(&records)
+        };
+        assert_eq!(send(&city, &mut fold), [Some((1, "Hot".into()))]);
+        // Changed, and the number not raised: that is done for it, once.
+        city.rules[0].title.en = "Hotter".into();
+        assert_eq!(send(&city, &mut fold), [Some((2, "Hotter".into()))]);
+        assert_eq!(send(&city, &mut fold), []);
+        // A draft is written once, too.
+        city.rules[0].state = State::Draft;
+        assert_eq!(send(&city, &mut fold), [Some((3, "Hotter".into()))]);
+        assert_eq!(send(&city, &mut fold), []);
+        // Somebody's own.
+        let changed = Some(Changed { by: "anna".into(), why: None });
+        let own =
+            Rule { version: 4, changed, title: Text { en: "Mine".into(), zh: String::new() }, ..city.rules[0].clone() };
+        fold.rule(b"hot", Some(&json(&own)), 0).unwrap();
+        assert_eq!(send(&city, &mut fold), []);
+        let taken = std::mem::take(&mut city.rules);
+        assert_eq!(send(&city, &mut fold), [], "it does not go with the folder's");
+        city.rules = taken;
+        city.rules[0].version = 5;
+        assert_eq!(send(&city, &mut fold), [Some((5, "Hotter".into()))]);
+        city.rules.clear();
+        assert_eq!(send(&city, &mut fold), [None]);
     }
 
     #[test]

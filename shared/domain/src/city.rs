@@ -1,7 +1,13 @@
 //! `city.toml`: the head of a city folder, as types. Reading the folder is `runtime::city`'s; this only knows the text.
 
-use crate::{crs::Crs, layer::Level, rule::Severity, text::Text};
+use crate::{
+    crs::Crs,
+    layer::Level,
+    rule::{Calendar, Severity},
+    text::Text,
+};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The contract's topics. A mapping reads others: what stands in these needs none.
 pub const OWN_TOPICS: [&str; 8] = [
@@ -35,7 +41,7 @@ pub struct CityFile {
     /// Registry files (CSV with header, or NDJSON), relative to the folder.
     #[serde(default)]
     pub registry: Vec<String>,
-    /// Folder of rule documents (`*.json`), relative.
+    /// Folder of rule documents (`*.json`, `*.yaml`), relative.
     #[serde(default)]
     pub rules: Option<String>,
     /// Class catalogue files (TOML), relative.
@@ -53,6 +59,9 @@ pub struct CityFile {
     /// Metrics of which windows tell more than sums.
     #[serde(default)]
     pub sketches: Vec<SketchFile>,
+    /// Calendars that schedules of rules name.
+    #[serde(default)]
+    pub calendars: BTreeMap<String, Calendar>,
 }
 
 /// Limits on time.

@@ -14,7 +14,7 @@ mod rules;
 pub use fold::Fold;
 pub use rules::RuleSet;
 
-use crate::{entity::Entity, locate::LayerSet};
+use crate::{entity::Entity, locate::LayerSet, rule::Rule};
 use registry::Registry;
 use rules::Rules;
 use std::sync::Arc;
@@ -52,6 +52,16 @@ impl Timeline {
     #[inline]
     pub fn rules_at(&self, append_ms: i64) -> &Arc<RuleSet> {
         self.rules.at(append_ms).unwrap_or(&self.no_rules)
+    }
+
+    /// Every rule by its newest document, in force or not, in order of ids.
+    pub fn written_rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        self.rules.written()
+    }
+
+    /// The newest document of a rule, in force or not.
+    pub fn written_rule(&self, id: &str) -> Option<&Arc<Rule>> {
+        self.rules.newest(id)
     }
 
     /// The entity registered under this id for records appended at this moment.

@@ -3,6 +3,7 @@
 
 mod parts;
 mod registry;
+mod rules;
 
 use gridwarden_domain::{
     city::{CityFile, MappingFile},
@@ -95,7 +96,7 @@ impl City {
         let zone = parts::check_head(&file, &mut findings);
         let layers = parts::layers(folder, &file, &zone, &mut findings);
         let registry = registry::read(folder, &file.registry, &mut findings);
-        let rules = parts::rules(folder, &file, &mut findings);
+        let rules = rules::rules(folder, &file, &mut findings);
         let catalogues = parts::catalogues(folder, &file, &mut findings);
         let mappings = parts::mappings(folder, &file, &mut findings);
         if !findings.problems.is_empty() {

@@ -13,10 +13,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<Rule>> {
     }
     let entries = std::fs::read_dir(path).with_context(|| format!("{name} cannot be read"))?;
     let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    let is_document = |file: &PathBuf| {
+        file.extension().is_some_and(|extension| ["json", "yaml", "yml"].iter().any(|known| extension == *known))
+    };
+    files.retain(is_document);
     files.sort();
     if files.is_empty() {
-        bail!("{name} holds no file whose name ends in .json");
+        bail!("{name} holds no file whose name ends in .json, .yaml or .yml");
     }
     Ok(files.iter().map(|path| file(path)).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
@@ -25,7 +28,8 @@ fn file(path: &Path) -> Result<Vec<Rule>> {
     let name = path.display();
     let text = std::fs::read(path).with_context(|| format!("{name} cannot be read"))?;
     if !text.trim_ascii_start().starts_with(b"[") {
-        return Ok(vec![rule::read(&text).map_err(|error| anyhow!("{name}: {error}"))?]);
+        let text = String::from_utf8(text).with_context(|| format!("{name} is not UTF-8"))?;
+        return Ok(vec![rule::read_document(&text).map_err(|error| anyhow!("{name}: {error}"))?]);
     }
     let list: Vec<&RawValue> =
         serde_json::from_slice(&text).with_context(|| format!("{name} is no list of documents"))?;
@@ -66,7 +70,7 @@ mod tests {
             read(&path).expect_err("refused").to_string()
         };
         let bad = ONE.replace(":5", ":0");
-        assert!(said("r.json", &bad).ends_with("r.json: silence.after_s: must be 1 to 604800"));
+        assert!(said("r.json", &bad).ends_with("r.json: line 1: silence.after_s: must be 1 to 604800"));
         assert!(said("r.json", &format!("[{ONE},{bad}]")).contains("r.json: document 2: silence.after_s"));
         assert!(said("r.json", "[1").contains("is no list of documents"));
         let (folder, _path) = written("notes.txt", "");

@@ -1,33 +1,8 @@
 //! A list of what truly happened: one JSON object a line. Errors name file, line and field.
 
-use crate::moment;
-use anyhow::{Context, Result, anyhow, bail};
-use gridwarden_domain::{alert::AreaRef, rule::MAX_RADIUS_M};
-use gridwarden_geo::is_in_degrees;
-use gridwarden_stream::{Incident, Sign};
-use serde::Deserialize;
+use anyhow::{Context, Result, anyhow};
+use gridwarden_stream::Incident;
 use std::path::Path;
-
-/// A line of the file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    id: String,
-    from: Moment,
-    to: Moment,
-    source: Option<String>,
-    area: Option<AreaRef>,
-    /// [lon, lat].
-    position: Option<[f64; 2]>,
-    radius_m: Option<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Moment {
-    Ms(i64),
-    Text(String),
-}
 
 /// Reads the list.
 pub(super) fn read(path: &Path) -> Result<Vec<Incident>> {
@@ -38,46 +13,16 @@ pub(super) fn read(path: &Path) -> Result<Vec<Incident>> {
 }
 
 fn incident(text: &str) -> Result<Incident> {
-    let line: Line = serde_json::from_str(text).map_err(|error| {
+    serde_json::from_str(text).map_err(|error| {
         // The place of the line is known already.
         anyhow!("{}", error.to_string().split(" at line ").next().unwrap_or_default())
-    })?;
-    let (from_ms, to_ms) = (ms("from", &line.from)?, ms("to", &line.to)?);
-    if from_ms > to_ms {
-        bail!("to: lies before from");
-    }
-    let mut signs: Vec<Sign> = line.source.into_iter().map(Sign::Source).collect();
-    signs.extend(line.area.map(Sign::Area));
-    match (line.position, line.radius_m) {
-        (Some(place), Some(metres)) => {
-            if !is_in_degrees(place) {
-                let [lon, lat] = place;
-                bail!("position: {lon}, {lat} is not a position in degrees");
-            }
-            if !(metres > 0.0 && metres <= MAX_RADIUS_M) {
-                bail!("radius_m: {metres} must be above 0 and at most {MAX_RADIUS_M} metres");
-            }
-            signs.push(Sign::Near(place, metres));
-        }
-        (None, None) => {}
-        _ => bail!("position and radius_m belong together"),
-    }
-    if signs.is_empty() {
-        bail!("names neither source, area nor position; no alert can be known to be of it");
-    }
-    Ok(Incident { id: line.id, from_ms, to_ms, signs })
-}
-
-fn ms(field: &str, moment: &Moment) -> Result<i64> {
-    match moment {
-        Moment::Ms(ms) => Ok(*ms),
-        Moment::Text(text) => moment::read(text).map_err(|error| anyhow!("{field}: {text} {error}")),
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gridwarden_stream::Sign;
 
     #[test]
     fn lines_are_read_and_what_is_wrong_is_named() {

@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Result, ensure};
 use gridwarden_domain::{
-    rule::{Condition, Crossing, Fence, Rule, Select, Severity, Shape},
+    rule::{Condition, Crossing, Fence, Rule, Severity, Shape},
     text::Text,
 };
 use gridwarden_geo::{metres_per_degree, offset_m};
@@ -128,23 +128,9 @@ fn outline(random: &mut impl Rng) -> Vec<[f64; 2]> {
 }
 
 fn fence(number: usize, rings: &[Vec<[f64; 2]>]) -> Rule {
-    let fence = Fence {
-        shape: Shape::Polygon(rings.to_vec()),
-        on: Crossing::Enter,
-        first_counts: true,
-        hold_s: 0,
-        margin_m: None,
-        accuracy_m: None,
-        crs: None,
-    };
-    Rule {
-        id: number.to_string(),
-        version: 1,
-        title: Text { en: "fence".to_owned(), zh: String::new() },
-        severity: Severity::Minor,
-        select: Select::default(),
-        condition: Condition::Fence(fence),
-    }
+    let fence = Fence { first_counts: true, ..Fence::new(Shape::Polygon(rings.to_vec()), Crossing::Enter) };
+    let title = Text { en: "fence".to_owned(), zh: String::new() };
+    Rule::new(number.to_string(), title, Severity::Minor, Condition::Fence(fence))
 }
 
 /// Positions a second, once everybody has been seen.

@@ -107,7 +107,7 @@ impl<'a> Plan<'a> {
         let token = format!("file:{}", self.folder.path("token").display());
         let sections = match role {
             Role::Gateway => "http kafka city auth",
-            Role::Stream => "http kafka clickhouse city checkpoints crashes",
+            Role::Stream => "http kafka clickhouse city checkpoints crashes auth",
             Role::Archive => "http kafka clickhouse city crashes",
             Role::Dispatch | Role::Console => "http kafka clickhouse city auth",
         };

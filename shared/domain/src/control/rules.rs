@@ -1,7 +1,7 @@
 //! Rules in force over time. A set is put together when first asked for: ten thousand rules published one after the other
 //! are ten thousand changes, not ten thousand sets.
 
-use crate::rule::Rule;
+use crate::rule::{Rule, State};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -67,6 +67,15 @@ impl Rules {
         Some(point.set.get_or_init(|| Arc::new(self.set(point.changes))))
     }
 
+    /// Documents, in force or not, in order of ids.
+    pub(super) fn written(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        self.latest.values()
+    }
+
+    pub(super) fn newest(&self, id: &str) -> Option<&Arc<Rule>> {
+        self.latest.get(id)
+    }
+
     pub(super) fn next_after(&self, append_ms: i64) -> Option<i64> {
         let after = self.points.partition_point(|point| point.force_ms <= append_ms);
         self.points.get(after).map(|point| point.force_ms)
@@ -79,7 +88,8 @@ impl Rules {
     fn set(&self, changes: usize) -> RuleSet {
         let mut rules: BTreeMap<&str, &Arc<Rule>> = BTreeMap::new();
         for (id, rule) in self.changes.iter().take(changes) {
-            match rule {
+            // Drafts and retired rules are kept in the log, and in force nowhere.
+            match rule.as_ref().filter(|rule| rule.state == State::Active) {
                 Some(rule) => rules.insert(id, rule),
                 None => rules.remove(id.as_ref()),
             };

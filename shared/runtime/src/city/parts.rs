@@ -6,13 +6,11 @@ use gridwarden_domain::{
     class::Catalogue,
     layer::{Area, LayerHead, read_geojson},
     mapping::Mapping,
-    report,
-    rule::{self, Rule},
-    time,
+    report, time,
 };
 use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// The name of a city's head.
@@ -152,49 +150,6 @@ pub(super) fn layers(
         head.main = true;
     }
     layers
-}
-
-pub(super) fn rules(folder: &Path, file: &CityFile, findings: &mut Findings) -> Vec<Rule> {
-    let Some(name) = &file.rules else {
-        return Vec::new();
-    };
-    let entries = match std::fs::read_dir(folder.join(name)) {
-        Ok(entries) => entries,
-        Err(error) => {
-            findings.problem(name, format!("cannot be read: {error}"));
-            return Vec::new();
-        }
-    };
-    let mut files: Vec<String> = Vec::new();
-    for entry in entries {
-        match entry.map(|entry| entry.file_name().into_string()) {
-            Ok(Ok(file)) => files.push(file),
-            Ok(Err(file)) => findings.problem(name, format!("{} is not a name in UTF-8", file.display())),
-            Err(error) => findings.problem(name, format!("cannot be read: {error}")),
-        }
-    }
-    files.sort();
-    let mut rules: BTreeMap<String, (String, Rule)> = BTreeMap::new();
-    for file in files {
-        if !file.ends_with(".json") {
-            findings.warning(format!("{name}/{file}"), "is not read: rules are files whose names end in .json");
-            continue;
-        }
-        let place = format!("{name}/{file}");
-        let Some(written) = text(folder, &place, findings) else {
-            continue;
-        };
-        match rule::read(written.as_bytes()) {
-            Ok(rule) => {
-                let id = rule.id.clone();
-                if let Some((other, _)) = rules.insert(id.clone(), (place.clone(), rule)) {
-                    findings.problem(place, format!("id: {id} is also the id of {other}"));
-                }
-            }
-            Err(error) => findings.problem(place, error),
-        }
-    }
-    rules.into_values().map(|(_, rule)| rule).collect()
 }
 
 pub(super) fn catalogues(folder: &Path, file: &CityFile, findings: &mut Findings) -> Vec<Catalogue> {

@@ -94,7 +94,7 @@ fn every_problem_is_told_with_its_place() {
         "registry.csv: line 2: lat: \"here\" is not a number",
         "registry.csv: line 3: kind: must be",
         "registry.csv: line 5: id: s-3 is also the id of registry.csv: line 4",
-        "rules/bad.json: version: is missing",
+        "rules/bad.json: line 1: version: is missing",
         "rules/twice.json: id: hot is also the id of rules/hot.json",
     ];
     for part in expected {
@@ -147,7 +147,10 @@ fn what_is_not_read_is_a_warning() {
     put(&folder, "m.toml", ROWS);
     put(&folder, "rules/notes.txt", "later");
     let city = City::load(folder.path()).unwrap();
-    assert_eq!(city.warnings, ["rules/notes.txt: is not read: rules are files whose names end in .json",]);
+    assert_eq!(
+        city.warnings,
+        ["rules/notes.txt: is not read: rules are files whose names end in .json, .yaml or .yml",]
+    );
 }
 
 #[test]

@@ -28,14 +28,11 @@ pub(super) fn probed(endpoint: Option<(String, String)>) -> More {
 /// The rule probes are raised by, and cleared.
 fn probe_rule() -> Rule {
     let threshold = Threshold { value: "v".to_owned(), side: Side::Above, level: 50.0, clear: None, hold_s: 0 };
-    Rule {
-        version: 1,
-        title: Text { en: PROBE.to_owned(), zh: String::new() },
-        id: PROBE.to_owned(),
-        severity: Severity::Minor,
-        select: Select { kinds: vec![PROBE.to_owned()], ..Select::default() },
-        condition: Condition::Threshold(threshold),
-    }
+    let title = Text { en: PROBE.to_owned(), zh: String::new() };
+    let select = Select { kinds: vec![PROBE.to_owned()], ..Select::default() };
+    // What is measured is not held back.
+    let storm_per_minute = Some(u32::MAX);
+    Rule { select, storm_per_minute, ..Rule::new(PROBE, title, Severity::Minor, Condition::Threshold(threshold)) }
 }
 
 /// A probe that was sent: by whom, its event time, and when.

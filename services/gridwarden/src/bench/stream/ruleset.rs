@@ -28,14 +28,9 @@ pub(super) fn rules(bounds: [i64; 4], areas: &[Area], (each, seed): (u32, u64)) 
 }
 
 fn rule(id: String, kind: &str, condition: Condition) -> Rule {
-    Rule {
-        version: 1,
-        title: Text { en: id.clone(), zh: String::new() },
-        id,
-        severity: Severity::Minor,
-        select: Select { kinds: vec![kind.to_owned()], ..Select::default() },
-        condition,
-    }
+    let title = Text { en: id.clone(), zh: String::new() };
+    let select = Select { kinds: vec![kind.to_owned()], ..Select::default() };
+    Rule { select, ..Rule::new(id, title, Severity::Minor, condition) }
 }
 
 /// Levels that only rare values reach, with some way back until they clear.
@@ -71,15 +66,8 @@ fn fence(number: u32, on: Crossing, bounds: [i64; 4], cells: &[&Area], rng: &mut
         _ => Shape::Polygon(vec![hexagon(bounds, rng)]),
     };
     let name = if on == Crossing::Enter { "enter" } else { "exit" };
-    let fence = Fence {
-        shape,
-        on,
-        first_counts: number.is_multiple_of(2) && on == Crossing::Enter,
-        hold_s: 0,
-        margin_m: None,
-        accuracy_m: None,
-        crs: None,
-    };
+    let first_counts = number.is_multiple_of(2) && on == Crossing::Enter;
+    let fence = Fence { first_counts, ..Fence::new(shape, on) };
     rule(format!("{name}-{number:02}"), "vehicle", Condition::Fence(fence))
 }
 

@@ -146,6 +146,7 @@ fn city_file(layers: Vec<LayerFile>, endpoint: Option<&(String, String)>) -> Cit
             quantiles: true,
             distinct: Some(Distinct::Source),
         }],
+        calendars: Default::default(),
     }
 }
 

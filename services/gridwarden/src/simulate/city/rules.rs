@@ -10,7 +10,7 @@ use gridwarden_domain::text::Text;
 
 fn rule(id: &str, title: Text, severity: Severity, kind: &str, condition: Condition) -> Rule {
     let select = Select { kinds: vec![kind.to_owned()], sources: Vec::new(), areas: Vec::new() };
-    Rule { id: id.to_owned(), version: 1, title, severity, select, condition }
+    Rule { select, ..Rule::new(id, title, severity, condition) }
 }
 
 fn above(value: &str, level: f64, clear: f64, hold_s: u32) -> Condition {
@@ -18,7 +18,7 @@ fn above(value: &str, level: f64, clear: f64, hold_s: u32) -> Condition {
 }
 
 fn fence(shape: Shape, on: Crossing) -> Condition {
-    Condition::Fence(Fence { shape, on, first_counts: false, hold_s: 0, margin_m: None, accuracy_m: None, crs: None })
+    Condition::Fence(Fence::new(shape, on))
 }
 
 /// Rules for a city with these entities and areas.
