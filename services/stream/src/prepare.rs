@@ -195,9 +195,10 @@ fn begin(
     if let Some(authority) = way.authority() {
         world.domains.set_authority(authority);
     }
+    let zone = world.zone();
     let shared = Arc::new(Shared {
         world,
-        lore: Lore::restored(&state.names, config.stream.fences_mib, way.authority()),
+        lore: Lore::restored(&state.names, config.stream.fences_mib, zone, way.authority()),
         metrics: ground.metrics.clone(),
         progress: std::iter::repeat_with(Progress::in_the_past).take(seat.workers).collect(),
         others: others_of(seat),

@@ -52,7 +52,7 @@ impl Stages {
         let mut world = world(city, (vec![topic], parts), defaults.id_limits());
         // What only some cities ask for is no part of the path.
         world.sketches = Sketches::default();
-        let lore = Lore::restored(&Names::default(), defaults.fences_mib, None);
+        let lore = Lore::restored(&Names::default(), defaults.fences_mib, jiff::tz::TimeZone::UTC, None);
         let metrics = Metrics::new(&Registry::new())?;
         let progress = vec![Progress::in_the_past()];
         let others = Others::none();

@@ -6,6 +6,7 @@ use crate::{
     company::{Company, Role},
     config::Config,
     ends::Asker,
+    http::{self as api, Api},
     metrics::Metrics,
     pipeline::{self, Plan},
     prepare::{self, Prepared},
@@ -51,12 +52,16 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
     let metrics = Metrics::new(&registry).context("metrics")?;
     Crashes::open(&config.crashes)?.watch();
     let listener = http::bind(config.http.listen).await?;
-    let router = http::status_router(health.clone(), registry.clone());
+    let api = Api::new(&config);
+    let router = api::router(Arc::clone(&api), http::status_router(health.clone(), registry.clone()));
     let mut tasks = Tasks::new(&shutdown);
     let ending = shutdown.clone();
     tasks.spawn("http", async move { Ok(http::serve(listener, router, ending).await?) });
     let started = match prepare::until_ready(&config, &metrics, &health, &shutdown).await {
-        Ok(Some(prepared)) => start(&config, prepared, (&registry, &health), (&mut tasks, &shutdown)),
+        Ok(Some(prepared)) => {
+            api.begin(&prepared.control);
+            start(&config, prepared, (&registry, &health), (&mut tasks, &shutdown))
+        }
         // The end began before everything was there.
         Ok(None) => Ok(()),
         Err(error) => Err(error),

@@ -66,6 +66,11 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// The areas that hold no other, by their place in [`Layer::areas`].
+    pub fn leaves(&self) -> impl Iterator<Item = u32> + '_ {
+        self.leaves.iter().copied()
+    }
+
     /// Checks and links the areas. The raster is built when first asked for, or by [`Layer::prepare`].
     pub fn build(head: LayerHead, version: String, areas: Vec<Area>) -> Result<Self, PlaceError> {
         let points = areas.iter().flat_map(|area| area.polygons.iter().flatten().flatten()).map(Vec::len).sum();

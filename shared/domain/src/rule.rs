@@ -3,11 +3,17 @@
 //! `infra/schema/json/rule.schema.json` is the published contract. Kinds of this version: `threshold`, `fence` and
 //! `silence` over single entities; `density`, `proximity`, `cluster` and `window` over several ([`together`]).
 
+mod document;
+mod hours;
 mod reading;
+mod schedule;
 pub mod together;
 mod validity;
 
+pub use document::{Document, DocumentError, read_document};
+pub use hours::Hours;
 pub use reading::read;
+pub use schedule::{Calendar, Date, DayKind, Period, Schedule, TimeOfDay};
 pub use validity::{MAX_RADIUS_M, MAX_VERTICES, RuleError, areas_of, validate};
 
 use crate::{alert::AreaRef, crs::Crs, text::Text};
@@ -26,6 +32,64 @@ pub enum Severity {
     Major,
     /// People or things are in danger.
     Critical,
+}
+
+/// How soon something must be done, after the Common Alerting Protocol 1.2 (§3.2.2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Urgency {
+    /// At once.
+    #[default]
+    Immediate,
+    /// Within the hour.
+    Expected,
+    /// In the near future.
+    Future,
+    /// No longer.
+    Past,
+    /// Not known.
+    Unknown,
+}
+
+/// How sure it is, after the Common Alerting Protocol 1.2 (§3.2.2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// It was seen.
+    #[default]
+    Observed,
+    /// More likely than not.
+    Likely,
+    /// Possible, but not likely.
+    Possible,
+    /// Hardly.
+    Unlikely,
+    /// Not known.
+    Unknown,
+}
+
+/// How far a rule has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Being written: it is kept and can be tried on the past, and raises nothing.
+    Draft,
+    /// In force.
+    #[default]
+    Active,
+    /// No longer in force, kept with its history.
+    Retired,
+}
+
+/// Who changed a rule last, and why. When, says the log: its record's append time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changed {
+    /// Who.
+    pub by: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Which observations a rule looks at; an empty list means any.
@@ -94,6 +158,31 @@ pub enum Crossing {
     Inside,
     /// Raised when an entity has been inside for `hold_s`, however it came there; cleared when it leaves.
     Dwell,
+    /// Raised when the way from an entity's last position to this one leads in, out or through; cleared by the next that does not.
+    Cross,
+    /// Raised when an entity inside is faster than [`Speed::above_kmh`]; cleared when it is not, or leaves.
+    Speed,
+}
+
+impl Crossing {
+    /// Whether it looks at the way from one position to the next.
+    pub fn is_about_ways(self) -> bool {
+        matches!(self, Self::Cross | Self::Speed)
+    }
+}
+
+/// How fast is too fast.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Speed {
+    /// Faster than this raises, in km/h.
+    pub above_kmh: f64,
+    /// At most this fast clears (hysteresis), in km/h; `above_kmh` when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear_kmh: Option<f64>,
+    /// The value that says how fast, in km/h; reckoned from one position to the next when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
 }
 
 /// The shape of a fence. Coordinates are degrees in the fence's reference system, lengths metres.
@@ -140,9 +229,39 @@ pub struct Fence {
     /// Positions that say they are less accurate than this, in metres, are not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy_m: Option<f64>,
+    /// For `speed`: how fast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<Speed>,
+    /// For `cross` and `speed`: positions further apart in time than this, in seconds, are no way; [`USUAL_WAY_S`] when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_s: Option<u32>,
     /// The reference system a polygon, a line, or a circle's centre is drawn in; an area has its layer's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crs: Option<Crs>,
+}
+
+/// Positions further apart in time than this, in seconds, are no way, unless a rule says otherwise.
+pub const USUAL_WAY_S: u32 = 120;
+
+impl Fence {
+    /// A fence that asks for nothing but this.
+    pub fn new(shape: Shape, on: Crossing) -> Self {
+        Self {
+            shape,
+            on,
+            first_counts: false,
+            hold_s: 0,
+            margin_m: None,
+            accuracy_m: None,
+            speed: None,
+            way_s: None,
+            crs: None,
+        }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn is_zero(seconds: &u32) -> bool {
@@ -213,10 +332,53 @@ pub struct Rule {
     pub title: Text,
     /// How bad its alerts are.
     pub severity: Severity,
+    /// How soon something must be done about them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub urgency: Urgency,
+    /// How sure they are.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub certainty: Certainty,
+    /// How far it has come.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub state: State,
+    /// When it looks; always when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// More alerts than this raised in a minute are a storm, and not told one by one; the deployment's limit when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm_per_minute: Option<u32>,
+    /// Who changed it last; nobody when it is a file's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Changed>,
     /// What it looks at.
     #[serde(default)]
     pub select: Select,
     /// What it does.
     #[serde(flatten)]
     pub condition: Condition,
+}
+
+impl Rule {
+    /// A first version that is in force, looks at everything, always, and asks for nothing more.
+    pub fn new(id: impl Into<String>, title: Text, severity: Severity, condition: Condition) -> Self {
+        Self {
+            id: id.into(),
+            version: 1,
+            title,
+            severity,
+            urgency: Urgency::default(),
+            certainty: Certainty::default(),
+            state: State::default(),
+            schedule: None,
+            storm_per_minute: None,
+            changed: None,
+            select: Select::default(),
+            condition,
+        }
+    }
+
+    /// Whether what it says is the same: condition, selection and hours. If so it keeps its state over a change.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        self.condition == other.condition && self.select == other.select && self.schedule == other.schedule
+    }
 }

@@ -79,7 +79,7 @@ pub(crate) mod tests {
     use gridwarden_domain::{
         alert::Subject,
         identity::{RecordId, TopicId},
-        rule::Severity,
+        rule::{Certainty, Severity, Urgency},
         text::Text,
     };
 
@@ -94,6 +94,8 @@ pub(crate) mod tests {
             rule_version: 1,
             kind: "fence".to_owned(),
             severity: Severity::Minor,
+            urgency: Urgency::default(),
+            certainty: Certainty::default(),
             title: Text::default(),
             subject: Subject::Entity("s".to_owned()),
             time: 5,
@@ -106,6 +108,7 @@ pub(crate) mod tests {
             value: None,
             level: None,
             evidence: Vec::new(),
+            storm_per_minute: None,
             simulated: false,
         }
     }

@@ -1,12 +1,17 @@
 //! What truly happened, as people know it: which of it rules would have told of. Pure.
 
 use super::tally::Episode;
-use gridwarden_domain::alert::{AreaRef, Subject};
-use gridwarden_geo::distance_m;
-use serde::Serialize;
+use gridwarden_domain::{
+    alert::{AreaRef, Subject},
+    rule::MAX_RADIUS_M,
+    time::rfc3339,
+};
+use gridwarden_geo::{distance_m, is_in_degrees};
+use serde::{Deserialize, Serialize};
 
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq)]
+/// Something that happened. As written: `{"id","from","to"}` with `source`, `area` `{"layer","code"}` or `position` and `radius_m`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct Incident {
     /// Its name for people.
     pub id: String,
@@ -44,6 +49,70 @@ pub struct Told {
     pub won: Vec<String>,
     /// Told of by neither.
     pub missed: Vec<String>,
+}
+
+/// An incident as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    id: String,
+    from: Moment,
+    to: Moment,
+    source: Option<String>,
+    area: Option<AreaRef>,
+    /// [lon, lat].
+    position: Option<[f64; 2]>,
+    radius_m: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Moment {
+    Ms(i64),
+    Text(String),
+}
+
+impl Moment {
+    fn ms(&self, field: &str) -> Result<i64, String> {
+        match self {
+            Self::Ms(ms) => Ok(*ms),
+            Self::Text(text) => rfc3339(text)
+                .ok_or_else(|| format!("{field}: {text} is neither an RFC 3339 time nor epoch milliseconds")),
+        }
+    }
+}
+
+impl TryFrom<Written> for Incident {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let (from_ms, to_ms) = (written.from.ms("from")?, written.to.ms("to")?);
+        if from_ms > to_ms {
+            return Err("to: lies before from".to_owned());
+        }
+        let mut signs: Vec<Sign> = written.source.into_iter().map(Sign::Source).collect();
+        signs.extend(written.area.map(Sign::Area));
+        match (written.position, written.radius_m) {
+            (Some(place), Some(metres)) => signs.push(near(place, metres)?),
+            (None, None) => {}
+            _ => return Err("position and radius_m belong together".to_owned()),
+        }
+        if signs.is_empty() {
+            return Err("names neither source, area nor position; no alert can be known to be of it".to_owned());
+        }
+        Ok(Self { id: written.id, from_ms, to_ms, signs })
+    }
+}
+
+fn near(place: [f64; 2], metres: f64) -> Result<Sign, String> {
+    if !is_in_degrees(place) {
+        let [lon, lat] = place;
+        return Err(format!("position: {lon}, {lat} is not a position in degrees"));
+    }
+    if !(metres > 0.0 && metres <= MAX_RADIUS_M) {
+        return Err(format!("radius_m: {metres} must be above 0 and at most {MAX_RADIUS_M} metres"));
+    }
+    Ok(Sign::Near(place, metres))
 }
 
 impl Incident {

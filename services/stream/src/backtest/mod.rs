@@ -120,9 +120,10 @@ impl Ground {
         let Beside { topics, metas, control, .. } = look(&config.kafka, &city).await?;
         let timeline = control.timeline();
         let sets = Sets::new(&asked.candidates, (asked.against, timeline.rules_at(i64::MAX)))?;
+        let world = world(&city.file, (topics, parts_of(&metas)?), config.stream.id_limits());
         let shared = Shared {
-            world: world(&city.file, (topics, parts_of(&metas)?), config.stream.id_limits()),
-            lore: Lore::restored(&Default::default(), config.stream.fences_mib, None),
+            lore: Lore::restored(&Default::default(), config.stream.fences_mib, world.zone(), None),
+            world,
             metrics: Metrics::new(&gridwarden_runtime::telemetry::registry("backtest")).context("metrics")?,
             progress: vec![Progress::in_the_past()],
             others: crate::cluster::Others::none(),

@@ -78,7 +78,7 @@ impl Renumber {
     pub(crate) fn phase(&self, form: PhaseForm) -> PhaseForm {
         match form {
             PhaseForm::Pending(since, first) => PhaseForm::Pending(since, self.at(At(first)).0),
-            open @ PhaseForm::Open(..) => open,
+            as_it_is @ (PhaseForm::Open(..) | PhaseForm::Way(..)) => as_it_is,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
 use gridwarden_domain::{
     alert::{Alert, AreaRef, Subject},
     observation::Position,
-    rule::Condition,
+    rule::{Condition, Fence},
 };
 use gridwarden_runtime::seeded::seeded;
 use std::sync::Arc;
@@ -105,6 +105,7 @@ fn alert(
     let rule = &change.rule;
     let (metric, level) = match &rule.condition {
         Condition::Threshold(threshold) => (Some(threshold.value.clone()), Some(threshold.level)),
+        Condition::Fence(Fence { speed: Some(speed), .. }) => (speed.value.clone(), Some(speed.above_kmh)),
         _ => (None, None),
     };
     let metrics = &shared.metrics;
@@ -118,6 +119,8 @@ fn alert(
         rule_version: rule.version,
         kind: rule.condition.kind().to_owned(),
         severity: rule.severity,
+        urgency: rule.urgency,
+        certainty: rule.certainty,
         title: rule.title.clone(),
         subject: Subject::Entity(entity.source.as_str().to_owned()),
         time: change.time,
@@ -129,7 +132,8 @@ fn alert(
         value: change.value.or_else(|| last_value(shared, entity, metric.as_deref())).map(|value| value.to_f64()),
         metric,
         level,
-        evidence: Vec::new(),
+        evidence: change.evidence.iter().map(|at| shared.world.identity(at.part(), at.offset())).collect(),
+        storm_per_minute: rule.storm_per_minute,
         simulated: shared.world.simulated || record.simulated,
     }
 }

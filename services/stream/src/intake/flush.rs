@@ -42,6 +42,11 @@ impl Intake {
         (end - next).max(0)
     }
 
+    /// The live clock of a partition; [`i64::MIN`] before anything is known of it.
+    pub(crate) fn clock(&self, part: u16) -> i64 {
+        self.parts.get(usize::from(part)).and_then(Option::as_ref).map_or(i64::MIN, |part| part.clock.watermark())
+    }
+
     /// The highest append time known of a partition.
     pub(crate) fn appended(&self, part: u16) -> Option<i64> {
         let newest = self.parts.get(usize::from(part))?.as_ref()?.clock.newest();

@@ -55,6 +55,7 @@ pub(crate) fn city() -> CityFile {
         }],
         endpoints: Vec::new(),
         sketches: Vec::new(),
+        calendars: Default::default(),
     }
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn shared() -> Shared {
         simulated: true,
         generation: 7,
     };
-    let lore = Lore::restored(&Default::default(), 1, None);
+    let lore = Lore::restored(&Default::default(), 1, jiff::tz::TimeZone::UTC, None);
     let metrics = Metrics::new(&Registry::new()).expect("metrics");
     let others = crate::cluster::Others::none();
     Shared { world, lore, metrics, progress: vec![Progress::in_the_past()], others }

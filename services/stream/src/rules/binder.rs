@@ -4,9 +4,11 @@ use super::{
     book::Book,
     books::Limits,
     fence::Border,
+    hold::Hold,
     ready::{Body, Chosen, Gathering, Ready, sense},
     shapes::Drawn,
     threshold::Levels,
+    ways::Routes,
 };
 use crate::{
     intern::{MetricNames, Views},
@@ -16,11 +18,12 @@ use gridwarden_domain::{
     alert::AreaRef,
     crs::Crs,
     rule::{
-        Condition, Rule, Select, Shape,
+        Condition, Crossing, Fence, Hours, Rule, Select, Shape,
         together::{Density, Place, Proximity, Window},
     },
 };
 use hashbrown::HashSet;
+use jiff::tz::TimeZone;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -29,13 +32,16 @@ pub(super) struct Binder<'a> {
     book: Book,
     fences: Drawn,
     places: Drawn,
+    ways: Routes,
     views: &'a Views,
     names: &'a MetricNames,
+    zone: &'a TimeZone,
 }
 
 impl<'a> Binder<'a> {
-    pub(super) fn new(book: Book, views: &'a Views, names: &'a MetricNames) -> Self {
-        Self { book, fences: Drawn::default(), places: Drawn::default(), views, names }
+    pub(super) fn new(book: Book, (views, names): (&'a Views, &'a MetricNames), zone: &'a TimeZone) -> Self {
+        let (fences, places, ways) = Default::default();
+        Self { book, fences, places, ways, views, names, zone }
     }
 
     pub(super) fn add(&mut self, rule: &Arc<Rule>, slot: u32) {
@@ -47,18 +53,34 @@ impl<'a> Binder<'a> {
                     return;
                 }
             },
-            Condition::Fence(fence) => Body::Fence(Border::of(fence, self.fences.add(fence.crs, &fence.shape, slot))),
-            Condition::Silence(silence) => Body::Silence(i64::from(silence.after_s) * 1000),
+            Condition::Fence(fence) => {
+                self.add_way(fence, slot);
+                // Who crosses a fence is nowhere: it is asked along the way.
+                let crossed = fence.on == Crossing::Cross;
+                let shapes = if crossed { 0..0 } else { self.fences.add(fence.crs, &fence.shape, slot) };
+                Body::Fence(Border::of(fence, shapes))
+            }
+            Condition::Silence(_) => Body::Silence,
             Condition::Density(_) | Condition::Proximity(_) | Condition::Cluster(_) | Condition::Window(_) => {
                 Body::Together(self.gathering(rule))
             }
         };
-        let ready = Ready { rule: Arc::clone(rule), chosen: self.chosen(&rule.select), body };
+        let hold = Hold { ms: hold_ms(&rule.condition), hours: hours(rule, self.zone) };
+        let ready = Ready { rule: Arc::clone(rule), chosen: self.chosen(&rule.select), hold, body };
         self.file(&ready, slot);
         let rules = &mut self.book.rules;
         rules.resize_with(rules.len().max(slot as usize + 1), || None);
         if let Some(place) = rules.get_mut(slot as usize) {
             *place = Some(ready);
+        }
+    }
+
+    fn add_way(&mut self, fence: &Fence, slot: u32) {
+        match (&fence.shape, fence.on) {
+            (Shape::Area(area), Crossing::Cross) => self.ways.add_area(&self.book.view.set, area, slot),
+            (shape, Crossing::Cross) => self.ways.add(fence.crs, shape, slot),
+            (_, Crossing::Speed) => self.ways.add_speed(slot),
+            _ => {}
         }
     }
 
@@ -86,14 +108,16 @@ impl<'a> Binder<'a> {
 
     fn file(&mut self, ready: &Ready, slot: u32) {
         self.book.uses_areas |= ready.chosen.areas.is_some();
-        self.book.has_silences |= matches!(ready.body, Body::Silence(_));
+        self.book.has_silences |= matches!(ready.body, Body::Silence);
         match (&ready.body, &ready.rule.condition) {
             (Body::Fence(border), Condition::Fence(fence)) => {
                 self.book.has_fences = true;
                 if border.asks_first_outside() {
                     self.book.exit_first.push(slot);
                 }
-                if let Shape::Area(area) = &fence.shape {
+                if let Shape::Area(area) = &fence.shape
+                    && fence.on != Crossing::Cross
+                {
                     self.book.uses_areas = true;
                     for number in self.areas(area) {
                         self.book.by_area.entry(number).or_default().push(slot);
@@ -145,8 +169,27 @@ impl<'a> Binder<'a> {
     pub(super) fn bind(mut self, limits: Limits) -> Book {
         self.book.shapes = self.fences.bind(limits.shapes_mib);
         self.book.places = self.places.bind(limits.shapes_mib);
+        self.book.ways = self.ways.bind();
         self.book
     }
+}
+
+/// How long an offence must hold, in milliseconds of event time.
+fn hold_ms(condition: &Condition) -> i64 {
+    let seconds = match condition {
+        Condition::Threshold(threshold) => threshold.hold_s,
+        Condition::Fence(fence) => fence.hold_s,
+        Condition::Silence(silence) => silence.after_s,
+        Condition::Density(density) => density.hold_s,
+        Condition::Proximity(proximity) => proximity.hold_s,
+        Condition::Cluster(_) | Condition::Window(_) => 0,
+    };
+    i64::from(seconds) * 1000
+}
+
+/// The hours a rule looks in; none when it always does.
+fn hours(rule: &Rule, zone: &TimeZone) -> Option<Arc<Hours>> {
+    rule.schedule.as_ref().map(|schedule| Arc::new(Hours::of(schedule, zone)))
 }
 
 fn some_set<T: Eq + std::hash::Hash>(items: impl Iterator<Item = T>) -> Option<HashSet<T>> {

@@ -4,6 +4,7 @@ use super::{
     fence::Border,
     ready::{Body, Gathering, Ready, Watch},
     shapes::Shapes,
+    ways::Ways,
 };
 use crate::intern::{MetricNames, View};
 use gridwarden_domain::{control::RuleSet, rule::Condition};
@@ -23,6 +24,8 @@ pub(crate) struct Book {
     pub(super) by_area: HashMap<u32, Vec<u32>>,
     /// Of fences.
     pub(super) shapes: Shapes,
+    /// Of fences about ways.
+    pub(super) ways: Ways,
     /// Of densities.
     pub(super) places: Shapes,
     /// Densities in each area of a layer.
@@ -50,6 +53,7 @@ impl Book {
             by_source: HashMap::new(),
             by_area: HashMap::new(),
             shapes: Shapes::default(),
+            ways: Ways::default(),
             places: Shapes::default(),
             each: Vec::new(),
             together: Vec::new(),
@@ -86,9 +90,14 @@ impl Book {
     /// The silences that look at a kind without regard to source and area.
     pub(crate) fn silences(&self, kind: u16) -> Box<[u32]> {
         let looks = |slot: &&u32| {
-            self.rule(**slot).is_some_and(|ready| matches!(ready.body, Body::Silence(_)) && ready.chosen.has_kind(kind))
+            self.rule(**slot).is_some_and(|ready| matches!(ready.body, Body::Silence) && ready.chosen.has_kind(kind))
         };
         self.plain.iter().filter(looks).copied().collect()
+    }
+
+    /// Whether any fence about ways looks at a kind.
+    pub(crate) fn has_ways_of(&self, kind: u16) -> bool {
+        self.ways.slots().any(|slot| self.rule(slot).is_some_and(|ready| ready.chosen.has_kind(kind)))
     }
 
     /// The thresholds and silences that look at a source by name.

@@ -7,6 +7,7 @@ use crate::{
 };
 use gridwarden_domain::{control::RuleSet, rule::Rule};
 use hashbrown::HashMap;
+use jiff::tz::TimeZone;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the index of fences may cost.
@@ -19,6 +20,8 @@ pub(crate) struct Limits {
 /// Books made so far, shared between workers, and the slots of rules: one per rule id, for the life of the process.
 pub(crate) struct Books {
     limits: Limits,
+    /// The city's, which hours of rules are in.
+    zone: TimeZone,
     inner: Mutex<Shelf>,
     /// Who gives out slots, when this process does not.
     authority: Option<Authority>,
@@ -82,7 +85,13 @@ impl Books {
     /// None made yet, rules with the slots they had.
     pub(crate) fn restored(limits: Limits, rules: &[String]) -> Self {
         let slots = (0u32..).zip(rules).map(|(slot, rule)| (rule.clone(), slot)).collect();
-        Self { limits, inner: Mutex::new(Shelf { slots, made: Vec::new() }), authority: None }
+        let inner = Mutex::new(Shelf { slots, made: Vec::new() });
+        Self { limits, zone: TimeZone::UTC, inner, authority: None }
+    }
+
+    /// The same, for a city in another time zone than UTC.
+    pub(crate) fn in_zone(self, zone: TimeZone) -> Self {
+        Self { zone, ..self }
     }
 
     /// The same, with slots given out by another process.
@@ -102,7 +111,7 @@ impl Books {
         shelf.made.retain(|book| Arc::strong_count(book) > 1);
         self.learn(&mut shelf, set);
         let (views, names) = shared;
-        let mut binder = Binder::new(Book::empty(set, view), views, names);
+        let mut binder = Binder::new(Book::empty(set, view), (views, names), &self.zone);
         for rule in &set.rules {
             binder.add(rule, shelf.slot(&rule.id));
         }

@@ -1,7 +1,9 @@
 //! What rules say: an alert was raised or cleared.
 
+use crate::windows::At;
 use gridwarden_domain::{alert::Transition, identity::RecordId, rule::Rule, value::Fixed};
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// A raised alert.
@@ -26,8 +28,10 @@ pub(crate) struct Change {
     pub(crate) transition: Transition,
     /// Event time of the transition.
     pub(crate) time: i64,
-    /// For thresholds: the value seen, if one was.
+    /// For thresholds and speeds: the value seen, if one was.
     pub(crate) value: Option<Fixed>,
+    /// Of a raise: the records that show it, oldest first.
+    pub(crate) evidence: SmallVec<[At; 2]>,
 }
 
 /// The id of an alert (`ALR-1`): a function of rule, subject and first offending record.

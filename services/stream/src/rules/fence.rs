@@ -3,12 +3,12 @@
 //! A position counts as it is, but for two things a rule may ask for. Who is inside stays inside until he is farther outside than
 //! the margin. And a position that says it is too inaccurate says nothing of a fence, but where an entity is first taken to be.
 
-use super::{
-    Phase,
-    hold::{self, Sign, Step},
-};
+use super::{hold::Sign, ways::Way};
 use crate::windows::At;
-use gridwarden_domain::rule::{Crossing, Fence};
+use gridwarden_domain::{
+    rule::{Crossing, Fence, Speed, USUAL_WAY_S},
+    value::Fixed,
+};
 use std::ops::Range;
 
 /// A fence, ready.
@@ -16,12 +16,28 @@ use std::ops::Range;
 pub(crate) struct Border {
     on: Crossing,
     first_counts: bool,
-    /// How long an entity must be on the side that offends, in milliseconds of event time.
-    pub(crate) hold_ms: i64,
     margin_m: f64,
     accuracy_m: f64,
+    way_ms: i64,
+    speed: Option<Pace>,
     /// Its shapes in the index; none when it is an area.
     pub(crate) shapes: Range<u32>,
+}
+
+/// How fast is too fast, in km/h.
+#[derive(Clone, Debug, PartialEq)]
+struct Pace {
+    above: Fixed,
+    clear: Fixed,
+    value: Option<Box<str>>,
+}
+
+impl Pace {
+    fn of(speed: &Speed) -> Option<Self> {
+        let above = Fixed::from_f64(speed.above_kmh)?;
+        let clear = speed.clear_kmh.map_or(Some(above), Fixed::from_f64)?;
+        Some(Self { above, clear, value: speed.value.as_deref().map(Box::from) })
+    }
 }
 
 /// What is known of an entity and a fence when a position comes.
@@ -38,10 +54,54 @@ impl Border {
         Self {
             on: fence.on,
             first_counts: fence.first_counts,
-            hold_ms: i64::from(fence.hold_s) * 1000,
             margin_m: fence.margin_m.unwrap_or(0.0),
             accuracy_m: fence.accuracy_m.unwrap_or(f64::INFINITY),
+            way_ms: i64::from(fence.way_s.unwrap_or(USUAL_WAY_S)) * 1000,
+            speed: fence.speed.as_ref().and_then(Pace::of),
             shapes,
+        }
+    }
+
+    /// Whether it asks where ways lead, not where an entity is.
+    pub(crate) fn is_crossed(&self) -> bool {
+        self.on == Crossing::Cross
+    }
+
+    /// Whether it asks how fast an entity is.
+    pub(crate) fn asks_speed(&self) -> bool {
+        self.speed.is_some()
+    }
+
+    /// The value it asks for how fast an entity is.
+    pub(crate) fn speed_value(&self) -> Option<&str> {
+        self.speed.as_ref()?.value.as_deref()
+    }
+
+    /// How fast an entity was on its way, in km/h; none when the positions say nothing about that.
+    pub(crate) fn pace(&self, way: Option<&Way>) -> Option<Fixed> {
+        self.speed.as_ref()?;
+        way.filter(|way| self.is_way(way)).and_then(|way| Fixed::from_f64(way.kmh()))
+    }
+
+    /// Whether two positions are near enough in time, and accurate enough, to be a way.
+    fn is_way(&self, way: &Way) -> bool {
+        way.took_ms() <= self.way_ms && self.trusts(way.from.accuracy_m) && self.trusts(way.to.accuracy_m)
+    }
+
+    /// What a way that leads in, out or through says, or one that does not.
+    pub(crate) fn sign_of_way(&self, crosses: bool, way: Option<&Way>, (time, at): (i64, At)) -> Sign {
+        let offends = crosses && way.is_some_and(|way| self.is_way(way));
+        Sign { offends, clears: !offends, time, at }
+    }
+
+    /// What an entity's speed says, in km/h, if it is known.
+    pub(crate) fn sign_of_speed(&self, inside: bool, kmh: Option<Fixed>, (time, at): (i64, At)) -> Sign {
+        let beyond = |level: fn(&Pace) -> Fixed| kmh.zip(self.speed.as_ref()).map(|(kmh, pace)| kmh > level(pace));
+        Sign {
+            offends: inside && beyond(|pace| pace.above) == Some(true),
+            clears: !inside || beyond(|pace| pace.clear) == Some(false),
+            time,
+            at,
         }
     }
 
@@ -69,29 +129,31 @@ impl Border {
         contained || before.inside && self.margin_m > 0.0 && outside_m() <= self.margin_m
     }
 
-    /// What a trusted position does to an entity in a phase.
-    pub(crate) fn step(&self, phase: Option<&Phase>, before: Before, inside: bool, (time, at): (i64, At)) -> Step {
+    /// What a trusted position says of an entity; `held`: something is held against it already.
+    pub(crate) fn sign(&self, held: bool, before: Before, inside: bool, (time, at): (i64, At)) -> Sign {
         let offends = inside != (self.on == Crossing::Exit);
         let begins = match self.on {
-            Crossing::Inside | Crossing::Dwell => true,
+            Crossing::Inside | Crossing::Dwell | Crossing::Cross | Crossing::Speed => true,
             Crossing::Enter | Crossing::Exit if before.first => self.first_counts,
             Crossing::Enter | Crossing::Exit => before.inside != inside,
         };
-        let sign = Sign { offends: offends && (begins || phase.is_some()), clears: !offends, time, at };
-        hold::step(self.hold_ms, phase, sign)
+        Sign { offends: offends && (begins || held), clears: !offends, time, at }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::change::Open;
+    use crate::rules::{
+        Phase,
+        change::Open,
+        hold::{self, Step},
+    };
     use gridwarden_domain::rule::Shape;
 
     fn border(on: Crossing, first_counts: bool) -> Border {
         let shape = Shape::Circle { centre: [0.0, 0.0], radius_m: 1.0 };
-        let fence =
-            Fence { shape, on, first_counts, hold_s: 0, margin_m: Some(10.0), accuracy_m: Some(50.0), crs: None };
+        let fence = Fence { first_counts, margin_m: Some(10.0), accuracy_m: Some(50.0), ..Fence::new(shape, on) };
         Border::of(&fence, 0..1)
     }
 
@@ -107,7 +169,8 @@ mod tests {
                 _ => (false, 100.0),
             };
             let inside = border.holds(before, contained, trusted, || outside_m);
-            let step = border.step(phase.as_ref(), before, inside, (1_000, At::new(0, 1)));
+            let sign = border.sign(phase.is_some(), before, inside, (1_000, At::new(0, 1)));
+            let step = hold::step(0, phase.as_ref(), sign);
             before = Before { inside, first: false };
             if !trusted {
                 said.push('.');

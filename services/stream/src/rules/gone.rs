@@ -1,11 +1,6 @@
 //! Rules that are no longer in force: what they held against entities ends (`RUL-2`).
 
-use super::{
-    Change, EntityRules, Held, Phase,
-    act::{next, said},
-    book::Book,
-};
-use gridwarden_domain::alert::Transition;
+use super::{Change, EntityRules, Held, Phase, act::cleared, book::Book};
 use std::sync::Arc;
 
 /// Rules that are no longer in force, as they were.
@@ -28,7 +23,7 @@ impl Gone {
                 return true;
             }
             if let (Held { phase: Phase::Open(open), .. }, Some(ready)) = (held, self.book.rule(held.slot)) {
-                out.push(said(ready, next(*open), Transition::Cleared, time, None));
+                out.push(cleared(ready, *open, time, None));
             }
             false
         });

@@ -14,6 +14,7 @@ mod binder;
 mod book;
 mod books;
 mod change;
+pub(crate) mod explain;
 mod fence;
 mod gone;
 mod hold;
@@ -24,6 +25,7 @@ mod silence;
 mod threshold;
 mod timers;
 pub(crate) mod together;
+mod ways;
 
 pub(crate) use book::Book;
 pub(crate) use books::{Books, Limits};
@@ -67,7 +69,23 @@ pub(crate) enum Phase {
     },
     /// The alert is raised.
     Open(Open),
+    /// Under [`WAYS`]: where the entity was.
+    Way(Fix),
 }
+
+/// Where an entity was when, for rules about ways.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Fix {
+    /// Event time.
+    pub(crate) time: i64,
+    /// `[lon, lat]`.
+    pub(crate) position: [f64; 2],
+    /// Metres of error, as claimed.
+    pub(crate) accuracy_m: Option<f32>,
+}
+
+/// In place of a slot: what is held for all rules about ways together. No rule has it.
+pub(crate) const WAYS: u32 = u32::MAX;
 
 impl Phase {
     /// As it is written down.
@@ -75,6 +93,9 @@ impl Phase {
         match self {
             Self::Pending { since, first } => PhaseForm::Pending(*since, first.0),
             Self::Open(Open { id, seq, raised_at }) => PhaseForm::Open(*id, *seq, *raised_at),
+            Self::Way(Fix { time, position, accuracy_m }) => {
+                PhaseForm::Way(*time, position.map(f64::to_bits), accuracy_m.map(f32::to_bits))
+            }
         }
     }
 
@@ -83,6 +104,11 @@ impl Phase {
         match form {
             PhaseForm::Pending(since, first) => Self::Pending { since, first: At(first) },
             PhaseForm::Open(id, seq, raised_at) => Self::Open(Open { id, seq, raised_at }),
+            PhaseForm::Way(time, position, accuracy_m) => Self::Way(Fix {
+                time,
+                position: position.map(f64::from_bits),
+                accuracy_m: accuracy_m.map(f32::from_bits),
+            }),
         }
     }
 }
@@ -92,8 +118,16 @@ impl EntityRules {
     pub(crate) fn open(&self) -> impl Iterator<Item = &Open> {
         self.held.iter().filter_map(|held| match &held.phase {
             Phase::Open(open) => Some(open),
-            Phase::Pending { .. } => None,
+            Phase::Pending { .. } | Phase::Way(_) => None,
         })
+    }
+
+    /// Where it was last, for rules about ways.
+    pub(crate) fn last_fix(&self) -> Option<Fix> {
+        match self.phase(WAYS)? {
+            Phase::Way(fix) => Some(*fix),
+            _ => None,
+        }
     }
 
     fn position(&self, slot: u32) -> Option<usize> {

@@ -1,16 +1,18 @@
 //! Rules in one partition: the book in force, the clocks of holds, and what a record does.
 
 use super::{
-    Change, EntityRules, Gone, Open, Phase,
-    act::{cross, end_outside_areas, hear, said, value_named, weigh},
+    Change, EntityRules, Fix, Gone, Open, Phase, WAYS,
+    act::{cleared, cross, end_outside_areas, hear, pace, raised, tell, value_named, weigh},
     alert_id,
     book::Book,
     fence::Before,
+    hold::Step,
     ready::{Body, Ready, Watch, Who},
     timers::{Timer, Timers, Waits},
+    ways::Way,
 };
 use crate::{checkpoint::TimerForm, intern::MetricNames, windows::At};
-use gridwarden_domain::{alert::Transition, identity::RecordId, observation::Position, value::Fixed};
+use gridwarden_domain::{identity::RecordId, observation::Position, value::Fixed};
 use gridwarden_runtime::seeded::seeded;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -60,6 +62,8 @@ pub(crate) struct PartRules {
     watches: Vec<Option<Box<[Watch]>>>,
     /// Silences by kind, made when first asked for.
     silences: Vec<Option<Box<[u32]>>>,
+    /// Whether fences about ways look at a kind, found out when first asked.
+    ways: Vec<Option<bool>>,
     /// Shards of rules over several entities by kind, and for reports, made when first asked for.
     shards: (Vec<Option<u64>>, Option<u64>),
     pub(super) timers: Timers,
@@ -74,6 +78,7 @@ impl PartRules {
             since: Vec::new(),
             watches: Vec::new(),
             silences: Vec::new(),
+            ways: Vec::new(),
             shards: (Vec::new(), None),
             timers: Timers::default(),
             inside: Vec::new(),
@@ -128,11 +133,10 @@ impl PartRules {
         self.reloads += 1;
         self.watches.clear();
         self.silences.clear();
+        self.ways.clear();
         self.shards = (Vec::new(), None);
         let same = |slot: u32| match (old.rule(slot), self.book.rule(slot)) {
-            (Some(before), Some(after)) => {
-                before.rule.condition == after.rule.condition && before.rule.select == after.rule.select
-            }
+            (Some(before), Some(after)) => before.rule.asks_the_same(&after.rule),
             _ => false,
         };
         let slots: Vec<u32> = old.slots().map(|(slot, _)| slot).filter(|slot| !same(*slot)).collect();
@@ -181,8 +185,28 @@ impl PartRules {
         if self.book.has_fences
             && let Some(position) = seen.position
         {
-            self.look_at_position(seen, position, state, out);
+            let way = self.way(seen, position, state);
+            self.look_at_position((seen, names), (position, way), state, out);
         }
+    }
+
+    /// The way an entity came, if any fence asks; its next one begins here.
+    #[inline]
+    fn way(&mut self, seen: &Seen<'_>, position: Position, state: &mut EntityRules) -> Option<Way> {
+        let kind = usize::from(seen.who.kind);
+        if self.ways.len() <= kind {
+            self.ways.resize(kind + 1, None);
+        }
+        let known = self.ways.get_mut(kind)?;
+        if !*known.get_or_insert_with(|| self.book.has_ways_of(seen.who.kind)) {
+            return None;
+        }
+        let Position { lon, lat, accuracy_m } = position;
+        let (last, here) = (state.last_fix(), Fix { time: seen.time, position: [lon, lat], accuracy_m });
+        if last.is_none_or(|last| last.time < here.time) {
+            state.set(WAYS, Some(Phase::Way(here)));
+        }
+        Way::between(last, here)
     }
 
     fn look_at_values(&mut self, seen: &Seen<'_>, names: &MetricNames, state: &mut EntityRules, out: &mut Vec<Change>) {
@@ -261,8 +285,8 @@ impl PartRules {
 
     fn look_at_position(
         &mut self,
-        seen: &Seen<'_>,
-        position: Position,
+        (seen, names): (&Seen<'_>, &MetricNames),
+        (position, way): (Position, Option<Way>),
         state: &mut EntityRules,
         out: &mut Vec<Change>,
     ) {
@@ -274,13 +298,16 @@ impl PartRules {
         inside.extend(seen.who.areas.iter().flat_map(|area| book.of_area(*area)).filter(|slot| is_fence(slot)));
         // What waits to be raised, or is, on either side of a fence.
         let held: SmallVec<[u32; 4]> = state.held.iter().map(|held| held.slot).filter(is_fence).collect();
-        if inside.is_empty() && state.inside.is_empty() && held.is_empty() && state.seen == self.reloads {
+        let crossed = way.as_ref().map(|way| book.ways.crossed(way)).unwrap_or_default();
+        let nowhere = inside.is_empty() && state.inside.is_empty();
+        if nowhere && held.is_empty() && crossed.is_empty() && state.seen == self.reloads {
             return;
         }
         inside.retain(|slot| book.rule(*slot).is_some_and(|ready| ready.concerns(&seen.who)));
         inside.sort_unstable();
         inside.dedup();
-        let mut visited: SmallVec<[u32; 16]> = state.inside.iter().chain(inside.iter()).copied().chain(held).collect();
+        let known = state.inside.iter().chain(inside.iter()).chain(&crossed).copied();
+        let mut visited: SmallVec<[u32; 16]> = known.chain(held).collect();
         if state.seen < self.reloads {
             visited.extend(book.exit_first.iter().copied());
         }
@@ -295,6 +322,14 @@ impl PartRules {
             };
             let place = inside.binary_search(&slot);
             let trusted = border.trusts(position.accuracy_m);
+            if border.is_crossed() {
+                let crosses = crossed.contains(&slot) && ready.concerns(&seen.who);
+                if trusted && (crosses || state.phase(slot).is_some()) {
+                    let sign = border.sign_of_way(crosses, way.as_ref(), (seen.time, seen.at));
+                    tell((slot, ready), sign, (seen, None), (&mut self.timers, state), out);
+                }
+                continue;
+            }
             let outside_m = || if ready.concerns(&seen.who) { book.outside_m(border, point) } else { f64::INFINITY };
             let held = border.holds(before, place.is_ok(), trusted, outside_m);
             match place {
@@ -302,7 +337,16 @@ impl PartRules {
                 Err(place) if held => inside.insert(place, slot),
                 _ => {}
             }
-            if trusted {
+            if !trusted {
+                continue;
+            }
+            if border.asks_speed() {
+                let kmh = match border.speed_value() {
+                    Some(value) => value_named(value, seen, names),
+                    None => border.pace(way.as_ref()),
+                };
+                pace((slot, ready, border), (held, kmh), seen, (&mut self.timers, state), out);
+            } else {
                 cross((slot, ready), (before, held), seen, (&mut self.timers, state), out);
             }
         }
@@ -330,12 +374,12 @@ impl PartRules {
         self.timers.thin(|timer| match state_of(timer.entity).and_then(|state| waiting(book, timer, state)) {
             None => Waits::No,
             // Who leaves the areas of a silence and comes back is waited for by another timer, beside the one there was.
-            Some((ready, ..)) if matches!(ready.body, Body::Silence(_)) => Waits::ForOne,
+            Some((ready, ..)) if matches!(ready.body, Body::Silence) => Waits::ForOne,
             Some(_) => Waits::Yes,
         });
     }
 
-    /// Raises what a timer that is due by a domain's clock stands for, if it still stands.
+    /// Lets happen what a timer that is due by a domain's clock stands for, if it still stands.
     pub(crate) fn fire(
         &mut self,
         (domain, clock, timer): (u8, i64, Timer),
@@ -344,26 +388,39 @@ impl PartRules {
         state: &mut EntityRules,
         out: &mut Vec<Change>,
     ) {
-        let Some((ready, first, due)) = waiting(&self.book, &timer, state) else { return };
-        if matches!(ready.body, Body::Silence(_)) && clock == i64::MAX {
+        let Some((ready, due, step)) = waiting(&self.book, &timer, state) else { return };
+        if matches!(ready.body, Body::Silence) && clock == i64::MAX {
             // A record of the past is over: nobody was silent, there is no more of it.
             return state.set(timer.slot, None);
         }
         if due > timer.due {
             return self.timers.push(domain, Timer { due, ..timer });
         }
-        let open = Open { id: alert_id(&ready.rule.id, source, identity(first)), seq: 1, raised_at: timer.due };
-        state.set(timer.slot, Some(Phase::Open(open)));
-        out.push(said(ready, open, Transition::Raised, timer.due, None));
+        match step {
+            Step::Raise { time, first, .. } => {
+                let id = alert_id(&ready.rule.id, source, identity(first));
+                let open = Phase::Open(Open { id, seq: 1, raised_at: time });
+                if let Some((due, _)) = ready.falls(&open) {
+                    self.timers.push(domain, Timer { due, ..timer });
+                }
+                out.push(raised(ready, Open { id, seq: 1, raised_at: time }, first, None));
+                state.set(timer.slot, Some(open));
+            }
+            Step::Clear(open) => {
+                out.push(cleared(ready, open, due, None));
+                state.set(timer.slot, None);
+            }
+            Step::Drop => state.set(timer.slot, None),
+            Step::Stay | Step::Hold => {}
+        }
     }
 }
 
-/// The rule a timer stands for, the record the offence began with, and when it is due, if the offence goes on.
-fn waiting<'b>(book: &'b Book, timer: &Timer, state: &EntityRules) -> Option<(&'b Ready, At, i64)> {
+/// The rule a timer stands for, and when what happens, if it still may.
+fn waiting<'b>(book: &'b Book, timer: &Timer, state: &EntityRules) -> Option<(&'b Ready, i64, Step)> {
     let ready = book.rule(timer.slot)?;
-    let Some(Phase::Pending { since, first }) = state.phase(timer.slot) else { return None };
-    let due = since.saturating_add(ready.body.hold_ms());
+    let (due, step) = ready.falls(state.phase(timer.slot)?)?;
     // The one timer of a silence is never moved; a hold that began anew has another.
-    let stands = due == timer.due || matches!(ready.body, Body::Silence(_)) && due > timer.due;
-    stands.then_some((ready, *first, due))
+    let stands = due == timer.due || matches!(ready.body, Body::Silence) && due > timer.due;
+    stands.then_some((ready, due, step))
 }

@@ -1,6 +1,7 @@
 //! A rule made ready: whom it selects, and what it does.
 
-use super::{fence::Border, threshold::Levels};
+use super::{Phase, explain::Out, hold::Step};
+use super::{fence::Border, hold::Hold, silence, threshold::Levels};
 use gridwarden_domain::{
     rule::{Condition, Rule},
     value::Fixed,
@@ -15,6 +16,8 @@ pub(crate) struct Ready {
     /// The document.
     pub(crate) rule: Arc<Rule>,
     pub(super) chosen: Chosen,
+    /// How long, and in which hours.
+    pub(crate) hold: Hold,
     /// What it does.
     pub(crate) body: Body,
 }
@@ -33,9 +36,18 @@ impl Chosen {
     }
 
     fn concerns(&self, who: &Who<'_>) -> bool {
-        self.has_kind(who.kind)
-            && self.sources.as_ref().is_none_or(|sources| sources.contains(who.source))
-            && self.is_in_areas(who.areas)
+        self.refuses(who).is_none()
+    }
+
+    /// Why somebody is not selected, if so.
+    fn refuses(&self, who: &Who<'_>) -> Option<Out> {
+        if !self.has_kind(who.kind) {
+            return Some(Out::Kind);
+        }
+        if self.sources.as_ref().is_some_and(|sources| !sources.contains(who.source)) {
+            return Some(Out::Source);
+        }
+        (!self.is_in_areas(who.areas)).then_some(Out::Area)
     }
 
     fn is_in_areas(&self, areas: &[u32]) -> bool {
@@ -49,8 +61,8 @@ pub(crate) enum Body {
     Threshold(Box<str>, Levels),
     /// A fence.
     Fence(Border),
-    /// Silence for so many milliseconds of event time.
-    Silence(i64),
+    /// Silence, for as long as it must hold.
+    Silence,
     /// It looks at several entities together.
     Together(Gathering),
 }
@@ -78,21 +90,12 @@ impl Gathering {
 
 /// What a rule asks for, as a number: for ever the same.
 pub(super) fn sense(rule: &Rule) -> u64 {
-    let asked = serde_json::to_vec(&(&rule.condition, &rule.select)).unwrap_or_default();
+    let asked = match &rule.schedule {
+        None => serde_json::to_vec(&(&rule.condition, &rule.select)),
+        Some(schedule) => serde_json::to_vec(&(&rule.condition, &rule.select, schedule)),
+    };
+    let asked = asked.unwrap_or_default();
     Sha256::digest(&asked).iter().take(8).fold(0, |sense, byte| (sense << 8) | u64::from(*byte))
-}
-
-impl Body {
-    /// How long an offence must hold, in milliseconds of event time.
-    pub(crate) fn hold_ms(&self) -> i64 {
-        match self {
-            Self::Threshold(_, levels) => levels.hold_ms,
-            Self::Fence(border) => border.hold_ms,
-            Self::Silence(after_ms) => *after_ms,
-            // Those keep their own.
-            Self::Together(_) => 0,
-        }
-    }
 }
 
 /// A threshold to compare a value with.
@@ -128,9 +131,26 @@ impl Ready {
         self.chosen.concerns(who)
     }
 
+    /// Why the rule does not look at somebody, if so.
+    pub(crate) fn refuses(&self, who: &Who<'_>) -> Option<Out> {
+        self.chosen.refuses(who)
+    }
+
     /// Whether the rule looks at one of the areas.
     pub(crate) fn is_in_areas(&self, areas: &[u32]) -> bool {
         self.chosen.is_in_areas(areas)
+    }
+
+    /// What happens under the rule to an entity in a phase when nothing more is heard of it, and when.
+    pub(crate) fn falls(&self, phase: &Phase) -> Option<(i64, Step)> {
+        match (&self.body, phase) {
+            (Body::Silence, Phase::Pending { since, first }) => {
+                let time = silence::due(&self.hold, *since)?;
+                Some((time, Step::Raise { time, first: *first, and_clear: false }))
+            }
+            (Body::Silence, _) => None,
+            _ => self.hold.falls(phase),
+        }
     }
 
     /// The classes of reports a rule over several entities looks at, all when there is none; none when it looks at no report.

@@ -22,25 +22,26 @@ pub(super) struct Shapes {
     slots: Vec<u32>,
 }
 
+/// What a rule draws, on WGS-84; nothing when it is an area.
+pub(super) fn geometry(crs: Option<Crs>, shape: &Shape) -> Vec<Geometry> {
+    let crs = crs.unwrap_or_default();
+    match shape {
+        Shape::Area(_) => Vec::new(),
+        Shape::Polygon(rings) => vec![Geometry::polygon(rings.iter().map(|ring| crs.ring_to_wgs84(ring)).collect())],
+        Shape::Circle { centre, radius_m } => vec![Geometry::circle(crs.to_wgs84(*centre), *radius_m)],
+        Shape::Line { points, reach_m } => {
+            let points = crs.line_to_wgs84(points);
+            let pieces = points.iter().zip(points.iter().skip(1));
+            pieces.map(|(from, to)| Geometry::strip([*from, *to], *reach_m)).collect()
+        }
+    }
+}
+
 impl Drawn {
     /// Adds what a rule draws: the numbers of its shapes; none when it is an area.
     pub(super) fn add(&mut self, crs: Option<Crs>, shape: &Shape, slot: u32) -> Range<u32> {
-        let crs = crs.unwrap_or_default();
         let first = self.geometry.len() as u32;
-        match shape {
-            Shape::Area(_) => {}
-            Shape::Polygon(rings) => {
-                self.geometry.push(Geometry::polygon(rings.iter().map(|ring| crs.ring_to_wgs84(ring)).collect()));
-            }
-            Shape::Circle { centre, radius_m } => {
-                self.geometry.push(Geometry::circle(crs.to_wgs84(*centre), *radius_m))
-            }
-            Shape::Line { points, reach_m } => {
-                let points = crs.line_to_wgs84(points);
-                let pieces = points.iter().zip(points.iter().skip(1));
-                self.geometry.extend(pieces.map(|(from, to)| Geometry::strip([*from, *to], *reach_m)));
-            }
-        }
+        self.geometry.extend(geometry(crs, shape));
         self.slots.resize(self.geometry.len(), slot);
         first..self.geometry.len() as u32
     }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 fn rule(id: &str, kinds: &[&str], condition: Condition) -> Rule {
     let select = Select { kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(), ..Select::default() };
     let title = Text { en: id.to_owned(), zh: String::new() };
-    Rule { id: id.to_owned(), version: 1, title, severity: Severity::Minor, select, condition }
+    Rule { select, ..Rule::new(id, title, Severity::Minor, condition) }
 }
 
 fn threshold(value: &str, side: Side, level: f64, clear: Option<f64>, hold_s: u32) -> Condition {
@@ -29,15 +29,7 @@ fn threshold(value: &str, side: Side, level: f64, clear: Option<f64>, hold_s: u3
 }
 
 fn circle(lon: f64, radius_m: f64, on: Crossing, first_counts: bool) -> Condition {
-    Condition::Fence(Fence {
-        shape: Shape::Circle { centre: [lon, 0.0], radius_m },
-        on,
-        first_counts,
-        hold_s: 0,
-        margin_m: None,
-        accuracy_m: None,
-        crs: None,
-    })
+    Condition::Fence(Fence { first_counts, ..Fence::new(Shape::Circle { centre: [lon, 0.0], radius_m }, on) })
 }
 
 /// A partition with its rules.
@@ -151,9 +143,57 @@ fn hold_ms(rule: &Rule) -> i64 {
     })
 }
 
+/// Four minutes in four of the first half hour.
+fn hourly(mut rule: Rule) -> Rule {
+    let period = |from: i64| format!(r#"{{"from":"00:{from:02}","to":"00:{:02}"}}"#, from + 4);
+    let periods: Vec<String> = (0..4).map(|number| period(number * 8)).collect();
+    rule.id += "-in-hours";
+    rule.schedule = serde_json::from_str(&format!(r#"{{"periods":[{}]}}"#, periods.join(","))).expect("a schedule");
+    rule
+}
+
+const PERIOD: i64 = 240_000;
+
+fn in_hours(time: i64) -> bool {
+    (0..7 * PERIOD).contains(&time) && time / PERIOD % 2 == 0
+}
+
+/// When the period ends in which this began, if the rule has any.
+fn end_of(rule: &Rule, began: i64) -> i64 {
+    if rule.schedule.is_some() { (began / PERIOD + 1) * PERIOD } else { i64::MAX }
+}
+
 impl Naive {
-    /// The clock comes to a moment: what has offended for long enough is raised.
-    fn come(&mut self, rule: &Rule, clock: i64) -> Option<String> {
+    /// Hours end before a moment.
+    fn leave(&mut self, rule: &Rule, time: i64) -> Vec<String> {
+        let mut words = Vec::new();
+        if let Some(since) = self.since
+            && end_of(rule, since) <= time
+        {
+            if since + hold_ms(rule) < end_of(rule, since) {
+                words.push(self.raise(rule, since + hold_ms(rule)));
+            }
+            self.since = None;
+        }
+        if let Some(raised) = self.open
+            && end_of(rule, raised) <= time
+        {
+            words.push(self.clear(rule, end_of(rule, raised)));
+        }
+        words
+    }
+
+    /// The clock comes to a moment: what has offended for long enough is raised, what is over with its hours ends.
+    fn come(&mut self, rule: &Rule, clock: i64) -> Vec<String> {
+        if rule.schedule.is_none() {
+            return self.fall(rule, clock).into_iter().collect();
+        }
+        let mut words = self.leave(rule, clock);
+        words.extend(self.fall(rule, clock));
+        words
+    }
+
+    fn fall(&mut self, rule: &Rule, clock: i64) -> Option<String> {
         let due = self.since? + hold_ms(rule);
         if due > clock {
             return None;
@@ -175,6 +215,7 @@ impl Naive {
     fn look(&mut self, rule: &Rule, told: Told) -> Vec<String> {
         let (time, hold) = (told.time, hold_ms(rule));
         let mut words = Vec::new();
+        let looks = rule.schedule.is_none() || in_hours(time);
         let (offends, clears) = match &rule.condition {
             Condition::Threshold(t) => {
                 let beyond = |level: f64| if t.side == Side::Above { told.value > level } else { told.value < level };
@@ -198,6 +239,12 @@ impl Naive {
             }
             other => panic!("{} looks at several", other.kind()),
         };
+        if rule.schedule.is_some() {
+            words.extend(self.leave(rule, time));
+        }
+        if !looks {
+            return words;
+        }
         if let Some(since) = self.since {
             if time >= since + hold {
                 words.push(self.raise(rule, since + hold));
@@ -265,7 +312,12 @@ fn more_rules() -> Vec<Rule> {
         rule("stayed", &["noise"], fenced(0.6, 30_000.0, Crossing::Enter, (10, 16_000.0, 0.0))),
         rule("silent", &["air"], Condition::Silence(Silence { after_s: 30 })),
     ];
-    rules().into_iter().chain(more).collect()
+    let hourly = vec![
+        hourly(rule("held", &["air", "noise"], threshold("v", Side::Above, 3.0, Some(2.0), 20))),
+        hourly(rule("within", &[], fenced(0.4, 25_000.0, Crossing::Inside, (0, 9_000.0, 50.0)))),
+        hourly(rule("stayed", &["noise"], fenced(0.6, 30_000.0, Crossing::Enter, (100, 16_000.0, 0.0)))),
+    ];
+    rules().into_iter().chain(more).chain(hourly).collect()
 }
 
 proptest! {
@@ -291,7 +343,7 @@ proptest! {
             let rule_of = |id: &str| rules.iter().find(|rule| rule.id == id).expect("a rule");
             let states = naive.iter_mut();
             let mut due: Vec<String> =
-                states.filter_map(|((_, id), state)| state.come(rule_of(id), appended - lateness)).collect();
+                states.flat_map(|((_, id), state)| state.come(rule_of(id), appended - lateness)).collect();
             due.sort();
             prop_assert_eq!(said(&bench.clock(appended - lateness)), due);
             let mut expected = Vec::new();
@@ -317,6 +369,7 @@ fn a_hold_is_raised_by_the_partitions_clock_when_the_entity_falls_silent() {
     let raised = bench.clock(21_000);
     assert_eq!(said(&raised), ["+held@21000#1"]);
     assert_eq!(raised[0].alert.id, alert_id("held", "e0", identity(At::new(0, 0))), "named after the first offence");
+    assert_eq!(raised[0].evidence.as_slice(), [At::new(0, 0)]);
     assert!(bench.clock(90_000).is_empty());
     assert_eq!(said(&bench.look(0, "air", 30_000, 9.0, 2.0)), ["-held@30000#2"]);
 }

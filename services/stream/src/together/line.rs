@@ -216,7 +216,9 @@ impl Line {
         if let Some(one) = self.rules.get(&key) {
             return is_there || one.state.knows(&sighting.source);
         }
-        let (Body::Together(gathering), Some(state)) = (&ready.body, State::of(&ready.rule)) else { return false };
+        let (Body::Together(gathering), Some(state)) = (&ready.body, State::of(&ready.rule, &ready.hold)) else {
+            return false;
+        };
         // A rule that went does not begin anew with what was appended before it did.
         let begins = sighting.known >= self.looked || self.in_force.as_ref().is_none_or(|book| holds(book, key));
         if is_there && begins {
@@ -351,7 +353,7 @@ impl Line {
             let (_, book) = lens.at((saved.since, saved.since), ground);
             let key = (saved.slot, saved.sense);
             let ready = book.rule(saved.slot).filter(|_| holds(&book, key));
-            let restored = ready.and_then(|ready| Some((ready, saved.state.restore(&ready.rule)?)));
+            let restored = ready.and_then(|ready| Some((ready, saved.state.restore(&ready.rule, &ready.hold)?)));
             let Some((ready, state)) = restored else {
                 // Its open alerts are in no state any more, and retracted (`ALR-3`).
                 tracing::warn!(

@@ -42,6 +42,8 @@ pub(super) fn alert(verdict: Verdict, rule: &Rule, ground: &Ground<'_>, lens: &m
         rule_version: rule.version,
         kind: kind.to_owned(),
         severity: rule.severity,
+        urgency: rule.urgency,
+        certainty: rule.certainty,
         title: rule.title.clone(),
         subject: verdict.subject,
         time: verdict.turn.time,
@@ -54,6 +56,7 @@ pub(super) fn alert(verdict: Verdict, rule: &Rule, ground: &Ground<'_>, lens: &m
         value: verdict.value,
         level: level(rule),
         evidence: verdict.evidence.into_iter().map(identity).collect(),
+        storm_per_minute: rule.storm_per_minute,
         simulated: shared.world.simulated || cause.simulated,
     }
 }

@@ -23,6 +23,12 @@ pub fn read(text: &[u8]) -> Result<Rule, RuleError> {
         version: document.required("version")?,
         title: document.required("title")?,
         severity: document.required("severity")?,
+        urgency: document.optional("urgency")?.unwrap_or_default(),
+        certainty: document.optional("certainty")?.unwrap_or_default(),
+        state: document.optional("state")?.unwrap_or_default(),
+        schedule: document.optional::<Option<_>>("schedule")?.flatten(),
+        storm_per_minute: document.optional::<Option<_>>("storm_per_minute")?.flatten(),
+        changed: document.optional::<Option<_>>("changed")?.flatten(),
         select: document.optional("select")?.unwrap_or_default(),
         condition: condition(&mut document)?,
     };

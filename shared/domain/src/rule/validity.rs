@@ -1,11 +1,12 @@
 //! What a rule document may say.
 
 mod fence;
+mod schedule;
 mod shape;
 mod together;
 
 use super::{
-    Condition, Fence, Rule, Select, Shape, Side, Threshold,
+    Changed, Condition, Fence, Rule, Select, Shape, Side, Threshold,
     together::{Density, Place, Proximity, Window},
 };
 use crate::{alert::AreaRef, decode::check, value::MAX_UNITS};
@@ -50,6 +51,15 @@ pub fn validate(rule: &Rule) -> Result<(), RuleError> {
     if rule.title.en.is_empty() && rule.title.zh.is_empty() {
         return wrong("title", "must be given in one language at least");
     }
+    if rule.storm_per_minute == Some(0) {
+        return wrong("storm_per_minute", "must be 1 or more");
+    }
+    if let Some(changed) = &rule.changed {
+        check_changed(changed)?;
+    }
+    if let Some(schedule) = &rule.schedule {
+        schedule::check(schedule)?;
+    }
     check_select("select", &rule.select)?;
     match &rule.condition {
         Condition::Threshold(threshold) => check_threshold(threshold),
@@ -60,6 +70,21 @@ pub fn validate(rule: &Rule) -> Result<(), RuleError> {
         Condition::Proximity(proximity) => together::proximity(proximity),
         Condition::Cluster(cluster) => together::cluster(cluster),
         Condition::Window(window) => together::window(window),
+    }
+}
+
+/// Longest reason for a change, in bytes.
+const MAX_WHY: usize = 1_000;
+
+fn check_changed(changed: &Changed) -> Result<(), RuleError> {
+    if !check::is_line(&changed.by, check::MAX_ID) {
+        return wrong("changed.by", "must have 1 to 128 bytes and no control characters");
+    }
+    match &changed.why {
+        Some(why) if !check::is_line(why, MAX_WHY) => {
+            wrong("changed.why", format!("must have 1 to {MAX_WHY} bytes and no control characters"))
+        }
+        _ => Ok(()),
     }
 }
 

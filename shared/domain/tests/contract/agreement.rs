@@ -17,6 +17,8 @@ fn beyond_a_schema(name: &str, said: &str) -> bool {
             "must not lie below the level",
             "must not lie above the number",
             "must not be less than the distance",
+            "is not a day, as in",
+            "is a holiday as well",
             "no ring has three different points",
             "the outline crosses itself",
             "the outline runs along itself",

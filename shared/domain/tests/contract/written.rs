@@ -13,7 +13,8 @@ use gridwarden_domain::{
     reject::{Code, Reason, Reject},
     report::{Channel, Report, VideoEvidence},
     rule::{
-        Condition, Crossing, Fence, Rule, Select, Severity, Shape, Side, Silence, Threshold,
+        Certainty, Changed, Condition, Crossing, DayKind, Fence, Period, Rule, Schedule, Select, Severity, Shape, Side,
+        Silence, Speed, State as RuleState, Threshold, Urgency,
         together::{Cluster, Density, Place, Proximity, Statistic, When, Window},
     },
     text::Text,
@@ -42,6 +43,8 @@ fn least() -> Alert {
         rule_version: 1,
         kind: "fence".to_owned(),
         severity: Severity::Warning,
+        urgency: Urgency::default(),
+        certainty: Certainty::default(),
         title: Text { en: String::new(), zh: "标".to_owned() },
         subject: Subject::Entity("s".to_owned()),
         time: 0,
@@ -54,6 +57,7 @@ fn least() -> Alert {
         value: None,
         level: None,
         evidence: Vec::new(),
+        storm_per_minute: None,
         simulated: false,
     }
 }
@@ -69,6 +73,8 @@ fn most() -> Alert {
         rule_version: u32::MAX,
         kind: "threshold".to_owned(),
         severity: Severity::Critical,
+        urgency: Urgency::default(),
+        certainty: Certainty::default(),
         title: Text { en: "a".to_owned(), zh: "标".to_owned() },
         subject: Subject::Area(area.clone()),
         time: LATEST_MS,
@@ -81,6 +87,7 @@ fn most() -> Alert {
         value: Some(-1e12),
         level: Some(1e12),
         evidence: Vec::new(),
+        storm_per_minute: None,
         simulated: true,
     }
 }
@@ -161,17 +168,7 @@ fn entities_and_rules() {
     assert_eq!(faults("entity", &entity), [""; 0]);
     let threshold =
         Threshold { value: "v".to_owned(), side: Side::Below, level: -1e12, clear: Some(1e12), hold_s: 604_800 };
-    let fence = |shape| {
-        Condition::Fence(Fence {
-            shape,
-            on: Crossing::Exit,
-            first_counts: true,
-            hold_s: 0,
-            margin_m: None,
-            accuracy_m: None,
-            crs: None,
-        })
-    };
+    let fence = |shape| Condition::Fence(Fence { first_counts: true, ..Fence::new(shape, Crossing::Exit) });
     for condition in [
         Condition::Threshold(threshold),
         Condition::Silence(Silence { after_s: 604_800 }),
@@ -179,13 +176,20 @@ fn entities_and_rules() {
         fence(Shape::Polygon(vec![vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]])),
         fence(Shape::Circle { centre: [180.0, 90.0], radius_m: 100_000.0 }),
         Condition::Fence(Fence {
-            shape: Shape::Line { points: vec![[180.0, 85.0], [0.0, -85.0]], reach_m: 10_000.0 },
-            on: Crossing::Dwell,
-            first_counts: false,
             hold_s: 604_800,
             margin_m: Some(10_000.0),
             accuracy_m: Some(0.5),
             crs: Some(Crs::Bd09),
+            ..Fence::new(Shape::Line { points: vec![[180.0, 85.0], [0.0, -85.0]], reach_m: 10_000.0 }, Crossing::Dwell)
+        }),
+        Condition::Fence(Fence {
+            way_s: Some(3_600),
+            speed: Some(Speed { above_kmh: 2_000.0, clear_kmh: Some(0.5), value: Some("v".to_owned()) }),
+            ..Fence::new(Shape::Area(AreaRef { layer: "l".to_owned(), code: "c".to_owned() }), Crossing::Speed)
+        }),
+        Condition::Fence(Fence {
+            way_s: Some(1),
+            ..Fence::new(Shape::Circle { centre: [0.0, 0.0], radius_m: 1.0 }, Crossing::Cross)
         }),
         Condition::Density(Density {
             place: Place::Each("l".to_owned()),
@@ -235,13 +239,28 @@ fn entities_and_rules() {
         }),
     ] {
         let title = Text { en: "t".to_owned(), zh: String::new() };
+        let least = Rule::new("r", title, Severity::Minor, condition);
+        assert_eq!(faults("rule", &least), [""; 0]);
+        let all_days = "2026-02-28".to_owned().try_into().map(|day| vec![day]).expect("a day");
+        let period = Period {
+            days: vec![DayKind::Mon, DayKind::Workday, DayKind::Restday],
+            from: "23:59".to_owned().try_into().expect("a time"),
+            to: "24:00".to_owned().try_into().expect("a time"),
+        };
         let rule = Rule {
-            id: "r".to_owned(),
-            version: 1,
-            title,
-            severity: Severity::Minor,
-            select: Select::default(),
-            condition,
+            version: u32::MAX,
+            urgency: Urgency::Unknown,
+            certainty: Certainty::Possible,
+            state: RuleState::Retired,
+            schedule: Some(Schedule {
+                periods: vec![period],
+                calendar: Some("c".repeat(64)),
+                holidays: all_days,
+                workdays: Vec::new(),
+            }),
+            storm_per_minute: Some(1),
+            changed: Some(Changed { by: "b".repeat(128), why: Some("y".repeat(1_000)) }),
+            ..least
         };
         assert_eq!(faults("rule", &rule), [""; 0]);
     }

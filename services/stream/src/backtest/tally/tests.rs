@@ -8,7 +8,7 @@ use super::*;
 use gridwarden_domain::{
     control::RuleSet,
     identity::TopicId,
-    rule::{self, Rule},
+    rule::{self, Certainty, Rule, Urgency},
     text::Text,
 };
 use std::sync::Arc;
@@ -54,6 +54,8 @@ fn tally_with((from_ms, incidents): (i64, Vec<Incident>), sets: Sets, lines: &[&
                 rule_version: 1,
                 kind: "threshold".to_owned(),
                 severity: Severity::Critical,
+                urgency: Urgency::default(),
+                certainty: Certainty::default(),
                 title: Text::default(),
                 subject: Subject::Entity(source.to_owned()),
                 time,
@@ -66,6 +68,7 @@ fn tally_with((from_ms, incidents): (i64, Vec<Incident>), sets: Sets, lines: &[&
                 value: Some(1.0),
                 level: None,
                 evidence: Vec::new(),
+                storm_per_minute: None,
                 simulated: false,
             }],
         );

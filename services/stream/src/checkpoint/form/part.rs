@@ -86,4 +86,6 @@ pub(crate) enum PhaseForm {
     Pending(i64, u64),
     /// The alert is open: id, number of its last transition, event time of the raise.
     Open(u128, u32, i64),
+    /// Where it was: event time, degrees and metres of error, bit by bit.
+    Way(i64, [u64; 2], Option<u32>),
 }

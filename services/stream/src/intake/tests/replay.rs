@@ -15,7 +15,7 @@ pub(super) const REDRAWN: (&str, &str) = (
 );
 
 /// Rules that come, change and go, by what a change may be: the id and one of its documents.
-const CHANGES: [(&str, Option<&str>); 11] = [
+const CHANGES: [(&str, Option<&str>); 15] = [
     ("hot", Some(HOT)),
     ("hot", None),
     (
@@ -53,6 +53,36 @@ const CHANGES: [(&str, Option<&str>); 11] = [
         Some(
             r#"{"id":"stays","version":1,"title":{"en":"x"},"severity":"minor",
             "fence":{"shape":{"line":{"points":[[0.3,0.5],[1.1,0.5]],"reach_m":10000}},"on":"dwell","hold_s":6,"margin_m":9000}}"#,
+        ),
+    ),
+    // The logs begin at 00:16:40.
+    (
+        "stays",
+        Some(
+            r#"{"id":"stays","version":2,"title":{"en":"x"},"severity":"minor",
+            "schedule":{"periods":[{"from":"00:17","to":"00:18"},{"from":"00:20","to":"00:22"}]},
+            "fence":{"shape":{"line":{"points":[[0.3,0.5],[1.1,0.5]],"reach_m":10000}},"on":"dwell","hold_s":6,"margin_m":9000}}"#,
+        ),
+    ),
+    (
+        "through",
+        Some(
+            r#"{"id":"through","version":1,"title":{"en":"x"},"severity":"minor",
+            "fence":{"shape":{"circle":{"centre":[0.9,0.5],"radius_m":20000}},"on":"cross","way_s":20}}"#,
+        ),
+    ),
+    (
+        "fast",
+        Some(
+            r#"{"id":"fast","version":1,"title":{"en":"x"},"severity":"minor",
+            "fence":{"shape":{"area":{"layer":"grid","code":"a"}},"on":"speed","speed":{"above_kmh":1900},"hold_s":2}}"#,
+        ),
+    ),
+    (
+        "silent",
+        Some(
+            r#"{"id":"silent","version":3,"title":{"en":"x"},"severity":"minor","silence":{"after_s":8},
+            "schedule":{"periods":[{"from":"00:17","to":"00:19"},{"from":"00:20","to":"00:21"}]}}"#,
         ),
     ),
     ("silent", Some(r#"{"id":"silent","version":1,"title":{"en":"x"},"severity":"minor","silence":{"after_s":8}}"#)),

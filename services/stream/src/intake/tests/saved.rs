@@ -51,7 +51,7 @@ pub(super) fn copy(desk: &mut Desk, meanwhile: std::ops::Range<usize>, read_line
 
 pub(super) fn restart(state: State, timeline: Arc<Timeline>) -> Desk {
     let mut desk = Desk::with(Arc::clone(&timeline));
-    desk.shared.lore = Lore::restored(&state.names, 1, None);
+    desk.shared.lore = Lore::restored(&state.names, 1, jiff::tz::TimeZone::UTC, None);
     desk.intake = Intake::new(&desk.shared, &[0, 1, 2], 1_000);
     desk.intake.set_timeline(timeline);
     let restored = Restored::new(state, &desk.shared.world);

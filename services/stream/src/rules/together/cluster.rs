@@ -9,7 +9,7 @@ use super::{
     offences::{Turn, cleared},
 };
 use crate::rules::change::Open;
-use gridwarden_domain::alert::Transition;
+use gridwarden_domain::{alert::Transition, rule::Hours};
 use gridwarden_geo::{Near, distance_m};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -56,6 +56,8 @@ pub(super) struct Group {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     terms: Terms,
+    /// What happens outside of them does not count.
+    hours: Option<Arc<Hours>>,
     /// By number, in order of event time.
     events: HashMap<u32, Event>,
     order: VecDeque<u32>,
@@ -67,9 +69,10 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn new(terms: Terms) -> Self {
+    pub(super) fn new(terms: Terms, hours: Option<Arc<Hours>>) -> Self {
         Self {
             terms,
+            hours,
             events: HashMap::new(),
             order: VecDeque::new(),
             next: 0,
@@ -81,6 +84,9 @@ impl Cluster {
 
     /// Something happened here now.
     pub(super) fn see(&mut self, source: &str, spot: Spot, (about, out): (&About<'_>, &mut Verdicts)) {
+        if self.hours.as_ref().is_some_and(|hours| !hours.hold(spot.time)) {
+            return;
+        }
         self.forget_before(spot.time.saturating_sub(self.terms.within_ms));
         let source: Arc<str> = source.into();
         let neighbours = self.neighbours(spot.position);
@@ -200,9 +206,13 @@ impl Cluster {
         (self.order.iter().filter_map(|number| self.events.get(number)), &self.groups)
     }
 
-    pub(super) fn restored(terms: Terms, events: Vec<Event>, groups: BTreeMap<u32, Group>) -> Self {
+    pub(super) fn restored(
+        (terms, hours): (Terms, Option<Arc<Hours>>),
+        events: Vec<Event>,
+        groups: BTreeMap<u32, Group>,
+    ) -> Self {
         let next_group = groups.keys().next_back().map_or(0, |last| last + 1);
-        let mut cluster = Self { groups, next_group, ..Self::new(terms) };
+        let mut cluster = Self { groups, next_group, ..Self::new(terms, hours) };
         for event in events {
             cluster.add(event);
         }

@@ -5,7 +5,7 @@ use super::{
     offences::{Offences, Turns},
     present::{Member, Present},
 };
-use crate::rules::hold::Sign;
+use crate::rules::hold::{Hold, Sign};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,6 @@ pub(super) type Places = SmallVec<[u32; 1]>;
 pub(crate) struct Terms {
     pub(super) at_least: usize,
     pub(super) clear_below: usize,
-    pub(super) hold_ms: i64,
     pub(super) within_ms: i64,
 }
 
@@ -32,7 +31,6 @@ impl Terms {
         Self {
             at_least,
             clear_below: document.clear_below.map_or(at_least, |fewer| fewer as usize),
-            hold_ms: i64::from(document.hold_s) * 1000,
             within_ms: i64::from(document.within_s) * 1000,
         }
     }
@@ -49,13 +47,8 @@ pub(crate) struct Density {
 }
 
 impl Density {
-    pub(super) fn new(terms: Terms) -> Self {
-        Self {
-            terms,
-            present: Present::new(terms.within_ms),
-            crowds: HashMap::new(),
-            offences: Offences::new(terms.hold_ms),
-        }
+    pub(super) fn new(terms: Terms, hold: Hold) -> Self {
+        Self { terms, present: Present::new(terms.within_ms), crowds: HashMap::new(), offences: Offences::new(hold) }
     }
 
     /// An entity is in these places now, and in no other.
@@ -74,7 +67,10 @@ impl Density {
             number.unwrap_or_else(|| self.present.add(Member { source: source.into(), spot, kept: places.into() }));
         let left = before.iter().filter(|place| !places.contains(place));
         let come = places.iter().filter(|place| !before.contains(place));
-        let mut touched: SmallVec<[u32; 2]> = left.chain(come).copied().collect();
+        // In hours that begin a crowd is one though nobody moves.
+        let looks = self.offences.has_hours();
+        let stays = places.iter().filter(|place| looks && before.contains(place));
+        let mut touched: SmallVec<[u32; 2]> = left.chain(come).chain(stays).copied().collect();
         touched.sort_unstable();
         for place in touched {
             self.note(place, number, places.contains(&place));
@@ -128,7 +124,7 @@ impl Density {
         // Who was there until a hold was due was there long enough.
         if self.offences.next_due().is_some_and(|due| due <= moment) {
             let id = |place: &u32, first| about.id(&about.place(*place), first);
-            let Some((place, turn)) = self.offences.fall_due(moment, id) else { return };
+            let Some((place, Some(turn))) = self.offences.fall_due(moment, id) else { return };
             let crowd = self.crowds.get(&place).into_iter().flatten();
             let newest =
                 crowd.filter_map(|number| self.present.get(*number)).map(|member| member.spot).max_by_key(Spot::order);
@@ -156,11 +152,12 @@ impl Density {
     }
 
     pub(super) fn restored(
-        terms: Terms,
+        (terms, hold): (Terms, Hold),
         members: Vec<Member<Places>>,
         phases: BTreeMap<u32, crate::rules::Phase>,
     ) -> Self {
-        let mut density = Self { offences: Offences::restored(terms.hold_ms, phases.into_iter()), ..Self::new(terms) };
+        let mut density =
+            Self { offences: Offences::restored(hold.clone(), phases.into_iter()), ..Self::new(terms, hold) };
         for member in members {
             let places = member.kept.clone();
             let number = density.present.add(member);

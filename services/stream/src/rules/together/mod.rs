@@ -19,7 +19,7 @@ pub(crate) use proximity::{SELECTED, TO, Terms as ProximityTerms};
 pub(crate) use saved::{Saved, SavedState};
 pub(crate) use window::Terms as WindowTerms;
 
-use super::change::subject_id;
+use super::{change::subject_id, hold::Hold};
 use crate::windows::At;
 use cluster::Cluster;
 use density::Density;
@@ -149,12 +149,15 @@ pub(crate) enum Sight<'s> {
 
 impl State {
     /// Of a rule that has seen nothing yet; none when it is no rule over several entities.
-    pub(crate) fn of(rule: &Rule) -> Option<Self> {
+    pub(crate) fn of(rule: &Rule, hold: &Hold) -> Option<Self> {
+        let hold = hold.clone();
         Some(match &rule.condition {
-            Condition::Density(density) => Self::Density(Box::new(Density::new(DensityTerms::of(density)))),
-            Condition::Proximity(proximity) => Self::Proximity(Box::new(Proximity::new(ProximityTerms::of(proximity)))),
-            Condition::Cluster(cluster) => Self::Cluster(Box::new(Cluster::new(ClusterTerms::of(cluster)))),
-            Condition::Window(window) => Self::Window(Box::new(Window::new(WindowTerms::of(window)))),
+            Condition::Density(density) => Self::Density(Box::new(Density::new(DensityTerms::of(density), hold))),
+            Condition::Proximity(proximity) => {
+                Self::Proximity(Box::new(Proximity::new(ProximityTerms::of(proximity), hold)))
+            }
+            Condition::Cluster(cluster) => Self::Cluster(Box::new(Cluster::new(ClusterTerms::of(cluster), hold.hours))),
+            Condition::Window(window) => Self::Window(Box::new(Window::new(WindowTerms::of(window), hold.hours))),
             Condition::Threshold(_) | Condition::Fence(_) | Condition::Silence(_) => return None,
         })
     }

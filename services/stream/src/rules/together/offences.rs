@@ -4,7 +4,7 @@ use crate::{
     rules::{
         Phase,
         change::Open,
-        hold::{self, Sign, Step},
+        hold::{self, Hold, Sign, Step},
     },
     windows::At,
 };
@@ -29,26 +29,31 @@ pub(super) type Turns = SmallVec<[Turn; 2]>;
 /// All offences of a rule.
 #[derive(Debug)]
 pub(super) struct Offences<K> {
-    hold_ms: i64,
+    hold: Hold,
     phases: BTreeMap<K, Phase>,
-    /// Holds by when they are due.
+    /// What happens by itself, by when.
     dues: BTreeSet<(i64, K)>,
 }
 
 impl<K: Ord + Clone> Offences<K> {
-    pub(super) fn new(hold_ms: i64) -> Self {
-        Self { hold_ms, phases: BTreeMap::new(), dues: BTreeSet::new() }
+    pub(super) fn new(hold: Hold) -> Self {
+        Self { hold, phases: BTreeMap::new(), dues: BTreeSet::new() }
     }
 
     /// As they were saved.
-    pub(super) fn restored(hold_ms: i64, phases: impl Iterator<Item = (K, Phase)>) -> Self {
-        let mut offences = Self::new(hold_ms);
+    pub(super) fn restored(hold: Hold, phases: impl Iterator<Item = (K, Phase)>) -> Self {
+        let mut offences = Self::new(hold);
         phases.for_each(|(key, phase)| offences.set(&key, Some(phase)));
         offences
     }
 
     pub(super) fn phases(&self) -> impl Iterator<Item = (&K, &Phase)> {
         self.phases.iter()
+    }
+
+    /// Whether the rule looks in certain hours only.
+    pub(super) fn has_hours(&self) -> bool {
+        self.hold.hours.is_some()
     }
 
     pub(super) fn has(&self, key: &K) -> bool {
@@ -58,9 +63,13 @@ impl<K: Ord + Clone> Offences<K> {
     /// What a record says of one; `id` of an alert by the record it began with.
     pub(super) fn tell(&mut self, key: &K, sign: Sign, id: impl FnOnce(At) -> u128) -> Turns {
         let mut turns = Turns::new();
-        match hold::step(self.hold_ms, self.phases.get(key), sign) {
+        if !self.hold.looks_at(sign.time) {
+            // What its hours end has fallen due by now, or does next.
+            return turns;
+        }
+        match hold::step(self.hold.ms, self.phases.get(key), sign) {
             Step::Stay => {}
-            Step::Hold { .. } => self.set(key, Some(Phase::Pending { since: sign.time, first: sign.at })),
+            Step::Hold => self.set(key, Some(Phase::Pending { since: sign.time, first: sign.at })),
             Step::Drop => self.set(key, None),
             Step::Raise { time, first, and_clear } => {
                 let open = Open { id: id(first), seq: 1, raised_at: time };
@@ -78,18 +87,25 @@ impl<K: Ord + Clone> Offences<K> {
         turns
     }
 
-    /// When the next hold is due.
+    /// When the next thing happens by itself.
     pub(super) fn next_due(&self) -> Option<i64> {
         self.dues.first().map(|(due, _)| *due)
     }
 
-    /// Raises the first that is due by a moment.
-    pub(super) fn fall_due(&mut self, time: i64, id: impl FnOnce(&K, At) -> u128) -> Option<(K, Turn)> {
-        let (due, key) = self.dues.first().filter(|(due, _)| *due <= time)?.clone();
-        let Some(Phase::Pending { first, .. }) = self.phases.get(&key) else { return None };
-        let open = Open { id: id(&key, *first), seq: 1, raised_at: due };
-        self.set(&key, Some(Phase::Open(open)));
-        Some((key, Turn { transition: Transition::Raised, open, time: due }))
+    /// Lets the first happen that is due by a moment: what became of whom, if anything is to be said of it.
+    pub(super) fn fall_due(&mut self, time: i64, id: impl FnOnce(&K, At) -> u128) -> Option<(K, Option<Turn>)> {
+        let (_, key) = self.dues.first().filter(|(due, _)| *due <= time)?.clone();
+        let (due, step) = self.hold.falls(self.phases.get(&key)?)?;
+        let (phase, turn) = match step {
+            Step::Raise { first, .. } => {
+                let open = Open { id: id(&key, first), seq: 1, raised_at: due };
+                (Some(Phase::Open(open)), Some(Turn { transition: Transition::Raised, open, time: due }))
+            }
+            Step::Clear(open) => (None, Some(cleared(open, due))),
+            Step::Drop | Step::Stay | Step::Hold => (None, None),
+        };
+        self.set(&key, phase);
+        Some((key, turn))
     }
 
     /// Ends all of them.
@@ -97,17 +113,18 @@ impl<K: Ord + Clone> Offences<K> {
         self.dues.clear();
         let open = |(key, phase)| match phase {
             Phase::Open(open) => Some((key, cleared(open, time))),
-            Phase::Pending { .. } => None,
+            Phase::Pending { .. } | Phase::Way(_) => None,
         };
         std::mem::take(&mut self.phases).into_iter().filter_map(open).collect()
     }
 
     fn set(&mut self, key: &K, phase: Option<Phase>) {
-        if let Some(Phase::Pending { since, .. }) = self.phases.get(key) {
-            self.dues.remove(&(since.saturating_add(self.hold_ms), key.clone()));
+        let due = |phase: &Phase| self.hold.falls(phase).map(|(due, _)| due);
+        if let Some(due) = self.phases.get(key).and_then(due) {
+            self.dues.remove(&(due, key.clone()));
         }
-        if let Some(Phase::Pending { since, .. }) = &phase {
-            self.dues.insert((since.saturating_add(self.hold_ms), key.clone()));
+        if let Some(due) = phase.as_ref().and_then(due) {
+            self.dues.insert((due, key.clone()));
         }
         match phase {
             Some(phase) => drop(self.phases.insert(key.clone(), phase)),

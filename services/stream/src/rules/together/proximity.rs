@@ -5,7 +5,10 @@ use super::{
     offences::{Offences, Turns},
     present::{Member, Present},
 };
-use crate::rules::{Phase, hold::Sign};
+use crate::rules::{
+    Phase,
+    hold::{Hold, Sign},
+};
 use gridwarden_domain::alert::Subject;
 use gridwarden_geo::{Near, distance_m};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +26,6 @@ pub(super) type Pair = (Arc<str>, Arc<str>);
 pub(crate) struct Terms {
     pub(super) within_m: f64,
     pub(super) clear_m: f64,
-    pub(super) hold_ms: i64,
     pub(super) within_ms: i64,
 }
 
@@ -32,7 +34,6 @@ impl Terms {
         Self {
             within_m: document.within_m,
             clear_m: document.clear_m.unwrap_or(document.within_m),
-            hold_ms: i64::from(document.hold_s) * 1000,
             within_ms: i64::from(document.within_s) * 1000,
         }
     }
@@ -51,12 +52,12 @@ pub(crate) struct Proximity {
 }
 
 impl Proximity {
-    pub(super) fn new(terms: Terms) -> Self {
+    pub(super) fn new(terms: Terms, hold: Hold) -> Self {
         Self {
             terms,
             present: Present::new(terms.within_ms),
             near: Near::new(terms.clear_m),
-            offences: Offences::new(terms.hold_ms),
+            offences: Offences::new(hold),
             partners: BTreeMap::new(),
         }
     }
@@ -148,6 +149,8 @@ impl Proximity {
         if self.offences.next_due().is_some_and(|due| due <= moment) {
             let id = |pair: &Pair, first| about.id(&subject(pair), first);
             let Some((pair, turn)) = self.offences.fall_due(moment, id) else { return };
+            self.join(&pair, self.offences.has(&pair));
+            let Some(turn) = turn else { return };
             let spot = |source: &Arc<str>| Some(self.present.get(self.present.number(source)?)?.spot);
             let newest = [&pair.0, &pair.1].into_iter().filter_map(spot).max_by_key(Spot::order);
             if let Some(cause) = newest {
@@ -176,10 +179,14 @@ impl Proximity {
         (self.present.all(), &self.offences)
     }
 
-    pub(super) fn restored(terms: Terms, members: Vec<Member<u8>>, phases: BTreeMap<Pair, Phase>) -> Self {
-        let mut proximity = Self::new(terms);
+    pub(super) fn restored(
+        (terms, hold): (Terms, Hold),
+        members: Vec<Member<u8>>,
+        phases: BTreeMap<Pair, Phase>,
+    ) -> Self {
+        let mut proximity = Self::new(terms, hold.clone());
         phases.keys().for_each(|pair| proximity.join(pair, true));
-        proximity.offences = Offences::restored(terms.hold_ms, phases.into_iter());
+        proximity.offences = Offences::restored(hold, phases.into_iter());
         for member in members {
             let (position, sides) = (member.spot.position, member.kept);
             let number = proximity.present.add(member);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     checkpoint::{PhaseForm, Renumber},
-    rules::{Open, Phase},
+    rules::{Open, Phase, hold::Hold},
 };
 use gridwarden_domain::rule::{Condition, Rule};
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ impl Saved {
     pub(crate) fn open(&self) -> impl Iterator<Item = (u128, u32)> + '_ {
         let of_phase = |phase: &PhaseForm| match phase {
             PhaseForm::Open(id, seq, _) => Some((*id, *seq)),
-            PhaseForm::Pending(..) => None,
+            PhaseForm::Pending(..) | PhaseForm::Way(..) => None,
         };
         let open: Vec<(u128, u32)> = match &self.state {
             SavedState::Density(_, phases) => phases.iter().filter_map(|(_, phase)| of_phase(phase)).collect(),
@@ -148,19 +148,20 @@ impl SavedState {
     }
 
     /// As it was, under the rule it was of; none when the rule is of another kind.
-    pub(crate) fn restore(self, rule: &Rule) -> Option<State> {
+    pub(crate) fn restore(self, rule: &Rule, hold: &Hold) -> Option<State> {
+        let hold = hold.clone();
         Some(match (&rule.condition, self) {
             (Condition::Density(document), Self::Density(members, phases)) => {
                 let phases = phases.into_iter().map(|(place, form)| (place, Phase::of(form))).collect();
                 let members = members.into_iter().map(member).collect();
-                State::Density(Box::new(Density::restored(DensityTerms::of(document), members, phases)))
+                State::Density(Box::new(Density::restored((DensityTerms::of(document), hold), members, phases)))
             }
             (Condition::Proximity(document), Self::Proximity(members, phases)) => {
                 let phases = phases
                     .into_iter()
                     .map(|(one, other, form)| ((Arc::from(one.as_str()), Arc::from(other.as_str())), Phase::of(form)));
                 let members = members.into_iter().map(member).collect();
-                let terms = ProximityTerms::of(document);
+                let terms = (ProximityTerms::of(document), hold);
                 State::Proximity(Box::new(Proximity::restored(terms, members, phases.collect())))
             }
             (Condition::Cluster(document), Self::Cluster(events, groups)) => {
@@ -175,12 +176,12 @@ impl SavedState {
                 };
                 let events = events.into_iter().map(event).collect();
                 let groups = groups.into_iter().map(group).collect();
-                State::Cluster(Box::new(Cluster::restored(ClusterTerms::of(document), events, groups)))
+                State::Cluster(Box::new(Cluster::restored((ClusterTerms::of(document), hold.hours), events, groups)))
             }
             (Condition::Window(document), Self::Window(sums, streaks, awaited)) => {
                 let streaks = streaks.into_iter().map(|(place, streak, spot)| (place, (streak, spot))).collect();
                 let (sums, awaited) = (sums.into_iter().collect(), awaited.into_iter().collect());
-                let terms = WindowTerms::of(document);
+                let terms = (WindowTerms::of(document), hold.hours);
                 State::Window(Box::new(Window::restored(terms, sums, streaks, awaited)))
             }
             _ => return None,

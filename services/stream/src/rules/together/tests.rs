@@ -3,8 +3,9 @@
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
 use super::*;
-use gridwarden_domain::identity::TopicId;
+use gridwarden_domain::{identity::TopicId, rule::Hours};
 use gridwarden_geo::distance_m;
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,12 +41,22 @@ fn rule(condition: &str) -> Rule {
     gridwarden_domain::rule::read(text.as_bytes()).expect("a rule")
 }
 
+fn hold(rule: &Rule) -> Hold {
+    let hold_s = match &rule.condition {
+        Condition::Density(density) => density.hold_s,
+        Condition::Proximity(proximity) => proximity.hold_s,
+        _ => 0,
+    };
+    let hours = |schedule| Arc::new(Hours::of(schedule, &TimeZone::UTC));
+    Hold { ms: i64::from(hold_s) * 1000, hours: rule.schedule.as_ref().map(hours) }
+}
+
 /// What the operator says, with a restart after every `restart`th look.
 fn operator(rule: &Rule, looks: &[Look], sight: impl Fn(&Look) -> Sight<'_>, restart: usize) -> Said {
     let identity = |at: At| RecordId { topic_id: TopicId(1), partition: 0, offset: at.offset() };
     let area = |number: u32| AreaRef { layer: "grid".to_owned(), code: number.to_string() };
     let about = About { rule, identity: &identity, area: &area };
-    let (mut state, mut out) = (State::of(rule).expect("over several"), Verdicts::new());
+    let (mut state, mut out) = (State::of(rule, &hold(rule)).expect("over several"), Verdicts::new());
     for (number, look) in looks.iter().enumerate() {
         fall_due(&mut state, look.time, (&about, &mut out));
         let spot = Spot {
@@ -58,7 +69,7 @@ fn operator(rule: &Rule, looks: &[Look], sight: impl Fn(&Look) -> Sight<'_>, res
         };
         state.see(&look.who, spot, sight(look), (&about, &mut out));
         if number % restart == 0 {
-            state = SavedState::of(&state).restore(rule).expect("the same rule");
+            state = SavedState::of(&state).restore(rule, &hold(rule)).expect("the same rule");
         }
     }
     fall_due(&mut state, i64::MAX, (&about, &mut out));
@@ -96,10 +107,24 @@ fn sorted(said: impl Iterator<Item = (i64, String, String)>) -> Said {
 struct Naive {
     since: Option<i64>,
     open: bool,
+    /// When the only hours end in which it is looked at, and whether they have.
+    until: Option<i64>,
+    over: bool,
 }
 
 impl Naive {
     fn look(&mut self, time: i64, (offends, clears): (bool, bool), hold: i64, mut say: impl FnMut(i64, &str)) {
+        if let Some(until) = self.until.filter(|until| *until <= time) {
+            if let Some(due) = self.since.map(|since| since + hold).filter(|due| *due < until) {
+                say(due, "raised");
+                self.open = true;
+            }
+            if self.open && !self.over {
+                say(until, "cleared");
+            }
+            (self.since, self.open, self.over) = (None, false, true);
+            return;
+        }
         if let Some(due) = self.since.map(|since| since + hold).filter(|due| *due <= time) {
             say(due, "raised");
             (self.since, self.open) = (None, true);
@@ -142,6 +167,9 @@ fn there(looks: &[Look], (time, ended, had): (i64, bool, usize), within: i64) ->
     there
 }
 
+/// The first minute.
+const HOURS: &str = r#""schedule":{"periods":[{"from":"00:00","to":"00:01"}]},"#;
+
 fn are_sides(one: &Look, other: &Look) -> bool {
     one.sides & SELECTED != 0 && other.sides & TO != 0
 }
@@ -150,14 +178,22 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn density_is_a_count_at_every_moment(looks in looks(), hold in 0i64..12, within in 1i64..40, fewer in 1usize..4, restart in 1usize..30) {
+    fn density_is_a_count_at_every_moment(
+        looks in looks(),
+        hold in 0i64..12,
+        within in 1i64..40,
+        fewer in 1usize..4,
+        restart in 1usize..30,
+        in_hours in any::<bool>(),
+    ) {
+        let schedule = if in_hours { HOURS } else { "" };
         let document = rule(&format!(
-            r#""density":{{"place":{{"each":"grid"}},"at_least":3,"clear_below":{fewer},"hold_s":{hold},"within_s":{within}}}"#
+            r#"{schedule}"density":{{"place":{{"each":"grid"}},"at_least":3,"clear_below":{fewer},"hold_s":{hold},"within_s":{within}}}"#
         ));
         let within = within * 1000;
         let mut said = Said::new();
         for place in 0..2u32 {
-            let mut naive = Naive::default();
+            let mut naive = Naive { until: in_hours.then_some(60_000), ..Naive::default() };
             for moment in moments(&looks, within) {
                 let count = there(&looks, moment, within).values().filter(|look| look.places.contains(&place)).count();
                 naive.look(moment.0, (count >= 3, count < fewer), hold * 1000, |time, what| {
@@ -169,16 +205,23 @@ proptest! {
     }
 
     #[test]
-    fn proximity_is_a_distance_at_every_moment(looks in looks(), hold in 0i64..12, within in 1i64..40, restart in 1usize..30) {
+    fn proximity_is_a_distance_at_every_moment(
+        looks in looks(),
+        hold in 0i64..12,
+        within in 1i64..40,
+        restart in 1usize..30,
+        in_hours in any::<bool>(),
+    ) {
+        let schedule = if in_hours { HOURS } else { "" };
         let document = rule(&format!(
-            r#""proximity":{{"to":{{}},"within_m":120,"clear_m":170,"hold_s":{hold},"within_s":{within}}}"#
+            r#"{schedule}"proximity":{{"to":{{}},"within_m":120,"clear_m":170,"hold_s":{hold},"within_s":{within}}}"#
         ));
         let within = within * 1000;
         let names: BTreeSet<&str> = looks.iter().map(|look| look.who.as_str()).collect();
         let mut said = Said::new();
         let pairs = names.iter().flat_map(|one| names.iter().map(move |other| (*one, *other)));
         for (one, other) in pairs.filter(|(one, other)| one < other) {
-            let mut naive = Naive::default();
+            let mut naive = Naive { until: in_hours.then_some(60_000), ..Naive::default() };
             for moment in moments(&looks, within) {
                 let there = there(&looks, moment, within);
                 let apart = match (there.get(one), there.get(other)) {

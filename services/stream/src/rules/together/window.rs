@@ -11,7 +11,7 @@ use crate::{rules::change::Open, windows::At};
 use gridwarden_domain::{
     alert::{MOST_EVIDENCE, Transition},
     rule::{
-        Side,
+        Hours, Side,
         together::{Statistic, Window as Document},
     },
     value::{Fixed, SCALE},
@@ -19,6 +19,7 @@ use gridwarden_domain::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What the rule asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -132,6 +133,8 @@ pub(super) type Streaks = BTreeMap<u32, (Streak, Spot)>;
 #[derive(Debug)]
 pub(crate) struct Window {
     terms: Terms,
+    /// A window counts that begins in them.
+    hours: Option<Arc<Hours>>,
     sums: Sums,
     streaks: Streaks,
     /// Windows of those places that are looked at though nothing may come.
@@ -139,16 +142,24 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(terms: Terms) -> Self {
-        Self { terms, sums: Sums::new(), streaks: Streaks::new(), awaited: BTreeSet::new() }
+    pub(super) fn new(terms: Terms, hours: Option<Arc<Hours>>) -> Self {
+        Self { terms, hours, sums: Sums::new(), streaks: Streaks::new(), awaited: BTreeSet::new() }
     }
 
     /// A value in these places, in millionths.
     pub(super) fn see(&mut self, spot: Spot, places: &[u32], value: i64) {
         let end = self.terms.end_of(spot.time);
+        if !self.counts(end) {
+            return;
+        }
         for place in places {
             self.sums.entry((end, *place)).or_insert(Sum::NONE).add(value, spot);
         }
+    }
+
+    /// Whether the window that ends at a moment is one the rule looks at.
+    fn counts(&self, end: i64) -> bool {
+        self.hours.as_ref().is_none_or(|hours| hours.hold(end.saturating_sub(self.terms.length_ms)))
     }
 
     /// When the next window is over: nothing before its end will come then.
@@ -168,6 +179,8 @@ impl Window {
         let before = self.streaks.remove(&place);
         let Some(last) = sum.last.or(before.map(|(_, last)| last)) else { return };
         let (offends, clears, value) = match self.terms.judge(&sum) {
+            // What began in its hours ends with them.
+            _ if !self.counts(end) => (false, true, None),
             (.., value) if end.saturating_sub(last.time) > FORGOTTEN_MS => (false, true, value),
             judged => judged,
         };
@@ -224,8 +237,13 @@ impl Window {
         (&self.sums, &self.streaks, &self.awaited)
     }
 
-    pub(super) fn restored(terms: Terms, sums: Sums, streaks: Streaks, awaited: BTreeSet<(i64, u32)>) -> Self {
-        Self { terms, sums, streaks, awaited }
+    pub(super) fn restored(
+        (terms, hours): (Terms, Option<Arc<Hours>>),
+        sums: Sums,
+        streaks: Streaks,
+        awaited: BTreeSet<(i64, u32)>,
+    ) -> Self {
+        Self { terms, hours, sums, streaks, awaited }
     }
 
     pub(super) fn len(&self) -> usize {
