@@ -11,7 +11,7 @@
 mod gap;
 mod outside;
 mod overlap;
-mod shape;
+pub(crate) mod shape;
 
 pub use gap::{Gap, gaps};
 pub use outside::{Outside, outside};

@@ -16,6 +16,7 @@ fn area(code: &str, level: u8, parent: Option<&str>, west: f64, valid: (Option<i
         parent: parent.map(Into::into),
         valid_from: valid.0,
         valid_to: valid.1,
+        priority: None,
         polygons: Some(vec![vec![vec![[west, 0.0], [east, 0.0], [east, 1.0], [west, 1.0]]]]),
     }
 }
@@ -26,6 +27,7 @@ fn layer(id: &str, main: bool, areas: Vec<Area>) -> Arc<Layer> {
         title: Text::default(),
         levels: vec![level("city"), level("district"), level("cell")],
         main,
+        partition: false,
     };
     Arc::new(Layer::build(head, "v".into(), areas).unwrap())
 }
@@ -94,7 +96,7 @@ fn codes_name_areas_of_any_level() {
 #[test]
 fn a_parent_must_stand_above() {
     let head =
-        LayerHead { layer: "l".into(), title: Text::default(), levels: vec![level("a"), level("b")], main: false };
+        LayerHead { layer: "l".into(), title: Text::default(), levels: vec![level("a"), level("b")], main: false, partition: false };
     let areas = vec![area("1", 1, Some("2"), 0.0, ALWAYS), area("2", 1, None, 1.0, ALWAYS)];
     let error = Layer::build(head.clone(), "v".into(), areas).err().unwrap();
     assert_eq!(error.to_string(), "area 1: 2 is not an area of a level above");
@@ -119,4 +121,65 @@ fn an_area_over_the_date_line_is_one_area() {
         set.locate(lon, -16.5, 0, &mut places);
         assert_eq!(places.len(), inside, "{lon}");
     }
+}
+
+fn partition(areas: Vec<Area>) -> Layer {
+    let head = LayerHead {
+        layer: "p".into(),
+        title: Text::default(),
+        levels: vec![level("a"), level("b")],
+        main: true,
+        partition: true,
+    };
+    Layer::build(head, "v".into(), areas).unwrap()
+}
+
+/// The one owner of a position, and that there is one at most.
+fn owner(layer: &Layer, lon: f64, time_ms: i64) -> Option<&str> {
+    let mut owners = Vec::new();
+    layer.locate(lon, 0.5, time_ms, |area| owners.push(layer.areas[area as usize].code.as_str()));
+    assert!(owners.len() <= 1, "{owners:?}");
+    owners.first().copied()
+}
+
+#[test]
+fn in_a_partition_the_area_of_higher_priority_owns_shared_ground() {
+    let owned = |code: &str, west: f64, priority: Option<i32>, valid| Area {
+        priority,
+        ..area(code, 1, None, west, valid)
+    };
+    let layer = partition(vec![
+        owned("a", 0.0, Some(-1), ALWAYS),
+        owned("b", 0.5, None, ALWAYS),
+        owned("c", 0.7, Some(7), (Some(100), Some(200))),
+        owned("d", 1.2, None, ALWAYS),
+    ]);
+    for (lon, at, expected) in [
+        (0.25, 0, Some("a")),
+        (0.6, 0, Some("b")),
+        (0.8, 99, Some("b")),
+        (0.8, 100, Some("c")),
+        (0.8, 200, Some("b")),
+        (1.3, 0, Some("b")),
+        (1.3, 150, Some("c")),
+        (2.1, 0, Some("d")),
+        (2.3, 0, None),
+    ] {
+        assert_eq!(owner(&layer, lon, at), expected, "{lon} at {at}");
+    }
+}
+
+/// More over one spot than one record of the index holds: the owner is the first of all of them, in the middle and at a border.
+#[test]
+fn of_many_areas_over_one_spot_one_owns_it() {
+    let stacked = |number: i32| Area {
+        priority: Some((number * 37) % 101),
+        ..area(&format!("{number:03}"), 1, None, f64::from(number) * 1e-7, ALWAYS)
+    };
+    let layer = partition((0..100).map(stacked).collect());
+    let highest = (0..100).max_by_key(|number| (number * 37) % 101).unwrap();
+    assert_eq!(owner(&layer, 0.5, 0), Some(format!("{highest:03}").as_str()));
+    let west = f64::from(highest) * 1e-7;
+    assert_eq!(owner(&layer, west, 0), Some(format!("{highest:03}").as_str()), "on its western border");
+    assert_ne!(owner(&layer, west.next_down(), 0), owner(&layer, west, 0));
 }

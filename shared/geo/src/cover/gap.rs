@@ -1,7 +1,7 @@
 //! Ground that areas surround, or that an area above holds, and that none of them covers.
 
 use super::{Cover, Place, shape};
-use crate::ring::{Edge, edges};
+use crate::ring::{edges, off};
 use geo::bool_ops::FillRule;
 use geo::{BooleanOps, MultiPolygon, Polygon};
 use rstar::AABB;
@@ -51,14 +51,7 @@ fn beside(cover: &Cover, gap: &Polygon<f64>) -> Vec<u32> {
         let polygons = cover.shape(*number).map_or(&[][..], |shape| &shape.0);
         let rings: Vec<Vec<[f64; 2]>> = polygons.iter().flat_map(shape::rings).collect();
         let mut outline = rings.iter().flat_map(|ring| edges(ring));
-        outline.any(|edge| corners.iter().any(|corner| is_near(&edge, *corner)))
+        outline.any(|edge| corners.iter().any(|corner| off(&edge, *corner) < BESIDE))
     };
     cover.near(&wide).into_iter().filter(borders).collect()
-}
-
-fn is_near(edge: &Edge, [x, y]: [f64; 2]) -> bool {
-    let [dx, dy] = [edge.high[0] - edge.low[0], edge.high[1] - edge.low[1]];
-    let along = ((x - edge.low[0]) * dx + (y - edge.low[1]) * dy) / (dx * dx + dy * dy);
-    let along = along.clamp(0.0, 1.0);
-    (edge.low[0] + along * dx - x).hypot(edge.low[1] + along * dy - y) < BESIDE
 }
