@@ -45,7 +45,7 @@ fn found(index: &AreaIndex, lon: f64, lat: f64) -> Vec<u32> {
 
 fn at_fineness(areas: &[Rings], squares: usize) -> AreaIndex {
     let shape = size::Shape::of(areas).unwrap();
-    builder::build(areas, &shape, squares).unwrap()
+    builder::build(areas, &shape, squares, 1).unwrap()
 }
 
 fn check_lattice(areas: &[Lattice], squares: usize, points: impl Iterator<Item = [i64; 2]>) {
@@ -265,6 +265,20 @@ fn agrees_with_geo_on_valid_polygons() {
         let expected: Vec<u32> =
             (0u32..).zip(&polygons).filter(|(_, polygon)| polygon.contains(&point)).map(|(number, _)| number).collect();
         assert_eq!(found(&index, lon, lat), expected);
+    }
+}
+
+#[test]
+fn the_index_is_the_same_with_any_number_of_threads() {
+    let mut areas = partition(60, 1);
+    areas.extend(stars(300, 2));
+    let shape = size::Shape::of(&areas).unwrap();
+    let one = builder::build(&areas, &shape, 200_000, 1).unwrap();
+    assert!(one.borders.len() > 1 << 16 && one.sets.len() > 1_000, "enough to be cut");
+    for threads in [2, 3, 16] {
+        let other = builder::build(&areas, &shape, 200_000, threads).unwrap();
+        assert!(one.squares == other.squares && one.sets == other.sets, "{threads}");
+        assert!(one.borders == other.borders && one.edges == other.edges, "{threads}");
     }
 }
 
