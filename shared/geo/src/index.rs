@@ -17,6 +17,7 @@ mod fill;
 mod grid;
 mod records;
 mod size;
+mod stored;
 mod threads;
 
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
     ring::{Edge, one_name},
 };
 use grid::Grid;
+pub use stored::FORMAT;
 
 /// What an index may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,6 @@ mod surface;
 
 pub use distance::{distance_m, is_in_degrees, metres_per_degree, offset_m};
 pub use error::BuildError;
-pub use index::{AreaIndex, IndexOptions};
+pub use index::{AreaIndex, FORMAT as AREA_INDEX_FORMAT, IndexOptions};
 pub use near::Near;
 pub use surface::signed_area_m2;

@@ -283,6 +283,36 @@ fn the_index_is_the_same_with_any_number_of_threads() {
 }
 
 #[test]
+fn an_index_comes_back_from_its_bytes_and_cut_ones_are_refused() {
+    let mut areas = partition(20, 1);
+    areas.extend(stars(50, 2));
+    let index = AreaIndex::build(&areas, &IndexOptions::default()).unwrap();
+    let bytes = index.to_bytes();
+    let back = AreaIndex::from_bytes(&bytes).unwrap();
+    assert_eq!((back.len(), back.bounds(), back.raster()), (index.len(), index.bounds(), index.raster()));
+    let mut random = ChaCha8Rng::seed_from_u64(6);
+    for _ in 0..5_000 {
+        let [lon, lat] = [random.random_range(120.9..121.6), random.random_range(30.9..31.5)];
+        assert_eq!(found(&back, lon, lat), found(&index, lon, lat));
+    }
+    for length in [0, 1, 8, 40, 100, bytes.len() / 2, bytes.len() - 1] {
+        let read = AreaIndex::from_bytes(&bytes[..length]);
+        assert!(read.is_none() || length == 8, "{length}");
+    }
+    assert!(AreaIndex::from_bytes(&[bytes.as_slice(), &[0]].concat()).is_none());
+    // Whatever the bytes say, asking does not fail.
+    for at in (0..bytes.len()).step_by(97) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x5a;
+        if let Some(index) = AreaIndex::from_bytes(&changed) {
+            found(&index, 121.2, 31.2);
+        }
+    }
+    let empty = AreaIndex::build(&[vec![], vec![]], &IndexOptions::default()).unwrap();
+    assert_eq!(AreaIndex::from_bytes(&empty.to_bytes()).map(|index| index.len()), Some(2));
+}
+
+#[test]
 fn memory_is_kept_within_its_limit() {
     let areas = partition(60, 5);
     let free = AreaIndex::build(&areas, &IndexOptions::default()).unwrap();
