@@ -4,6 +4,7 @@ use crate::{
     alert::AreaRef,
     layer::{Area, LayerHead},
 };
+pub use gridwarden_geo::AREA_INDEX_FORMAT as RASTER_FORMAT;
 use gridwarden_geo::{AreaIndex, IndexOptions, is_in_degrees};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -104,6 +105,23 @@ impl Layer {
     /// Builds the raster now, so that the first look-up does not wait for it.
     pub fn prepare(&self) {
         self.index();
+    }
+
+    /// Whether the raster is there.
+    pub fn is_prepared(&self) -> bool {
+        self.index.get().is_some()
+    }
+
+    /// The raster as bytes of [`RASTER_FORMAT`]; built if it was not.
+    pub fn raster_bytes(&self) -> Vec<u8> {
+        self.index().to_bytes()
+    }
+
+    /// Takes a raster that [`Layer::raster_bytes`] gave for a layer of the same version; false when it cannot be one, or when
+    /// one is there already.
+    pub fn take_raster(&self, bytes: &[u8]) -> bool {
+        let raster = AreaIndex::from_bytes(bytes).filter(|raster| raster.len() == self.leaves.len());
+        raster.is_some_and(|raster| self.index.set(raster).is_ok())
     }
 
     fn index(&self) -> &AreaIndex {
