@@ -61,9 +61,9 @@ fn leaving(layer: &Layer, least_m2: f64) -> Vec<(Outside, u32)> {
     let mut found = Vec::new();
     for (above, numbers) in below {
         let told = outside(&cover(layer, &numbers), &layer.outline(above), least_m2);
-        let numbered = told.into_iter().filter_map(|outside| {
-            Some((Outside { area: *numbers.get(outside.area as usize)?, ..outside }, above))
-        });
+        let numbered = told
+            .into_iter()
+            .filter_map(|outside| Some((Outside { area: *numbers.get(outside.area as usize)?, ..outside }, above)));
         found.extend(numbered);
     }
     found

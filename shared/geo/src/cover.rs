@@ -44,8 +44,7 @@ impl Cover {
 
     /// Numbers of the areas whose bounds meet these, rising.
     fn near(&self, bounds: &shape::Bounds) -> Vec<u32> {
-        let mut numbers: Vec<u32> =
-            self.tree.locate_in_envelope_intersecting(bounds).map(|found| found.data).collect();
+        let mut numbers: Vec<u32> = self.tree.locate_in_envelope_intersecting(bounds).map(|found| found.data).collect();
         numbers.sort_unstable();
         numbers
     }

@@ -42,7 +42,10 @@ pub fn preparing(config: &RasterConfig) -> Prepare {
 
 fn prepare(folder: &Path, set: &LayerSet) {
     for layer in &set.layers {
-        let file = folder.join(name(layer));
+        let Some(file) = name(layer).map(|name| folder.join(name)) else {
+            layer.prepare();
+            continue;
+        };
         if layer.is_prepared() || take(&file, layer) {
             continue;
         }
@@ -59,8 +62,11 @@ fn prepare(folder: &Path, set: &LayerSet) {
     }
 }
 
-fn name(layer: &Layer) -> String {
-    format!("{}-{}-{RASTER_FORMAT}{SUFFIX}", layer.head.layer, layer.version)
+/// `None` for ids that no city folder could have: they come from a topic, and would be part of a path.
+fn name(layer: &Layer) -> Option<String> {
+    let (id, version) = (&layer.head.layer, &layer.version);
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    (plain(id) && plain(version) && id.len() <= 64).then(|| format!("{id}-{version}-{RASTER_FORMAT}{SUFFIX}"))
 }
 
 fn take(file: &Path, layer: &Layer) -> bool {
@@ -91,12 +97,13 @@ fn put(file: &Path, raster: &[u8]) -> io::Result<()> {
         .and_then(|()| fs::rename(&beside, file));
     if written.is_err() {
         // What is left of it would fill the disk further.
-        fs::remove_file(&beside).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+        fs::remove_file(&beside)
+            .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     }
     written
 }
 
-/// Removes rasters of versions that are not in the set.
+/// Removes rasters of versions that are not in the set, and what a process that is gone was writing.
 fn tidy(folder: &Path, set: &LayerSet) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -106,8 +113,10 @@ fn tidy(folder: &Path, set: &LayerSet) -> io::Result<()> {
         let entry = entry?;
         let found = entry.file_name();
         let found = found.to_string_lossy();
-        let known = set.layers.iter().any(|layer| *found == name(layer));
-        if found.ends_with(SUFFIX) && !known {
+        let known = set.layers.iter().filter_map(|layer| name(layer)).any(|name| *found == name);
+        let unfinished = found.rsplit_once('.').filter(|(file, _)| file.ends_with(SUFFIX));
+        let left = unfinished.is_some_and(|(_, process)| !Path::new("/proc").join(process).exists());
+        if left || found.ends_with(SUFFIX) && !known {
             fs::remove_file(entry.path())?;
         }
     }
@@ -160,6 +169,10 @@ mod tests {
         let moved = set(1.0);
         prepare(&moved);
         assert_eq!(code(&moved, 1.005, 0.005), ["0"]);
+        fs::write(folder.join("x.raster.4194999"), "").expect("no process has this number");
+        fs::write(folder.join(format!("x.raster.{}", std::process::id())), "").expect("being written");
+        prepare(&moved);
+        fs::remove_file(folder.join(format!("x.raster.{}", std::process::id()))).expect("left alone");
         let second = kept(&folder);
         assert!(second.len() == 1 && second != first, "the other one is of no use any more: {second:?}");
     }
@@ -172,7 +185,11 @@ mod tests {
         prepare(&set(0.0));
         let file = kept(&folder).remove(0);
         let whole = fs::read(&file).expect("kept");
-        for spoil in [|bytes: &mut Vec<u8>| bytes.truncate(1_000), |bytes: &mut Vec<u8>| bytes[5_000] ^= 1, |bytes: &mut Vec<u8>| bytes.clear()] {
+        for spoil in [
+            |bytes: &mut Vec<u8>| bytes.truncate(1_000),
+            |bytes: &mut Vec<u8>| bytes[5_000] ^= 1,
+            |bytes: &mut Vec<u8>| bytes.clear(),
+        ] {
             let mut bytes = whole.clone();
             spoil(&mut bytes);
             fs::write(&file, &bytes).expect("written");
@@ -182,6 +199,17 @@ mod tests {
             assert_eq!(code(&set, 0.005, 0.005), ["0"]);
             assert!(fs::read(&file).expect("kept again") == whole);
         }
+    }
+
+    #[test]
+    fn an_id_that_would_leave_the_folder_is_not_kept() {
+        let place = tempfile::tempdir().expect("folder");
+        let plain = set(0.0);
+        let head = LayerHead { layer: "../grid".to_owned(), ..plain.layers[0].head.clone() };
+        let layer = Layer::build(head, "v".to_owned(), plain.layers[0].areas.clone()).expect("layer");
+        let set = LayerSet::new(vec![Arc::new(layer)]);
+        preparing(&RasterConfig { folder: place.path().join("rasters") })(&set);
+        assert!(set.layers[0].is_prepared() && kept(place.path()).is_empty());
     }
 
     #[test]

@@ -10,7 +10,13 @@ fn text(en: &str) -> Text {
 
 fn head() -> LayerHead {
     let level = |id: &str| Level { id: id.into(), name: Text::default() };
-    LayerHead { layer: "grid".into(), title: text("Grid"), levels: vec![level("district"), level("cell")], main: true, partition: false }
+    LayerHead {
+        layer: "grid".into(),
+        title: text("Grid"),
+        levels: vec![level("district"), level("cell")],
+        main: true,
+        partition: false,
+    }
 }
 
 fn square(code: &str, west: f64) -> Area {

@@ -95,8 +95,13 @@ fn codes_name_areas_of_any_level() {
 
 #[test]
 fn a_parent_must_stand_above() {
-    let head =
-        LayerHead { layer: "l".into(), title: Text::default(), levels: vec![level("a"), level("b")], main: false, partition: false };
+    let head = LayerHead {
+        layer: "l".into(),
+        title: Text::default(),
+        levels: vec![level("a"), level("b")],
+        main: false,
+        partition: false,
+    };
     let areas = vec![area("1", 1, Some("2"), 0.0, ALWAYS), area("2", 1, None, 1.0, ALWAYS)];
     let error = Layer::build(head.clone(), "v".into(), areas).err().unwrap();
     assert_eq!(error.to_string(), "area 1: 2 is not an area of a level above");
@@ -144,10 +149,8 @@ fn owner(layer: &Layer, lon: f64, time_ms: i64) -> Option<&str> {
 
 #[test]
 fn in_a_partition_the_area_of_higher_priority_owns_shared_ground() {
-    let owned = |code: &str, west: f64, priority: Option<i32>, valid| Area {
-        priority,
-        ..area(code, 1, None, west, valid)
-    };
+    let owned =
+        |code: &str, west: f64, priority: Option<i32>, valid| Area { priority, ..area(code, 1, None, west, valid) };
     let layer = partition(vec![
         owned("a", 0.0, Some(-1), ALWAYS),
         owned("b", 0.5, None, ALWAYS),
@@ -182,4 +185,73 @@ fn of_many_areas_over_one_spot_one_owns_it() {
     let west = f64::from(highest) * 1e-7;
     assert_eq!(owner(&layer, west, 0), Some(format!("{highest:03}").as_str()), "on its western border");
     assert_ne!(owner(&layer, west.next_down(), 0), owner(&layer, west, 0));
+}
+
+/// Several layers at once, areas that begin and end, partitions and others: what each layer's own rule says, area by area.
+#[test]
+fn several_layers_answer_as_their_areas_say_one_by_one() {
+    // Numbers that look random and are the same everywhere.
+    let mut state = 7u64;
+    let mut next = move |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let mut areas_of = |count: u64| -> Vec<Area> {
+        let mut areas = Vec::new();
+        for number in 0..count {
+            let [west, south] = [next(300) as f64 / 100.0, next(300) as f64 / 100.0];
+            let size = (next(40) + 4) as f64 / 100.0;
+            let square = |inset: f64| {
+                let [w, s, e, n] = [west + inset, south + inset, west + size - inset, south + size - inset];
+                vec![[w, s], [e, s], [e, n], [w, n]]
+            };
+            let other = vec![[west + 1.0, south], [west + 1.0 + size, south], [west + 1.0, south + size]];
+            let from = (next(3) == 0).then(|| next(100) as i64);
+            areas.push(Area {
+                valid_from: from,
+                valid_to: (next(3) == 0).then(|| from.unwrap_or(0) + 1 + next(100) as i64),
+                priority: (next(2) == 0).then(|| next(5) as i32),
+                polygons: Some(vec![vec![square(0.0), square(size / 4.0)], vec![other]]),
+                ..area(&number.to_string(), 2, None, 0.0, ALWAYS)
+            });
+        }
+        areas
+    };
+    let with = |id: &str, partition: bool, areas: Vec<Area>| {
+        let head = LayerHead { partition, ..layer(id, false, Vec::new()).head.clone() };
+        Arc::new(Layer::build(head, "v".into(), areas).unwrap())
+    };
+    let set = LayerSet::new(vec![
+        with("a", false, areas_of(300)),
+        with("b", true, areas_of(300)),
+        with("c", true, areas_of(40)),
+    ]);
+    let (mut places, mut several) = (Places::new(), 0);
+    for number in 0..20_000u32 {
+        let [lon, lat] = [f64::from(number % 211) / 50.0, f64::from(number % 173) / 50.0];
+        let time_ms = i64::from(number % 210) - 5;
+        set.locate(lon, lat, time_ms, &mut places);
+        let mut expected = Places::new();
+        for (layer_number, layer) in (0u16..).zip(&set.layers) {
+            let holds = |area: &&(u32, &Area)| {
+                let rings: Vec<Vec<[f64; 2]>> = area.1.polygons.iter().flatten().flatten().cloned().collect();
+                area.1.valid_from.is_none_or(|from| from <= time_ms)
+                    && area.1.valid_to.is_none_or(|to| time_ms < to)
+                    && gridwarden_geo::ring::contains(&rings, [lon, lat])
+            };
+            let numbered: Vec<(u32, &Area)> = (0u32..).zip(&layer.areas).collect();
+            let mut hits: Vec<&(u32, &Area)> = numbered.iter().filter(holds).collect();
+            several += usize::from(hits.len() > 1);
+            if layer.head.partition {
+                hits.sort_by(|a, b| {
+                    let priority = |area: &Area| area.priority.unwrap_or(0);
+                    priority(b.1).cmp(&priority(a.1)).then_with(|| a.1.code.cmp(&b.1.code))
+                });
+                hits.truncate(1);
+            }
+            expected.extend(hits.iter().map(|(area, _)| Place { layer: layer_number, area: *area }));
+        }
+        assert_eq!(places, expected, "at {lon}, {lat}, {time_ms}");
+    }
+    assert!(several > 10_000, "overlaps were asked for: {several}");
 }

@@ -66,11 +66,14 @@ fn gaps_and_overlaps_are_told_of_partitions_alone() {
         feature("3", IN_D, [125.0, 0.0, 200.0, 100.0]),
     ];
     assert_eq!(told(false, &cells), [""; 0]);
-    assert_eq!(told(true, &cells), [
-        "grid.geojson: area 2: geometry: 24729 m2 of it lie in 1 too, near [0.005900, 0.005000]; 1 owns them, for no \
+    assert_eq!(
+        told(true, &cells),
+        [
+            "grid.geojson: area 2: geometry: 24729 m2 of it lie in 1 too, near [0.005900, 0.005000]; 1 owns them, for no \
          priority says otherwise",
-        "grid.geojson: geometry: 61822 m2 between 2 and 3 lie in no area, near [0.012250, 0.005000]",
-    ]);
+            "grid.geojson: geometry: 61822 m2 between 2 and 3 lie in no area, near [0.012250, 0.005000]",
+        ]
+    );
     let [above, one, two, three] = cells;
     let two = two.replace(IN_D, &format!(r#"{IN_D},"priority":1"#));
     let left = told(true, &[above, one, two, three]);
@@ -80,9 +83,8 @@ fn gaps_and_overlaps_are_told_of_partitions_alone() {
 #[test]
 fn only_areas_valid_at_the_same_moment_are_compared() {
     let old = feature("1", r#","valid_to":"2026-01-01""#, [0.0, 0.0, 100.0, 100.0]);
-    let new = |code: &str, west: f64, east: f64| {
-        feature(code, r#","valid_from":"2026-01-01""#, [west, 0.0, east, 100.0])
-    };
+    let new =
+        |code: &str, west: f64, east: f64| feature(code, r#","valid_from":"2026-01-01""#, [west, 0.0, east, 100.0]);
     assert_eq!(told(true, &[old.clone(), new("2", 0.0, 50.0), new("3", 50.0, 100.0)]), [""; 0]);
     let found = told(true, &[old, new("2", 0.0, 51.0), new("3", 50.0, 100.0)]);
     assert_eq!(found.len(), 1, "{found:?}");

@@ -26,9 +26,11 @@ fn is(area_m2: f64, expected: f64) -> bool {
 
 #[test]
 fn two_squares_over_one_place_are_told_with_its_surface() {
-    let areas = [vec![rectangle(0.0, 0.0, 100.0, 100.0)], vec![rectangle(90.0, 0.0, 200.0, 100.0)], vec![rectangle(
-        200.0, 0.0, 300.0, 100.0,
-    )]];
+    let areas = [
+        vec![rectangle(0.0, 0.0, 100.0, 100.0)],
+        vec![rectangle(90.0, 0.0, 200.0, 100.0)],
+        vec![rectangle(200.0, 0.0, 300.0, 100.0)],
+    ];
     let cover = Cover::new(&areas);
     let found = overlaps(&cover, 10.0, 100);
     assert_eq!(found.len(), 1, "{found:?}");

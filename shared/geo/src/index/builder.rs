@@ -27,12 +27,7 @@ type Areas<'a> = &'a [Vec<Vec<[f64; 2]>>];
 /// Parts per thread, so that none waits long for the others.
 const PARTS: usize = 8;
 
-pub(super) fn build(
-    areas: Areas<'_>,
-    shape: &Shape,
-    squares: usize,
-    threads: usize,
-) -> Result<AreaIndex, BuildError> {
+pub(super) fn build(areas: Areas<'_>, shape: &Shape, squares: usize, threads: usize) -> Result<AreaIndex, BuildError> {
     let (columns, rows) = shape.raster(squares);
     let grid = Grid::new(shape.bounds, columns, rows);
     let mut index = AreaIndex {
@@ -68,8 +63,7 @@ struct Traced {
 fn trace(areas: Areas<'_>, shape: &Shape, grid: &Grid, threads: usize) -> Result<Traced, BuildError> {
     let length = areas.len().div_ceil(threads * PARTS).max(1);
     let parts: Vec<(u32, Areas<'_>)> = (0u32..).step_by(length).zip(areas.chunks(length)).collect();
-    let mut all =
-        Traced { edges: Vec::with_capacity(shape.edges), touches: Vec::new(), runs: Vec::new() };
+    let mut all = Traced { edges: Vec::with_capacity(shape.edges), touches: Vec::new(), runs: Vec::new() };
     for part in threads::each(&parts, threads, |(first, areas)| trace_part(*first, areas, grid)) {
         let before = place(all.edges.len() + part.edges.len(), "edges")? - part.edges.len() as u32;
         all.edges.extend(part.edges);

@@ -67,8 +67,7 @@ pub fn flaw(rings: &[Vec<[f64; 2]>]) -> Option<Flaw> {
 /// What no plane of degrees can hold. A ring passes the date line as often one way as the other, unless it goes around a pole.
 fn off_the_map(ring: &[[f64; 2]]) -> Option<Flaw> {
     let at_pole = |point: [f64; 2]| point[1].abs() == 90.0;
-    let into_pole =
-        |edge: &Edge| at_pole(edge.low) != at_pole(edge.high) && edge.low[0] != edge.high[0];
+    let into_pole = |edge: &Edge| at_pole(edge.low) != at_pole(edge.high) && edge.low[0] != edge.high[0];
     if let Some(edge) = edges(ring).find(into_pole) {
         let [lon, lat] = if at_pole(edge.low) { edge.low } else { edge.high };
         return Some(Flaw::Pole(lon, lat));

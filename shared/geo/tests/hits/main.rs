@@ -78,7 +78,12 @@ impl City {
                     at_border = true;
                     assert!(shape.intersects(&point));
                     let rings = self.areas[near.data as usize].concat();
-                    assert_eq!(hit, ring::contains(&rings, [lon, lat]), "on the border of {} at {lon}, {lat}", near.data);
+                    assert_eq!(
+                        hit,
+                        ring::contains(&rings, [lon, lat]),
+                        "on the border of {} at {lon}, {lat}",
+                        near.data
+                    );
                 }
                 position => assert_eq!(hit, position == CoordPos::Inside, "area {} at {lon}, {lat}", near.data),
             }

@@ -60,7 +60,8 @@ pub(super) fn check_head(file: &CityFile, findings: &mut Findings) -> TimeZone {
     }
     for layer in &file.layers {
         if layer.tolerance_m2.is_some_and(|least| !(least > 0.0 && least.is_finite())) {
-            findings.problem(HEAD, format!("layers.{}.tolerance_m2: must be a number of square metres above 0", layer.id));
+            findings
+                .problem(HEAD, format!("layers.{}.tolerance_m2: must be a number of square metres above 0", layer.id));
         }
     }
     for feed in &file.feeds {

@@ -235,7 +235,9 @@ fn outlines_over_the_date_line_or_a_pole_are_refused_by_name() {
         "layers/grid.geojson: feature 2 (code 3): geometry: an edge goes from longitude -179.000000 to 179.000000; \
          cut the outline where it passes the date line"
     );
-    assert!(refused("[0,80],[120,80],[-120,80]").contains("feature 2 (code 3): geometry: the outline goes over a pole"));
+    assert!(
+        refused("[0,80],[120,80],[-120,80]").contains("feature 2 (code 3): geometry: the outline goes over a pole")
+    );
     assert!(refused("[0,80],[10,80],[5,90]").contains("over a pole near 5.000000, 90.000000"));
 }
 
@@ -277,7 +279,8 @@ fn priority_is_read_in_partitions_only() {
     let (head, areas, _) = read(&plain, &text).unwrap();
     assert!(!head.partition && areas[0].priority.is_none());
     let error = read(&partition, &text.replace("\"-3\"", "1.5")).unwrap_err().to_string();
-    let expected = "layers/grid.geojson: feature 1 (code 1): rank: 1.5 is not a whole number from -2147483648 to 2147483647";
+    let expected =
+        "layers/grid.geojson: feature 1 (code 1): rank: 1.5 is not a whole number from -2147483648 to 2147483647";
     assert_eq!(error, expected);
 }
 
