@@ -58,7 +58,7 @@ fn a_hole_is_no_overlap_with_what_fills_it() {
     let cover = Cover::new(&[ring.clone(), filling]);
     assert!(overlaps(&cover, 1.0, 100).is_empty());
     assert!(gaps(&cover, &[], 1.0).is_empty());
-    let bare = gaps(&Cover::new(&[ring.clone()]), &[], 1.0);
+    let bare = gaps(&Cover::new(std::slice::from_ref(&ring)), &[], 1.0);
     assert_eq!(bare.len(), 1);
     assert!(is(bare[0].place.area_m2, 10_000.0) && bare[0].beside == [0], "{bare:?}");
     assert!(!crate::ring::contains(&ring, bare[0].place.at));

@@ -33,7 +33,7 @@ pub(crate) fn cells(aside: usize) -> Vec<Rings> {
         for y in 0..aside {
             let outline = vec![corners[x][y], corners[x + 1][y], corners[x + 1][y + 1], corners[x][y + 1]];
             let mut rings = vec![outline];
-            if (x * aside + y) % 10 == 0 {
+            if (x * aside + y).is_multiple_of(10) {
                 let middle = [WEST + (x as f64 + 0.5) * CELL, SOUTH + (y as f64 + 0.5) * CELL];
                 let hole = star(middle, CELL * 0.1, 6, &mut random_of(x * aside + y));
                 fillings.push(vec![hole.clone()]);
@@ -70,7 +70,7 @@ pub(crate) fn stars(count: usize) -> Vec<Rings> {
         let (centre, reach) = (anywhere(&mut random), random.random_range(0.0005..0.006));
         let corners = random.random_range(8..30);
         let mut rings = vec![star(centre, reach, corners, &mut random)];
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             rings.push(star(centre, reach * 0.3, 5, &mut random));
         }
         rings

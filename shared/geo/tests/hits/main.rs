@@ -4,6 +4,8 @@
 //! `geo` knows three answers: inside, outside, on the border. The first two must be the index's, without a difference; on a
 //! border the index gives a point to whom its own rule says (`ring`), which is asked apart.
 
+#![allow(clippy::indexing_slicing, clippy::expect_used)]
+
 mod areas;
 
 use areas::{Rings, cells, multipolygons, stars};
@@ -38,7 +40,7 @@ impl City {
         let flat: Vec<Rings> = areas.iter().map(|polygons| polygons.concat()).collect();
         let index = AreaIndex::build(&flat, &IndexOptions::default()).expect("positions");
         let shapes: Vec<MultiPolygon<f64>> =
-            areas.iter().map(|polygons| polygons.iter().map(|rings| polygon(rings)).collect()).collect();
+            areas.iter().map(|polygons| polygons.iter().map(polygon).collect()).collect();
         let boxed = |(number, rings): (u32, &Rings)| {
             let [west, south, east, north] = ring::bounds(rings).expect("points");
             GeomWithData::new(Rectangle::from_corners([west, south], [east, north]), number)
