@@ -40,6 +40,7 @@ impl City {
             title: Default::default(),
             levels: vec![level("city"), level("cell")],
             main: true,
+            partition: false,
         };
         let areas = vec![area("C", None), area("a", Some((0.0, border))), area("b", Some((border, 2.0)))];
         let (version, hash) = version_of(&head, &areas);
@@ -67,6 +68,7 @@ fn area(code: &str, bounds: Option<(f64, f64)>) -> Area {
         parent: bounds.map(|_| "C".to_owned()),
         valid_from: None,
         valid_to: None,
+        priority: None,
         polygons: bounds.map(square),
     }
 }

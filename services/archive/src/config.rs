@@ -3,6 +3,7 @@
 use gridwarden_bus::KafkaConfig;
 use gridwarden_runtime::config::{ConfigError, HttpConfig, Wrong, load_checked};
 use gridwarden_runtime::crashes::CrashConfig;
+use gridwarden_runtime::rasters::RasterConfig;
 use gridwarden_store::ClickHouseConfig;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ pub struct Config {
     pub city: CitySection,
     /// Where it is noted at which record a process panicked.
     pub crashes: CrashConfig,
+    /// Where rasters of layers are kept.
+    pub rasters: RasterConfig,
     /// Its own section.
     pub archive: ArchiveSection,
 }

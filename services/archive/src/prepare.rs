@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow};
 use gridwarden_bus::control::ControlReader;
 use gridwarden_bus::{Assignment, BusError, From as Begin, KafkaConfig, Reader, ReaderOptions, topics};
 use gridwarden_runtime::health::Health;
+use gridwarden_runtime::rasters::{RasterConfig, preparing};
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_store::{StoreError, StoreMetrics, migrate};
 use std::time::Duration;
@@ -124,7 +125,8 @@ async fn prepare(
     let (partitions, lost) = starts(config, &sources, store).await?;
     let taken = taken(config).await?;
     let (kafka, assignments) = (config.kafka.clone(), assignments(&sources, &partitions));
-    let (reader, control) = blocking(move || open(&kafka, &assignments)).await.map_err(other_trouble)??;
+    let rasters = config.rasters.clone();
+    let (reader, control) = blocking(move || open(&kafka, &assignments, &rasters)).await.map_err(other_trouble)??;
     let feeds = Feeds::new(city.file.feeds.clone(), city.file.limits.max_age_days);
     Ok(Prepared { sources, feeds, taken, partitions, reader, control, lost })
 }
@@ -138,7 +140,11 @@ fn assignments(sources: &[Source], partitions: &[Partition]) -> Vec<Assignment> 
     partitions.iter().map(assignment).collect()
 }
 
-fn open(kafka: &KafkaConfig, assignments: &[Assignment]) -> Result<(Reader, ControlReader), BusError> {
+fn open(
+    kafka: &KafkaConfig,
+    assignments: &[Assignment],
+    rasters: &RasterConfig,
+) -> Result<(Reader, ControlReader), BusError> {
     // Answers are small: JSON grows tenfold and more when it is unpacked, and a backlog is to stay in Kafka.
     let options = ReaderOptions {
         queue_mib: 32,
@@ -147,7 +153,7 @@ fn open(kafka: &KafkaConfig, assignments: &[Assignment]) -> Result<(Reader, Cont
         ..ReaderOptions::named("gridwarden-archive")
     };
     let control = ControlReader::start(kafka)?;
-    control.build_rasters_ahead();
+    control.build_rasters_ahead(preparing(rasters));
     Ok((Reader::open(kafka, assignments, &options)?, control))
 }
 

@@ -77,6 +77,7 @@ mod tests {
             parent: parent.map(str::to_owned),
             valid_from: None,
             valid_to: None,
+            priority: None,
             polygons: ring.map(square),
         }
     }
@@ -88,6 +89,7 @@ mod tests {
             title: Default::default(),
             levels: vec![level("city"), level("cell")],
             main: true,
+            partition: false,
         };
         let areas = vec![
             area("C", 0, None, None),

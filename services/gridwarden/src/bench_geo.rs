@@ -1,8 +1,9 @@
 //! `gridwarden bench geo`: the area index beside an R-tree of polygons, on the same points, in one run.
 //!
-//! Both must give the same areas for every uniform point; a difference fails the run, whatever the speed.
+//! Both must give the same areas for every uniform point, and for corners and middles of edges; a difference fails the run, whatever
+//! the speed. On a border the tree gives a point to all neighbours (`Intersects`) or to none (`Contains`): the index must lie between.
 
-use geo::{Contains, Coord, LineString, Polygon, coord};
+use geo::{Contains, Coord, Intersects, LineString, Polygon, coord};
 use gridwarden_geo::{AreaIndex, IndexOptions, metres_per_degree};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -57,7 +58,8 @@ pub(crate) fn measure(
     let uniform = uniform_points(bounds, points, &mut random);
     let hot = hot_points(bounds, points, &mut random);
     progress("comparing the answers");
-    let differences = uniform.iter().filter(|point| !agree(&index, &tree, **point)).count();
+    let border = border_points(areas, points / 10, &mut random);
+    let differences = uniform.iter().chain(&border).filter(|point| !agree(&index, &tree, **point)).count();
     let by_index = |point: [f64; 2]| {
         let mut sum = 0u64;
         index.locate(point[0], point[1], |number| sum += u64::from(number) + 1);
@@ -147,11 +149,28 @@ pub(crate) fn containing(tree: &Tree, point: [f64; 2]) -> impl Iterator<Item = u
 }
 
 fn agree(index: &AreaIndex, tree: &Tree, point: [f64; 2]) -> bool {
-    let mut one = Vec::new();
-    index.locate(point[0], point[1], |number| one.push(number));
-    let mut other: Vec<u32> = containing(tree, point).collect();
-    other.sort_unstable();
-    one == other
+    let mut hits = Vec::new();
+    index.locate(point[0], point[1], |number| hits.push(number));
+    let [x, y] = point;
+    let near = tree.locate_in_envelope_intersecting(&AABB::from_point(point));
+    let touching: Vec<u32> =
+        near.filter(|found| found.geom().0.intersects(&coord! { x: x, y: y })).map(|found| found.data).collect();
+    hits.iter().all(|number| touching.contains(number)) && containing(tree, point).all(|number| hits.contains(&number))
+}
+
+/// Corners and middles of edges of any areas.
+fn border_points(areas: &[Rings], count: usize, random: &mut impl Rng) -> Vec<[f64; 2]> {
+    let mut points = Vec::with_capacity(count);
+    for _ in 0..count {
+        let ring = areas.get(random.random_range(0..areas.len())).and_then(|rings| rings.first());
+        let pair = ring.filter(|ring| ring.len() > 1).and_then(|ring| {
+            let at = random.random_range(0..ring.len() - 1);
+            Some((*ring.get(at)?, *ring.get(at + 1)?))
+        });
+        let Some((a, b)) = pair else { continue };
+        points.push(if random.random_range(0..2) == 0 { a } else { [(a[0] + b[0]) * 0.5, (a[1] + b[1]) * 0.5] });
+    }
+    points
 }
 
 fn uniform_points([west, south, east, north]: [f64; 4], count: usize, random: &mut impl Rng) -> Vec<[f64; 2]> {

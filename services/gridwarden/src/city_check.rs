@@ -2,8 +2,9 @@
 
 use gridwarden_domain::entity::Entity;
 use gridwarden_domain::layer::{Area, LayerHead};
-use gridwarden_domain::locate::{Layer, LayerSet, Places};
+use gridwarden_domain::locate::{Layer, LayerSet, PlaceError, Places};
 use gridwarden_domain::mapping::Mapping;
+use gridwarden_domain::survey::survey;
 use gridwarden_domain::text::Text;
 use gridwarden_runtime::city::City;
 use gridwarden_runtime::clock;
@@ -57,8 +58,10 @@ pub(crate) fn check(folder: &Path, out: &mut dyn Write) -> anyhow::Result<Outcom
     }
     writeln!(out, "feeds      {}", city.file.feeds.len())?;
     writeln!(out, "endpoints  {}", city.file.endpoints.len())?;
-    let misplaced = misplaced(&city)?;
-    let warnings: Vec<&String> = city.warnings.iter().chain(&misplaced).collect();
+    let layers = layers(&city)?;
+    let ground = ground(&city, &layers);
+    let misplaced = misplaced(&city, layers);
+    let warnings: Vec<&String> = city.warnings.iter().chain(&ground).chain(&misplaced).collect();
     for warning in &warnings {
         writeln!(out, "warning: {warning}")?;
     }
@@ -66,10 +69,20 @@ pub(crate) fn check(folder: &Path, out: &mut dyn Write) -> anyhow::Result<Outcom
     Ok(Outcome::Usable { warnings: warnings.len() })
 }
 
-/// Registered positions that lie in no area of any layer: most often longitude and latitude were exchanged.
-fn misplaced(city: &City) -> anyhow::Result<Option<String>> {
+/// The layers, in the order of `city.toml`.
+fn layers(city: &City) -> Result<Vec<Arc<Layer>>, PlaceError> {
     let layer = |(head, areas): &(LayerHead, Vec<Area>)| Layer::build(head.clone(), String::new(), areas.clone());
-    let layers = city.layers.iter().map(|layer_of| layer(layer_of).map(Arc::new)).collect::<Result<_, _>>()?;
+    city.layers.iter().map(|layer_of| layer(layer_of).map(Arc::new)).collect()
+}
+
+/// Gaps, overlaps and what leaves the area above.
+fn ground(city: &City, layers: &[Arc<Layer>]) -> Vec<String> {
+    let odd = city.file.layers.iter().zip(layers).flat_map(|(file, layer)| survey(file, layer));
+    odd.map(|warning| warning.to_string()).collect()
+}
+
+/// Registered positions that lie in no area of any layer: most often longitude and latitude were exchanged.
+fn misplaced(city: &City, layers: Vec<Arc<Layer>>) -> Option<String> {
     let set = LayerSet::new(layers);
     let now_ms = clock::now_ms();
     let mut places = Places::new();
@@ -80,12 +93,12 @@ fn misplaced(city: &City) -> anyhow::Result<Option<String>> {
         })
     };
     let outside: Vec<&str> = city.registry.iter().filter(outside).map(|entity| entity.id.as_str()).collect();
-    let Some(first) = outside.first().filter(|_| !city.layers.is_empty()) else { return Ok(None) };
+    let first = outside.first().filter(|_| !city.layers.is_empty())?;
     let others = match outside.len() {
         1 => "lies".to_owned(),
         n => format!("and {} more lie", n - 1),
     };
-    Ok(Some(format!("registry: the position of {first} {others} in no area of any layer")))
+    Some(format!("registry: the position of {first} {others} in no area of any layer"))
 }
 
 fn shown(text: &Text) -> &str {
@@ -187,6 +200,27 @@ layers = [{ id = "grid", file = "grid.geojson", levels = [{ id = "region" }, { i
         let (outcome, text) = checked(&[("city.toml", &head), ("grid.geojson", square), ("registry.csv", rows)]);
         assert_eq!(outcome, Outcome::Broken { problems: 1 });
         assert!(text.contains("error: registry.csv: line 3: position: is not a position"), "{text}");
+    }
+
+    #[test]
+    fn tells_how_areas_lie_together() {
+        let square = |code: &str, level: &str, east: f64| {
+            format!(
+                r#"{{"properties":{{"code":"{code}","level":"{level}","parent":{}}},"geometry":{{"type":"Polygon",
+                "coordinates":[[[104,30],[{east},30],[{east},31],[104,31],[104,30]]]}}}}"#,
+                if level == "region" { "null" } else { "\"R\"" }
+            )
+        };
+        let areas = [square("R", "region", 105.0), square("1", "council", 105.0), square("2", "council", 105.1)];
+        let text = format!(r#"{{"type":"FeatureCollection","features":[{}]}}"#, areas.join(","));
+        let (outcome, said) = checked(&[("city.toml", HEAD), ("grid.geojson", &text)]);
+        assert_eq!(outcome, Outcome::Usable { warnings: 1 }, "{said}");
+        assert!(said.contains("warning: grid.geojson: area 2: geometry: "), "{said}");
+        assert!(said.contains("of it lie outside of R, the area above it, near [105.05"), "{said}");
+        let partition = HEAD.replace("levels =", "partition = true, levels =");
+        let (outcome, said) = checked(&[("city.toml", &partition), ("grid.geojson", &text)]);
+        assert_eq!(outcome, Outcome::Usable { warnings: 2 }, "{said}");
+        assert!(said.contains("of it lie in 1 too"), "{said}");
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub(crate) enum CityCommand {
     Check {
         /// Folder with city.toml
         folder: PathBuf,
+        /// Fail when anything is odd, too
+        #[arg(long)]
+        strict: bool,
     },
     /// Bring the control topics to what the folder says; what they say already is not sent again
     Publish {
@@ -32,11 +35,14 @@ pub(crate) enum CityCommand {
 impl CityCommand {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
-            Self::Check { folder } => {
+            Self::Check { folder, strict } => {
                 let mut out = Vec::new();
                 let outcome = city_check::check(&folder, &mut out)?;
                 answer(String::from_utf8_lossy(&out).trim_end());
                 match outcome {
+                    Outcome::Usable { warnings } if strict && warnings > 0 => {
+                        bail!("city folder {}: {}", folder.display(), city_check::counted(warnings, "warning"))
+                    }
                     Outcome::Usable { .. } => Ok(()),
                     Outcome::Broken { problems } => {
                         bail!("city folder {}: {}", folder.display(), city_check::counted(problems, "problem"))

@@ -3,8 +3,10 @@
 use crate::{prepare::find_topics, shared::Topic};
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::{KafkaConfig, TopicMeta, control::ControlReader};
+use gridwarden_domain::locate::LayerSet;
 use gridwarden_runtime::{city::City, clock::now_ms};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a tool beside the stream knows: topics, and what is in force.
@@ -27,7 +29,7 @@ pub(crate) async fn look(kafka: &KafkaConfig, city: &City) -> Result<Beside> {
         if !control.wait_covered(asked_ms, LIMIT)? {
             bail!("the control topics are not read to their ends within a minute");
         }
-        control.build_rasters_ahead();
+        control.build_rasters_ahead(Arc::new(LayerSet::prepare));
         Ok(Beside { topics, metas, asked_ms, control })
     });
     looked.await?

@@ -4,6 +4,7 @@ use crate::shared::IdLimits;
 use gridwarden_bus::KafkaConfig;
 use gridwarden_runtime::config::{AuthConfig, ConfigError, HttpConfig, Wrong, load_checked};
 use gridwarden_runtime::crashes::CrashConfig;
+use gridwarden_runtime::rasters::RasterConfig;
 use gridwarden_store::ClickHouseConfig;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub struct Config {
     pub checkpoints: CheckpointSection,
     /// Where it is noted at which record a process panicked.
     pub crashes: CrashConfig,
+    /// Where rasters of layers are kept.
+    pub rasters: RasterConfig,
     /// Several processes as one stream.
     pub cluster: ClusterSection,
     /// Its own section.

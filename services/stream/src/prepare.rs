@@ -22,6 +22,7 @@ use gridwarden_domain::{
     decode::Decoder,
     mapping::Mapping,
 };
+use gridwarden_runtime::rasters::{RasterConfig, preparing};
 use gridwarden_runtime::{
     city::City,
     crashes::{Crashes, Quarantine},
@@ -98,7 +99,7 @@ pub(crate) async fn until_ready(
             () = shutdown.wait() => return Ok(None),
         };
         match attempt {
-            Ok(Some(prepared)) => return cover(prepared, health, shutdown).await,
+            Ok(Some(prepared)) => return cover(prepared, &config.rasters, health, shutdown).await,
             Ok(None) => return Ok(None),
             Err(error) => {
                 if !is_transient(&error) {
@@ -119,7 +120,12 @@ pub(crate) fn is_transient(error: &anyhow::Error) -> bool {
 }
 
 /// Waits until the control topics were read to their ends once.
-async fn cover(prepared: Prepared, health: &Health, shutdown: &Shutdown) -> Result<Option<Prepared>> {
+async fn cover(
+    prepared: Prepared,
+    rasters: &RasterConfig,
+    health: &Health,
+    shutdown: &Shutdown,
+) -> Result<Option<Prepared>> {
     health.set_ready(false, "reading the control topics");
     while prepared.control.covered_until_ms() == i64::MIN {
         if let Some(error) = prepared.control.failure() {
@@ -131,7 +137,8 @@ async fn cover(prepared: Prepared, health: &Health, shutdown: &Shutdown) -> Resu
     }
     // A worker that built one while it reads would hold up everybody else.
     let control = Arc::clone(&prepared.control);
-    tokio::task::spawn_blocking(move || control.build_rasters_ahead()).await?;
+    let prepare = preparing(rasters);
+    tokio::task::spawn_blocking(move || control.build_rasters_ahead(prepare)).await?;
     for (topic, next) in prepared.control.positions() {
         let was = prepared.control_was.iter().find(|place| place.topic == topic).map_or(0, |place| place.next);
         if next < was {

@@ -12,8 +12,9 @@ mod follow;
 use crate::{BusError, KafkaConfig};
 use arc_swap::ArcSwap;
 use gridwarden_domain::control::Timeline;
+use gridwarden_domain::locate::LayerSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ pub const CLOCK_MARGIN_MS: i64 = 1000;
 /// Called after the covered moment or the timeline has moved.
 type Listener = Box<dyn Fn() + Send + Sync>;
 
+/// What makes the rasters of a set of layers: `LayerSet::prepare`, or somebody who keeps them.
+pub type Prepare = Arc<dyn Fn(&LayerSet) + Send + Sync>;
+
 /// What the thread writes and everyone reads.
 struct Shared {
     timeline: ArcSwap<Timeline>,
@@ -32,7 +36,7 @@ struct Shared {
     /// The next offset of each control topic.
     positions: [AtomicI64; 3],
     stop: AtomicBool,
-    rasters_ahead: AtomicBool,
+    rasters_ahead: OnceLock<Prepare>,
     failure: Mutex<Option<BusError>>,
     moved: Condvar,
     listeners: Mutex<Vec<Listener>>,
@@ -79,7 +83,7 @@ impl ControlReader {
             skipped: AtomicU64::new(0),
             positions: Default::default(),
             stop: AtomicBool::new(false),
-            rasters_ahead: AtomicBool::new(false),
+            rasters_ahead: OnceLock::new(),
             failure: Mutex::new(None),
             moved: Condvar::new(),
             listeners: Mutex::new(Vec::new()),
@@ -131,10 +135,11 @@ impl ControlReader {
     }
 
     /// For services that place records: builds the rasters of the layers known now (blocks, up to seconds), and from now on
-    /// those of new layers before they come into force. Without it a raster is built by the first look-up.
-    pub fn build_rasters_ahead(&self) {
-        self.shared.rasters_ahead.store(true, Ordering::Relaxed);
-        self.timeline().layers_at(i64::MAX).prepare();
+    /// those of new layers before they come into force, as `prepare` does it (who asked first is heard). Without it a raster is
+    /// built by the first look-up.
+    pub fn build_rasters_ahead(&self, prepare: Prepare) {
+        let prepare = self.shared.rasters_ahead.get_or_init(|| prepare);
+        prepare(self.timeline().layers_at(i64::MAX));
     }
 
     /// Why the control topics cannot be followed any more, if so.

@@ -99,9 +99,24 @@ pub struct LayerFile {
     /// Main layer of the city; the first one when none says so.
     #[serde(default)]
     pub main: bool,
+    /// Whether its leaves are meant to lie side by side: a position then lies in one of them at most, the one of highest priority
+    /// where they overlap, and gaps and overlaps are told.
+    #[serde(default)]
+    pub partition: bool,
+    /// Surface in m² from which a gap, an overlap or what leaves the area above is told; [`LayerFile::TOLERANCE_M2`] when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance_m2: Option<f64>,
+    /// Whether outlines that are invalid as drawn are repaired, and told; they are read even–odd as drawn, and told, otherwise.
+    #[serde(default)]
+    pub repair: bool,
     /// Which GeoJSON properties hold what.
     #[serde(default)]
     pub fields: LayerFields,
+}
+
+impl LayerFile {
+    /// What a surveyor's rounding leaves is smaller, and what people mean by a gap larger.
+    pub const TOLERANCE_M2: f64 = 10.0;
 }
 
 /// Names of GeoJSON properties.
@@ -122,6 +137,8 @@ pub struct LayerFields {
     pub valid_from: String,
     /// End of validity.
     pub valid_to: String,
+    /// Priority where areas overlap, a whole number; read in partitions only.
+    pub priority: String,
 }
 
 impl Default for LayerFields {
@@ -135,6 +152,7 @@ impl Default for LayerFields {
             level: own("level"),
             valid_from: own("valid_from"),
             valid_to: own("valid_to"),
+            priority: own("priority"),
         }
     }
 }

@@ -40,6 +40,9 @@ pub struct LayerHead {
     /// The layer a bare area code is looked up in, and the map's first.
     #[serde(default)]
     pub main: bool,
+    /// Whether every position has one leaf at most: where areas overlap, the one of higher priority owns the ground.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partition: bool,
 }
 
 /// One area of a layer version.
@@ -62,6 +65,10 @@ pub struct Area {
     /// First moment it is no longer valid; for ever when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_to: Option<i64>,
+    /// In a partition: the higher one owns the ground that areas share; 0 when missing. Of equal ones the area owns it that stands
+    /// first by code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
     /// Outline. Leaves have one; for areas above it is drawn only (what lies inside follows from the leaves).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polygons: Option<Polygons>,

@@ -29,6 +29,7 @@ pub mod report;
 pub mod retention;
 pub mod rule;
 mod strict;
+pub mod survey;
 pub mod text;
 pub mod time;
 pub mod value;

@@ -4,9 +4,11 @@ use crate::{
     alert::AreaRef,
     layer::{Area, LayerHead},
 };
+pub use gridwarden_geo::AREA_INDEX_FORMAT as RASTER_FORMAT;
 use gridwarden_geo::{AreaIndex, IndexOptions, is_in_degrees};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
+use std::cmp::Reverse;
 use std::sync::{Arc, OnceLock};
 
 /// Why a layer cannot be used.
@@ -58,7 +60,8 @@ pub struct Layer {
     /// For every area the one above.
     pub parent: Vec<Option<u32>>,
     by_code: HashMap<String, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
-    /// The areas a position is looked up in: those no other area has as its parent.
+    /// The areas a position is looked up in: those no other area has as its parent. In a partition whoever owns shared ground
+    /// stands before the others.
     leaves: Vec<u32>,
     /// Whether any area begins or ends: mostly none does, and then nobody need ask each.
     dated: bool,
@@ -66,11 +69,6 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// The areas that hold no other, by their place in [`Layer::areas`].
-    pub fn leaves(&self) -> impl Iterator<Item = u32> + '_ {
-        self.leaves.iter().copied()
-    }
-
     /// Checks and links the areas. The raster is built when first asked for, or by [`Layer::prepare`].
     pub fn build(head: LayerHead, version: String, areas: Vec<Area>) -> Result<Self, PlaceError> {
         let points = areas.iter().flat_map(|area| area.polygons.iter().flatten().flatten()).map(Vec::len).sum();
@@ -95,7 +93,11 @@ impl Layer {
             }
             parent.push(above);
         }
-        let leaves = (0u32..).zip(&is_parent).filter(|(_, is_parent)| !**is_parent).map(|(number, _)| number).collect();
+        let mut leaves: Vec<u32> =
+            (0u32..).zip(&is_parent).filter(|(_, is_parent)| !**is_parent).map(|(number, _)| number).collect();
+        if head.partition {
+            leaves.sort_by_cached_key(|number| rank(&areas, *number));
+        }
         let dated = areas.iter().any(|area| area.valid_from.is_some() || area.valid_to.is_some());
         Ok(Self { head, version, areas, parent, by_code, leaves, dated, index: OnceLock::new() })
     }
@@ -103,6 +105,23 @@ impl Layer {
     /// Builds the raster now, so that the first look-up does not wait for it.
     pub fn prepare(&self) {
         self.index();
+    }
+
+    /// Whether the raster is there.
+    pub fn is_prepared(&self) -> bool {
+        self.index.get().is_some()
+    }
+
+    /// The raster as bytes of [`RASTER_FORMAT`]; built if it was not.
+    pub fn raster_bytes(&self) -> Vec<u8> {
+        self.index().to_bytes()
+    }
+
+    /// Takes a raster that [`Layer::raster_bytes`] gave for a layer of the same version; false when it cannot be one, or when
+    /// one is there already.
+    pub fn take_raster(&self, bytes: &[u8]) -> bool {
+        let raster = AreaIndex::from_bytes(bytes).filter(|raster| raster.len() == self.leaves.len());
+        raster.is_some_and(|raster| self.index.set(raster).is_ok())
     }
 
     fn index(&self) -> &AreaIndex {
@@ -113,7 +132,7 @@ impl Layer {
         })
     }
 
-    fn outline(&self, number: u32) -> Vec<Vec<[f64; 2]>> {
+    pub(crate) fn outline(&self, number: u32) -> Vec<Vec<[f64; 2]>> {
         let polygons = self.areas.get(number as usize).and_then(|area| area.polygons.as_ref());
         polygons.map_or_else(Vec::new, |polygons| polygons.iter().flatten().cloned().collect())
     }
@@ -130,13 +149,17 @@ impl Layer {
         std::iter::successors(above(&area), above)
     }
 
-    /// Every leaf area that contains the position and is valid at the moment.
+    /// Every leaf area that contains the position and is valid at the moment; in a partition the one that owns it.
     #[inline]
     pub fn locate(&self, lon: f64, lat: f64, time_ms: i64, mut hit: impl FnMut(u32)) {
+        let mut owned = false;
         self.index().locate(lon, lat, |leaf| {
             if let Some(number) = self.leaves.get(leaf as usize)
+                && !owned
                 && self.is_valid(*number, time_ms)
             {
+                // Areas come in the order of their leaves.
+                owned = self.head.partition;
                 hit(*number);
             }
         });
@@ -161,18 +184,30 @@ impl Layer {
         self.leaves.get(leaf as usize).copied()
     }
 
+    /// The areas a position is looked up in; in a partition whoever owns shared ground stands before the others.
+    pub fn leaves(&self) -> &[u32] {
+        &self.leaves
+    }
+
     /// Bytes the raster takes, once built.
     pub fn index_bytes(&self) -> usize {
         self.index.get().map_or(0, AreaIndex::memory_bytes)
     }
 
     #[inline]
-    fn is_valid(&self, number: u32, time_ms: i64) -> bool {
+    pub(crate) fn is_valid(&self, number: u32, time_ms: i64) -> bool {
         !self.dated
             || self.areas.get(number as usize).is_some_and(|area| {
                 area.valid_from.is_none_or(|from| from <= time_ms) && area.valid_to.is_none_or(|to| time_ms < to)
             })
     }
+}
+
+/// Whoever ranks lower owns the ground that areas of a partition share: by priority, then code, then begin of validity.
+fn rank(areas: &[Area], number: u32) -> impl Ord {
+    let area = areas.get(number as usize);
+    let priority = area.and_then(|area| area.priority).unwrap_or_default();
+    (Reverse(priority), area.map(|area| area.code.as_str()), area.and_then(|area| area.valid_from), number)
 }
 
 fn check_outline(area: &Area) -> Result<(), PlaceError> {

@@ -1,7 +1,7 @@
 //! Distances on the ground.
 
 /// Mean radius of the Earth in metres (IUGG).
-const EARTH_RADIUS_M: f64 = 6_371_008.8;
+pub(crate) const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
 /// Whether `[lon, lat]` can be degrees; NaN cannot.
 #[inline]

@@ -11,17 +11,21 @@
 //! the ray crosses it, plus 1 for each of its ends that lies to the east of the square and not above the point. What is
 //! left is the same for every point of the square and is taken from the centre.
 
+mod border;
 mod builder;
 mod fill;
 mod grid;
 mod records;
 mod size;
+mod stored;
+mod threads;
 
 use crate::{
     BuildError,
     ring::{Edge, one_name},
 };
 use grid::Grid;
+pub use stored::FORMAT;
 
 /// What an index may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +60,8 @@ pub struct AreaIndex {
 const SET: u32 = 1 << 30;
 /// Mark of a square that some outline passes.
 const BORDER: u32 = 1 << 31;
+/// So few edges are not worth a second thread.
+const ALONE: usize = 20_000;
 /// The place beside a mark.
 const PLACE: u32 = SET - 1;
 
@@ -68,13 +74,14 @@ impl AreaIndex {
             return Ok(Self { areas: areas.len(), ..Self::default() });
         };
         let limit = options.max_mib.saturating_mul(1 << 20);
+        let threads = if shape.edges < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
         let mut squares = shape.squares_within(limit);
         loop {
-            let index = builder::build(areas, &shape, squares)?;
+            let index = builder::build(areas, &shape, squares, threads)?;
             if index.memory_bytes() <= limit || squares <= size::MIN_SQUARES {
                 return Ok(index);
             }
-            squares /= 2;
+            squares = shape.squares_after(squares, index.memory_bytes(), limit);
         }
     }
 

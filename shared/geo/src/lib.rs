@@ -8,6 +8,7 @@
 //! * `GEO-2` one convention for borders (half-open, see [`ring`]): areas that share a border share no point of it, and leave
 //!   none out.
 
+pub mod cover;
 mod distance;
 mod error;
 pub mod fence;
@@ -15,8 +16,10 @@ mod index;
 mod near;
 pub mod ring;
 pub mod shift;
+mod surface;
 
 pub use distance::{distance_m, is_in_degrees, metres_per_degree, offset_m};
 pub use error::BuildError;
-pub use index::{AreaIndex, IndexOptions};
+pub use index::{AreaIndex, FORMAT as AREA_INDEX_FORMAT, IndexOptions};
 pub use near::Near;
+pub use surface::signed_area_m2;

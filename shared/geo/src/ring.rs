@@ -12,9 +12,11 @@
 //! (RFC 7946, 3.1.9). A point on longitude 180 is the same as on −180 and is taken as that, so the cut leaves none out.
 
 mod label;
+mod repair;
 mod validity;
 
 pub use label::label_point;
+pub use repair::{Repaired, repaired};
 pub use validity::{Flaw, flaw};
 
 use geo::kernels::{Kernel, RobustKernel};
@@ -73,6 +75,14 @@ pub(crate) fn coord(point: [f64; 2]) -> Coord<f64> {
 pub(crate) fn edges(ring: &[[f64; 2]]) -> impl Iterator<Item = Edge> {
     let next = ring.iter().skip(1).chain(ring.first());
     ring.iter().zip(next).filter_map(|(a, b)| Edge::new(*a, *b))
+}
+
+/// Degrees from an edge to a point.
+pub(crate) fn off(edge: &Edge, [x, y]: [f64; 2]) -> f64 {
+    let [dx, dy] = [edge.high[0] - edge.low[0], edge.high[1] - edge.low[1]];
+    let along = ((x - edge.low[0]) * dx + (y - edge.low[1]) * dy) / (dx * dx + dy * dy);
+    let along = along.clamp(0.0, 1.0);
+    (edge.low[0] + along * dx - x).hypot(edge.low[1] + along * dy - y)
 }
 
 /// The longitude a point is looked up under: the date line has two names.

@@ -19,6 +19,7 @@ pub mod health;
 pub mod http;
 pub mod objects;
 pub mod priority;
+pub mod rasters;
 pub mod secrets;
 pub mod seeded;
 pub mod shutdown;

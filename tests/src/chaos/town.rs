@@ -98,6 +98,7 @@ fn area(code: &str, level: u8, parent: Option<&str>, from_to: Option<(f64, f64)>
         parent: parent.map(str::to_owned),
         valid_from: None,
         valid_to: None,
+        priority: None,
         polygons: from_to.map(rectangle),
     }
 }

@@ -74,7 +74,7 @@ impl Town {
         let producer = Producer::new(&self.parts.kafka, &ProducerOptions::named("test")).expect("producer");
         let level = |id: &str| Level { id: id.to_owned(), name: Default::default() };
         let (layer, levels) = ("grid".to_owned(), vec![level("city"), level("cell")]);
-        let head = LayerHead { layer: layer.clone(), title: Default::default(), levels, main: true };
+        let head = LayerHead { layer: layer.clone(), title: Default::default(), levels, main: true, partition: false };
         let area = |code: &str, level: u8, parent: Option<&str>| Area {
             code: code.to_owned(),
             level,
@@ -82,6 +82,7 @@ impl Town {
             parent: parent.map(str::to_owned),
             valid_from: None,
             valid_to: None,
+            priority: None,
             polygons: parent.map(|_| vec![vec![vec![[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0], [0.0, 0.0]]]]),
         };
         let areas = vec![area("C", 0, None), area("a", 1, Some("C"))];

@@ -182,6 +182,7 @@ pub(crate) mod tests {
             parent: parent.map(Into::into),
             valid_from: None,
             valid_to: None,
+            priority: None,
             polygons: west.map(square),
         }
     }
@@ -194,6 +195,7 @@ pub(crate) mod tests {
             title: Text::default(),
             levels: vec![level("city"), level("cell")],
             main: true,
+            partition: false,
         };
         let areas =
             vec![area("c", 0, None, None), area("1", 1, Some("c"), Some(121.0)), area("2", 1, Some("c"), Some(121.01))];

@@ -1,6 +1,6 @@
 //! The data folder of `up`: made, locked, swept of what a killed `up` left behind.
 //!
-//! `DIR/{lock, ports.json, token, city/, kafka/, clickhouse/, checkpoints/, crashes/, run/<child>.pid, log/<child>.log, config/<role>.toml}`; the
+//! `DIR/{lock, ports.json, token, city/, kafka/, clickhouse/, checkpoints/, crashes/, rasters/, run/<child>.pid, log/<child>.log, config/<role>.toml}`; the
 //! last are the operator's: settings of a role that lie over its defaults.
 
 use super::room;

@@ -107,8 +107,8 @@ impl<'a> Plan<'a> {
         let token = format!("file:{}", self.folder.path("token").display());
         let sections = match role {
             Role::Gateway => "http kafka city auth",
-            Role::Stream => "http kafka clickhouse city checkpoints crashes auth",
-            Role::Archive => "http kafka clickhouse city crashes",
+            Role::Stream => "http kafka clickhouse city checkpoints crashes rasters auth",
+            Role::Archive => "http kafka clickhouse city crashes rasters",
             Role::Dispatch | Role::Console => "http kafka clickhouse city auth",
         };
         let mut settings: Vec<(OsString, OsString)> = Vec::new();
@@ -122,6 +122,7 @@ impl<'a> Plan<'a> {
                     set("CLICKHOUSE__DATABASE", Path::new(DATABASE));
                 }
                 "city" => set("CITY__FOLDER", &self.city),
+                "rasters" => set("RASTERS__FOLDER", &self.folder.path("rasters")),
                 "crashes" => set("CRASHES__FOLDER", &self.folder.path("crashes")),
                 "checkpoints" => set("CHECKPOINTS__FOLDER", &self.folder.path("checkpoints")),
                 _ => set("AUTH__ADMIN_TOKEN", Path::new(&token)),

@@ -335,6 +335,7 @@ mod tests {
             title: Default::default(),
             levels: vec![level("city"), level("cell")],
             main: true,
+            partition: false,
         };
         let area = |(place, code): (usize, &&str)| Area {
             code: (*code).to_owned(),
@@ -343,6 +344,7 @@ mod tests {
             parent: (place > 0).then(|| "C".to_owned()),
             valid_from: None,
             valid_to: None,
+            priority: None,
             polygons: None,
         };
         Layer::build(head, String::new(), codes.iter().enumerate().map(area).collect()).expect("a layer")

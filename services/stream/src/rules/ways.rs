@@ -67,7 +67,7 @@ impl Routes {
         let Some(layer) = layers.layers.iter().find(|layer| layer.head.layer == area.layer) else { return };
         let named = |at: usize| layer.areas.get(at).is_some_and(|of| of.code == area.code);
         let above = |at: usize| layer.parent.get(at).copied().flatten().map(|above| above as usize);
-        for at in layer.leaves().map(|leaf| leaf as usize) {
+        for at in layer.leaves().iter().map(|leaf| *leaf as usize) {
             let within = std::iter::successors(Some(at), |at| above(*at)).any(named);
             if let Some(leaf) = layer.areas.get(at).filter(|_| within) {
                 self.add_leaf(leaf, slot);

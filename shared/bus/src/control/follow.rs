@@ -1,6 +1,6 @@
 //! The control thread: polls, feeds the fold, asks for ends.
 
-use super::Shared;
+use super::{Prepare, Shared};
 use crate::{Assignment, Batch, BusError, From, KafkaConfig, Offsets, Reader, ReaderOptions, clock, ffi, topics};
 use gridwarden_domain::control::{Fold, Timeline};
 use gridwarden_domain::locate::LayerSet;
@@ -151,14 +151,14 @@ impl Follower {
 
     /// Builds the rasters of new layers beside this thread: they come into force two seconds later, and nobody who places a
     /// record then should wait for them.
-    fn build_rasters(&mut self, timeline: &Timeline) {
+    fn build_rasters(&mut self, timeline: &Timeline, prepare: &Prepare) {
         let newest = timeline.layers_at(i64::MAX);
         if self.rasters_of.as_ref().is_some_and(|known| Arc::ptr_eq(known, newest)) {
             return;
         }
         self.rasters_of = Some(Arc::clone(newest));
-        let set = Arc::clone(newest);
-        if let Err(error) = std::thread::Builder::new().name("rasters".to_owned()).spawn(move || set.prepare()) {
+        let (set, prepare) = (Arc::clone(newest), Arc::clone(prepare));
+        if let Err(error) = std::thread::Builder::new().name("rasters".to_owned()).spawn(move || prepare(&set)) {
             // They are then built by whoever asks first.
             tracing::warn!(%error, "no thread to build rasters");
         }
@@ -171,8 +171,8 @@ impl Follower {
             self.unpublished = None;
             let timeline = Arc::new(self.fold.timeline());
             shared.timeline.store(Arc::clone(&timeline));
-            if shared.rasters_ahead.load(Ordering::Relaxed) {
-                self.build_rasters(&timeline);
+            if let Some(prepare) = shared.rasters_ahead.get() {
+                self.build_rasters(&timeline, prepare);
             }
         }
         for (known, position) in shared.positions.iter().zip(self.reader.positions()) {

@@ -10,7 +10,13 @@ fn text(en: &str) -> Text {
 
 fn head() -> LayerHead {
     let level = |id: &str| Level { id: id.into(), name: Text::default() };
-    LayerHead { layer: "grid".into(), title: text("Grid"), levels: vec![level("district"), level("cell")], main: true }
+    LayerHead {
+        layer: "grid".into(),
+        title: text("Grid"),
+        levels: vec![level("district"), level("cell")],
+        main: true,
+        partition: false,
+    }
 }
 
 fn square(code: &str, west: f64) -> Area {
@@ -22,6 +28,7 @@ fn square(code: &str, west: f64) -> Area {
         parent: Some("d".into()),
         valid_from: None,
         valid_to: None,
+        priority: None,
         polygons: Some(vec![vec![vec![[west, 31.0], [east, 31.0], [east, 31.3], [west, 31.3]]]]),
     }
 }

@@ -114,8 +114,13 @@ pub fn read_geojson(file: &LayerFile, text: &str, zone: &TimeZone) -> Result<Rea
     }
     let (areas, odd) = linking::link(file, areas).map_err(|(name, problem)| vec![error(file, name, problem)])?;
     warnings.extend(odd.into_iter().map(|problem| warning(file, "", problem)));
-    let head =
-        LayerHead { layer: file.id.clone(), title: file.title.clone(), levels: file.levels.clone(), main: file.main };
+    let head = LayerHead {
+        layer: file.id.clone(),
+        title: file.title.clone(),
+        levels: file.levels.clone(),
+        main: file.main,
+        partition: file.partition,
+    };
     Ok((head, areas, warnings))
 }
 

@@ -16,6 +16,7 @@ fn area(code: &str, level: u8, parent: Option<&str>, west: f64, valid: (Option<i
         parent: parent.map(Into::into),
         valid_from: valid.0,
         valid_to: valid.1,
+        priority: None,
         polygons: Some(vec![vec![vec![[west, 0.0], [east, 0.0], [east, 1.0], [west, 1.0]]]]),
     }
 }
@@ -26,6 +27,7 @@ fn layer(id: &str, main: bool, areas: Vec<Area>) -> Arc<Layer> {
         title: Text::default(),
         levels: vec![level("city"), level("district"), level("cell")],
         main,
+        partition: false,
     };
     Arc::new(Layer::build(head, "v".into(), areas).unwrap())
 }
@@ -93,8 +95,13 @@ fn codes_name_areas_of_any_level() {
 
 #[test]
 fn a_parent_must_stand_above() {
-    let head =
-        LayerHead { layer: "l".into(), title: Text::default(), levels: vec![level("a"), level("b")], main: false };
+    let head = LayerHead {
+        layer: "l".into(),
+        title: Text::default(),
+        levels: vec![level("a"), level("b")],
+        main: false,
+        partition: false,
+    };
     let areas = vec![area("1", 1, Some("2"), 0.0, ALWAYS), area("2", 1, None, 1.0, ALWAYS)];
     let error = Layer::build(head.clone(), "v".into(), areas).err().unwrap();
     assert_eq!(error.to_string(), "area 1: 2 is not an area of a level above");
@@ -119,4 +126,132 @@ fn an_area_over_the_date_line_is_one_area() {
         set.locate(lon, -16.5, 0, &mut places);
         assert_eq!(places.len(), inside, "{lon}");
     }
+}
+
+fn partition(areas: Vec<Area>) -> Layer {
+    let head = LayerHead {
+        layer: "p".into(),
+        title: Text::default(),
+        levels: vec![level("a"), level("b")],
+        main: true,
+        partition: true,
+    };
+    Layer::build(head, "v".into(), areas).unwrap()
+}
+
+/// The one owner of a position, and that there is one at most.
+fn owner(layer: &Layer, lon: f64, time_ms: i64) -> Option<&str> {
+    let mut owners = Vec::new();
+    layer.locate(lon, 0.5, time_ms, |area| owners.push(layer.areas[area as usize].code.as_str()));
+    assert!(owners.len() <= 1, "{owners:?}");
+    owners.first().copied()
+}
+
+#[test]
+fn in_a_partition_the_area_of_higher_priority_owns_shared_ground() {
+    let owned =
+        |code: &str, west: f64, priority: Option<i32>, valid| Area { priority, ..area(code, 1, None, west, valid) };
+    let layer = partition(vec![
+        owned("a", 0.0, Some(-1), ALWAYS),
+        owned("b", 0.5, None, ALWAYS),
+        owned("c", 0.7, Some(7), (Some(100), Some(200))),
+        owned("d", 1.2, None, ALWAYS),
+    ]);
+    for (lon, at, expected) in [
+        (0.25, 0, Some("a")),
+        (0.6, 0, Some("b")),
+        (0.8, 99, Some("b")),
+        (0.8, 100, Some("c")),
+        (0.8, 200, Some("b")),
+        (1.3, 0, Some("b")),
+        (1.3, 150, Some("c")),
+        (2.1, 0, Some("d")),
+        (2.3, 0, None),
+    ] {
+        assert_eq!(owner(&layer, lon, at), expected, "{lon} at {at}");
+    }
+}
+
+/// More over one spot than one record of the index holds: the owner is the first of all of them, in the middle and at a border.
+#[test]
+fn of_many_areas_over_one_spot_one_owns_it() {
+    let stacked = |number: i32| Area {
+        priority: Some((number * 37) % 101),
+        ..area(&format!("{number:03}"), 1, None, f64::from(number) * 1e-7, ALWAYS)
+    };
+    let layer = partition((0..100).map(stacked).collect());
+    let highest = (0..100).max_by_key(|number| (number * 37) % 101).unwrap();
+    assert_eq!(owner(&layer, 0.5, 0), Some(format!("{highest:03}").as_str()));
+    let west = f64::from(highest) * 1e-7;
+    assert_eq!(owner(&layer, west, 0), Some(format!("{highest:03}").as_str()), "on its western border");
+    assert_ne!(owner(&layer, west.next_down(), 0), owner(&layer, west, 0));
+}
+
+/// Several layers at once, areas that begin and end, partitions and others: what each layer's own rule says, area by area.
+#[test]
+fn several_layers_answer_as_their_areas_say_one_by_one() {
+    // Numbers that look random and are the same everywhere.
+    let mut state = 7u64;
+    let mut next = move |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let mut areas_of = |count: u64| -> Vec<Area> {
+        let mut areas = Vec::new();
+        for number in 0..count {
+            let [west, south] = [next(300) as f64 / 100.0, next(300) as f64 / 100.0];
+            let size = (next(40) + 4) as f64 / 100.0;
+            let square = |inset: f64| {
+                let [w, s, e, n] = [west + inset, south + inset, west + size - inset, south + size - inset];
+                vec![[w, s], [e, s], [e, n], [w, n]]
+            };
+            let other = vec![[west + 1.0, south], [west + 1.0 + size, south], [west + 1.0, south + size]];
+            let from = (next(3) == 0).then(|| next(100) as i64);
+            areas.push(Area {
+                valid_from: from,
+                valid_to: (next(3) == 0).then(|| from.unwrap_or(0) + 1 + next(100) as i64),
+                priority: (next(2) == 0).then(|| next(5) as i32),
+                polygons: Some(vec![vec![square(0.0), square(size / 4.0)], vec![other]]),
+                ..area(&number.to_string(), 2, None, 0.0, ALWAYS)
+            });
+        }
+        areas
+    };
+    let with = |id: &str, partition: bool, areas: Vec<Area>| {
+        let head = LayerHead { partition, ..layer(id, false, Vec::new()).head.clone() };
+        Arc::new(Layer::build(head, "v".into(), areas).unwrap())
+    };
+    let set = LayerSet::new(vec![
+        with("a", false, areas_of(300)),
+        with("b", true, areas_of(300)),
+        with("c", true, areas_of(40)),
+    ]);
+    let (mut places, mut several) = (Places::new(), 0);
+    for number in 0..20_000u32 {
+        let [lon, lat] = [f64::from(number % 211) / 50.0, f64::from(number % 173) / 50.0];
+        let time_ms = i64::from(number % 210) - 5;
+        set.locate(lon, lat, time_ms, &mut places);
+        let mut expected = Places::new();
+        for (layer_number, layer) in (0u16..).zip(&set.layers) {
+            let holds = |area: &&(u32, &Area)| {
+                let rings: Vec<Vec<[f64; 2]>> = area.1.polygons.iter().flatten().flatten().cloned().collect();
+                area.1.valid_from.is_none_or(|from| from <= time_ms)
+                    && area.1.valid_to.is_none_or(|to| time_ms < to)
+                    && gridwarden_geo::ring::contains(&rings, [lon, lat])
+            };
+            let numbered: Vec<(u32, &Area)> = (0u32..).zip(&layer.areas).collect();
+            let mut hits: Vec<&(u32, &Area)> = numbered.iter().filter(holds).collect();
+            several += usize::from(hits.len() > 1);
+            if layer.head.partition {
+                hits.sort_by(|a, b| {
+                    let priority = |area: &Area| area.priority.unwrap_or(0);
+                    priority(b.1).cmp(&priority(a.1)).then_with(|| a.1.code.cmp(&b.1.code))
+                });
+                hits.truncate(1);
+            }
+            expected.extend(hits.iter().map(|(area, _)| Place { layer: layer_number, area: *area }));
+        }
+        assert_eq!(places, expected, "at {lon}, {lat}, {time_ms}");
+    }
+    assert!(several > 10_000, "overlaps were asked for: {several}");
 }

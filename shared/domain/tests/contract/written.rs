@@ -136,6 +136,7 @@ fn layers() {
         title: Text::default(),
         levels: vec![level("a"), level("b")],
         main: false,
+        partition: true,
     };
     let area = |level, parent: Option<&str>| Area {
         code: format!("c{level}"),
@@ -144,6 +145,7 @@ fn layers() {
         parent: parent.map(str::to_owned),
         valid_from: Some(i64::MIN),
         valid_to: Some(i64::MAX),
+        priority: Some(i32::MIN),
         polygons: Some(vec![vec![vec![[180.0, -90.0], [0.0, 0.0], [1.0, 1.0]]]]),
     };
     let areas = [area(0, None), area(1, Some("c0"))];

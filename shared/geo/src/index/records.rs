@@ -64,6 +64,16 @@ pub(super) fn count(edge: &Edge, word: u32, point: [f64; 2]) -> u32 {
     if odd { word & MASK } else { 0 }
 }
 
+/// Counts the edges of every record from a later place.
+pub(super) fn move_edges(words: &mut [u32], by: u32) {
+    let mut rest = words;
+    while let Some(([head, first, _], after)) = rest.split_first_chunk_mut::<3>() {
+        *first += by;
+        let length = (*head & 0xff) + ((*head & !MORE) >> 8);
+        rest = after.get_mut(length as usize..).unwrap_or_default();
+    }
+}
+
 /// Appends a record.
 pub(super) fn write(
     words: &mut Vec<u32>,

@@ -71,6 +71,13 @@ impl Shape {
         squares
     }
 
+    /// Fewer squares, after so many took more bytes than `limit`: what was estimated is set right by what came out.
+    pub(super) fn squares_after(&self, squares: usize, bytes: usize, limit: usize) -> usize {
+        let right = self.estimate(squares) / bytes.max(1) as f64;
+        let fewer = self.squares_within((limit as f64 * right) as usize);
+        fewer.min(squares / 4 * 3).max(MIN_SQUARES)
+    }
+
     fn estimate(&self, squares: usize) -> f64 {
         let (columns, rows) = self.raster(squares);
         let [west, south, east, north] = self.bounds;

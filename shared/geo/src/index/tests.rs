@@ -45,7 +45,7 @@ fn found(index: &AreaIndex, lon: f64, lat: f64) -> Vec<u32> {
 
 fn at_fineness(areas: &[Rings], squares: usize) -> AreaIndex {
     let shape = size::Shape::of(areas).unwrap();
-    builder::build(areas, &shape, squares).unwrap()
+    builder::build(areas, &shape, squares, 1).unwrap()
 }
 
 fn check_lattice(areas: &[Lattice], squares: usize, points: impl Iterator<Item = [i64; 2]>) {
@@ -266,6 +266,50 @@ fn agrees_with_geo_on_valid_polygons() {
             (0u32..).zip(&polygons).filter(|(_, polygon)| polygon.contains(&point)).map(|(number, _)| number).collect();
         assert_eq!(found(&index, lon, lat), expected);
     }
+}
+
+#[test]
+fn the_index_is_the_same_with_any_number_of_threads() {
+    let mut areas = partition(60, 1);
+    areas.extend(stars(300, 2));
+    let shape = size::Shape::of(&areas).unwrap();
+    let one = builder::build(&areas, &shape, 200_000, 1).unwrap();
+    assert!(one.borders.len() > 1 << 16 && one.sets.len() > 1_000, "enough to be cut");
+    for threads in [2, 3, 16] {
+        let other = builder::build(&areas, &shape, 200_000, threads).unwrap();
+        assert!(one.squares == other.squares && one.sets == other.sets, "{threads}");
+        assert!(one.borders == other.borders && one.edges == other.edges, "{threads}");
+    }
+}
+
+#[test]
+fn an_index_comes_back_from_its_bytes_and_cut_ones_are_refused() {
+    let mut areas = partition(20, 1);
+    areas.extend(stars(50, 2));
+    let index = AreaIndex::build(&areas, &IndexOptions::default()).unwrap();
+    let bytes = index.to_bytes();
+    let back = AreaIndex::from_bytes(&bytes).unwrap();
+    assert_eq!((back.len(), back.bounds(), back.raster()), (index.len(), index.bounds(), index.raster()));
+    let mut random = ChaCha8Rng::seed_from_u64(6);
+    for _ in 0..5_000 {
+        let [lon, lat] = [random.random_range(120.9..121.6), random.random_range(30.9..31.5)];
+        assert_eq!(found(&back, lon, lat), found(&index, lon, lat));
+    }
+    for length in [0, 1, 8, 40, 100, bytes.len() / 2, bytes.len() - 1] {
+        let read = AreaIndex::from_bytes(&bytes[..length]);
+        assert!(read.is_none() || length == 8, "{length}");
+    }
+    assert!(AreaIndex::from_bytes(&[bytes.as_slice(), &[0]].concat()).is_none());
+    // Whatever the bytes say, asking does not fail.
+    for at in (0..bytes.len()).step_by(97) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x5a;
+        if let Some(index) = AreaIndex::from_bytes(&changed) {
+            found(&index, 121.2, 31.2);
+        }
+    }
+    let empty = AreaIndex::build(&[vec![], vec![]], &IndexOptions::default()).unwrap();
+    assert_eq!(AreaIndex::from_bytes(&empty.to_bytes()).map(|index| index.len()), Some(2));
 }
 
 #[test]

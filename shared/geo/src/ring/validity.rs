@@ -20,6 +20,9 @@ pub enum Flaw {
     /// An edge goes more than half around the Earth: most likely it was meant to go the other way, over the date line.
     #[error("an edge goes from longitude {0:.6} to {1:.6}; cut the outline where it passes the date line")]
     Wide(f64, f64),
+    /// The outline goes around a pole, or an edge runs slantwise into it: there is no such outline on the plane of degrees.
+    #[error("the outline goes over a pole near {0:.6}, {1:.6}; draw it along the map's border, or without the pole")]
+    Pole(f64, f64),
 }
 
 struct Segment {
@@ -34,8 +37,8 @@ pub fn flaw(rings: &[Vec<[f64; 2]>]) -> Option<Flaw> {
     if !rings.iter().any(|ring| edges(ring).count() >= 3) {
         return Some(Flaw::Empty);
     }
-    if let Some(edge) = rings.iter().flat_map(|ring| edges(ring)).find(is_wide) {
-        return Some(Flaw::Wide(edge.low[0], edge.high[0]));
+    if let Some(flaw) = rings.iter().find_map(|ring| off_the_map(ring)) {
+        return Some(flaw);
     }
     let mut segments: Vec<Segment> = Vec::new();
     for (number, ring) in rings.iter().enumerate() {
@@ -59,6 +62,22 @@ pub fn flaw(rings: &[Vec<[f64; 2]>]) -> Option<Flaw> {
         }
     }
     None
+}
+
+/// What no plane of degrees can hold. A ring passes the date line as often one way as the other, unless it goes around a pole.
+fn off_the_map(ring: &[[f64; 2]]) -> Option<Flaw> {
+    let at_pole = |point: [f64; 2]| point[1].abs() == 90.0;
+    let into_pole = |edge: &Edge| at_pole(edge.low) != at_pole(edge.high) && edge.low[0] != edge.high[0];
+    if let Some(edge) = edges(ring).find(into_pole) {
+        let [lon, lat] = if at_pole(edge.low) { edge.low } else { edge.high };
+        return Some(Flaw::Pole(lon, lat));
+    }
+    let mut wide = edges(ring).filter(is_wide);
+    let first = wide.next()?;
+    match wide.count() % 2 {
+        0 => Some(Flaw::Pole(first.low[0], first.low[1])),
+        _ => Some(Flaw::Wide(first.low[0], first.high[0])),
+    }
 }
 
 /// Wider than half the Earth, but not around all of it as the borders of a map of the world are.
@@ -133,6 +152,16 @@ mod tests {
         assert_eq!(flaw(&[east, west]), None);
         let world = vec![[-180.0, -90.0], [180.0, -90.0], [180.0, 90.0], [-180.0, 90.0]];
         assert_eq!(flaw(&[world]), None);
+    }
+
+    #[test]
+    fn an_outline_over_a_pole_is_told_from_one_over_the_date_line() {
+        let around = vec![[0.0, 80.0], [120.0, 80.0], [-120.0, 81.0]];
+        assert_eq!(flaw(&[around]), Some(Flaw::Pole(120.0, 80.0)));
+        let slantwise = vec![[0.0, 80.0], [10.0, 80.0], [5.0, 90.0]];
+        assert_eq!(flaw(&[slantwise]), Some(Flaw::Pole(5.0, 90.0)));
+        let coast = vec![[-180.0, -80.0], [0.0, -70.0], [180.0, -80.0], [180.0, -90.0], [-180.0, -90.0]];
+        assert_eq!(flaw(&[coast]), None, "along the border of the map it is an outline like any other");
     }
 
     #[test]

@@ -56,6 +56,12 @@ pub(super) fn check_head(file: &CityFile, findings: &mut Findings) -> TimeZone {
     if file.layers.iter().filter(|layer| layer.main).count() > 1 {
         findings.problem(HEAD, "layers: more than one says main = true");
     }
+    for layer in &file.layers {
+        if layer.tolerance_m2.is_some_and(|least| !(least > 0.0 && least.is_finite())) {
+            findings
+                .problem(HEAD, format!("layers.{}.tolerance_m2: must be a number of square metres above 0", layer.id));
+        }
+    }
     for feed in &file.feeds {
         let digest = feed.token_sha256.as_deref();
         if digest.is_some_and(|digest| hex::decode(digest).map(|bytes| bytes.len()) != Ok(32)) {

@@ -222,6 +222,7 @@ fn level(
             name,
             valid_from: None,
             valid_to: None,
+            priority: None,
             polygons: Some(vec![rings]),
         }
     };
@@ -245,6 +246,7 @@ fn cells(ground: &Ground, tree: &Tree, communities: &[String]) -> Vec<Area> {
             parent: Some(parent.clone()),
             valid_from: None,
             valid_to: None,
+            priority: None,
             polygons: Some(vec![vec![ground.ring(cell)]]),
         });
     }

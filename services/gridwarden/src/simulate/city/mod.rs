@@ -105,7 +105,7 @@ const DUTY: &[LevelName] = &[("duty", "Duty grid", "责任网格")];
 
 fn head(layer: &str, title: Text, levels: &[LevelName], main: bool) -> LayerHead {
     let levels = levels.iter().map(|(id, en, zh)| Level { id: (*id).to_owned(), name: text(*en, *zh) }).collect();
-    LayerHead { layer: layer.to_owned(), title, levels, main }
+    LayerHead { layer: layer.to_owned(), title, levels, main, partition: false }
 }
 
 fn layer_file(head: &LayerHead) -> LayerFile {
@@ -116,6 +116,9 @@ fn layer_file(head: &LayerHead) -> LayerFile {
         file: format!("layers/{}.geojson", head.layer),
         levels: head.levels.clone(),
         main: head.main,
+        partition: head.partition,
+        tolerance_m2: None,
+        repair: false,
         fields: LayerFields::default(),
     }
 }

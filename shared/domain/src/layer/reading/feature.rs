@@ -66,14 +66,15 @@ impl Reader<'_> {
         {
             return Err(Problem::new(&fields.valid_to, "does not lie after the begin of validity"));
         }
-        let polygons = match geometry {
+        let priority = if self.file.partition { self.priority(properties)? } else { None };
+        let mut polygons = match geometry {
             Some(raw) => geometry::read(raw.as_raw_str())?,
             None => None,
         };
         let level = self.level(properties)?;
         let above = usize::from(level) + 1 < self.file.levels.len();
-        match &polygons {
-            Some(polygons) => odd.extend(geometry::check(polygons)?),
+        match &mut polygons {
+            Some(polygons) => odd.extend(geometry::check(polygons, self.file.repair)?),
             None if above => odd.push(Problem::new("geometry", "is missing; it will not be drawn")),
             None => odd.push(Problem::new("geometry", "is missing; nothing will be located in it")),
         }
@@ -84,6 +85,7 @@ impl Reader<'_> {
             code,
             valid_from,
             valid_to,
+            priority,
             polygons: polygons.map(|polygons| geometry::in_wgs84(polygons, self.crs)),
         };
         Ok((area, odd))
@@ -100,6 +102,15 @@ impl Reader<'_> {
             }
         };
         u8::try_from(number).map_err(|_| Problem::new(field, "too many levels"))
+    }
+
+    fn priority(&self, properties: &Properties<'_>) -> Result<Option<i32>, Problem> {
+        let field = &self.file.fields.priority;
+        let read = |written: String| {
+            let range = format!("{} to {}", i32::MIN, i32::MAX);
+            written.parse().map_err(|_| Problem::new(field, format!("{written} is not a whole number from {range}")))
+        };
+        text(properties, field)?.map(read).transpose()
     }
 
     /// RFC 3339, or a date: then midnight in the city.

@@ -2,7 +2,7 @@
 
 use super::{Problem, short};
 use crate::{crs::Crs, layer::Polygons};
-use gridwarden_geo::{is_in_degrees, ring};
+use gridwarden_geo::{is_in_degrees, ring, signed_area_m2};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use sonic_rs::LazyValue;
@@ -91,8 +91,24 @@ pub(super) fn in_wgs84(polygons: Polygons, crs: Crs) -> Polygons {
     polygons.into_iter().map(rings).collect()
 }
 
-/// Coordinates that are no position are errors; an outline that crosses itself is a warning.
-pub(super) fn check(polygons: &Polygons) -> Result<Option<Problem>, Problem> {
+/// Coordinates that are no position are errors, and so are outlines over the date line or a pole. One that is invalid as drawn is
+/// odd, and read even–odd as drawn, unless it is asked to be repaired.
+pub(super) fn check(polygons: &mut Polygons, repair: bool) -> Result<Option<Problem>, Problem> {
+    check_positions(polygons)?;
+    let rings: Vec<Vec<[f64; 2]>> = polygons.iter().flatten().cloned().collect();
+    let flaw = ring::flaw(&rings);
+    match flaw {
+        Some(flaw @ (ring::Flaw::Wide(..) | ring::Flaw::Pole(..))) => Err(Problem::new("geometry", flaw.to_string())),
+        Some(flaw @ ring::Flaw::Empty) => {
+            Ok(Some(Problem::new("geometry", format!("{flaw}; nothing will be located in it"))))
+        }
+        _ if repair => Ok(repaired(polygons)),
+        Some(flaw) => Ok(Some(Problem::new("geometry", format!("{flaw}; read even-odd")))),
+        None => Ok(None),
+    }
+}
+
+fn check_positions(polygons: &Polygons) -> Result<(), Problem> {
     for (polygon, rings) in polygons.iter().enumerate() {
         for (number, points) in rings.iter().enumerate() {
             for (place, [lon, lat]) in points.iter().enumerate() {
@@ -104,13 +120,40 @@ pub(super) fn check(polygons: &Polygons) -> Result<Option<Problem>, Problem> {
             }
         }
     }
-    let rings: Vec<Vec<[f64; 2]>> = polygons.iter().flatten().cloned().collect();
-    Ok(ring::flaw(&rings).map(|flaw| {
-        let detail = match flaw {
-            ring::Flaw::Empty => format!("{flaw}; nothing will be located in it"),
-            ring::Flaw::Wide(..) => format!("{flaw}; read as drawn"),
-            _ => format!("{flaw}; read even-odd"),
-        };
-        Problem::new("geometry", detail)
-    }))
+    Ok(())
+}
+
+/// Puts the repaired outline in place of the one drawn, and tells what was changed.
+fn repaired(polygons: &mut Polygons) -> Option<Problem> {
+    let found = ring::repaired(polygons)?;
+    let points = |polygons: &Polygons| polygons.iter().flatten().map(Vec::len).sum::<usize>();
+    let mut changes = Vec::new();
+    if found.repeated > 0 {
+        changes.push(format!("{} points that repeat the one before were left out", found.repeated));
+    }
+    if found.unclosed > 0 {
+        changes.push(format!("{} rings that do not end where they begin were closed", found.unclosed));
+    }
+    if let Some(flaw) = found.flaw {
+        changes.push(format!(
+            "{flaw}: {} points of {} polygons became {} points of {}, {:.0} m2 as drawn became {:.0} m2",
+            points(polygons),
+            polygons.len(),
+            points(&found.polygons),
+            found.polygons.len(),
+            area_m2(polygons),
+            area_m2(&found.polygons),
+        ));
+    }
+    *polygons = found.polygons;
+    Some(Problem::new("geometry", format!("repaired: {}", changes.join("; "))))
+}
+
+/// Shells less holes, each as it is wound: what a ring that crosses itself has by its drawing.
+fn area_m2(polygons: &Polygons) -> f64 {
+    let ring = |(place, ring): (usize, &Vec<[f64; 2]>)| {
+        let area = signed_area_m2(ring).abs();
+        if place == 0 { area } else { -area }
+    };
+    polygons.iter().flat_map(|rings| rings.iter().enumerate().map(ring)).sum()
 }

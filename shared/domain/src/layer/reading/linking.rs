@@ -78,6 +78,7 @@ fn implicit(level: u8, code: &str) -> Area {
         parent: None,
         valid_from: None,
         valid_to: None,
+        priority: None,
         polygons: None,
     }
 }

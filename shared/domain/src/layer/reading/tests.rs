@@ -17,6 +17,9 @@ fn file(levels: &[&str]) -> LayerFile {
         file: "layers/grid.geojson".into(),
         levels: levels.iter().map(level).collect(),
         main: true,
+        partition: false,
+        tolerance_m2: None,
+        repair: false,
         fields: LayerFields::default(),
     }
 }
@@ -206,21 +209,88 @@ fn odd_outlines_are_warnings() {
         r#"{"properties":{"code":"1"},"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,1],[1,0],[0,1],[0,0]]]}}"#;
     let bare = r#"{"properties":{"code":"2"},"geometry":null}"#;
     let above = r#"{"properties":{"code":"d","level":"district"}}"#;
-    let uncut = r#"{"properties":{"code":"3","parent":"d"},"geometry":{"type":"Polygon","coordinates":[[[179,0],[-179,0],[-179,1],[179,1]]]}}"#;
-    let text = collection(&[bow_tie, bare, above, uncut]);
+    let text = collection(&[bow_tie, bare, above]);
     let (_, areas, warnings) = read(&file(&["district", "cell"]), &text).unwrap();
     let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-    assert_eq!(areas.len(), 4);
-    assert_eq!(warnings.len(), 5, "{warnings:?}");
-    let uncut = "layers/grid.geojson: feature 4 (code 3): geometry: an edge goes from longitude";
-    assert!(
-        warnings[3].starts_with(uncut)
-            && warnings[3].ends_with("cut the outline where it passes the date line; read as drawn")
-    );
+    assert_eq!(areas.len(), 3);
+    assert_eq!(warnings.len(), 4, "{warnings:?}");
     assert!(warnings[2].ends_with("is missing; it will not be drawn"));
     assert!(warnings[0].starts_with("layers/grid.geojson: feature 1 (code 1): geometry: the outline crosses itself near 0.500000, 0.500000; read even-odd"));
     assert!(warnings[1].contains("is missing; nothing will be located"));
-    assert!(warnings[4].contains("1 and 1 more name no area above"));
+    assert!(warnings[3].contains("1 and 1 more name no area above"));
+}
+
+fn outline(code: &str, ring: &str) -> String {
+    format!(r#"{{"properties":{{"code":"{code}"}},"geometry":{{"type":"Polygon","coordinates":[[{ring}]]}}}}"#)
+}
+
+#[test]
+fn outlines_over_the_date_line_or_a_pole_are_refused_by_name() {
+    let refused = |ring: &str| {
+        let error = read(&file(&["cell"]), &collection(&[&feature(r#""code":"1""#), &outline("3", ring)])).unwrap_err();
+        error.to_string()
+    };
+    assert_eq!(
+        refused("[179,0],[-179,0],[-179,1],[179,1]"),
+        "layers/grid.geojson: feature 2 (code 3): geometry: an edge goes from longitude -179.000000 to 179.000000; \
+         cut the outline where it passes the date line"
+    );
+    assert!(
+        refused("[0,80],[120,80],[-120,80]").contains("feature 2 (code 3): geometry: the outline goes over a pole")
+    );
+    assert!(refused("[0,80],[10,80],[5,90]").contains("over a pole near 5.000000, 90.000000"));
+}
+
+#[test]
+fn an_outline_is_repaired_only_when_asked_and_it_is_said() {
+    let bow_tie = outline("7", "[121,31],[121.01,31.01],[121.01,31],[121,31.01],[121,31]");
+    let open = outline("8", "[121,31],[121.01,31],[121.01,31],[121.01,31.01]");
+    let text = collection(&[&bow_tie, &open, &outline("9", "[121,31],[121.01,31],[121.01,31.01],[121,31]")]);
+    let (_, drawn, warnings) = read(&file(&["cell"]), &text).unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].to_string().ends_with("read even-odd") && drawn[0].polygons.as_ref().unwrap().len() == 1);
+    let (_, areas, warnings) = read(&LayerFile { repair: true, ..file(&["cell"]) }, &text).unwrap();
+    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert_eq!(
+        said[0],
+        "layers/grid.geojson: feature 1 (code 7): geometry: repaired: the outline crosses itself near 121.005000, \
+         31.005000: 5 points of 1 polygons became 8 points of 2, 0 m2 as drawn became 529888 m2"
+    );
+    assert_eq!(
+        said[1],
+        "layers/grid.geojson: feature 2 (code 8): geometry: repaired: 1 points that repeat the one before were left \
+         out; 1 rings that do not end where they begin were closed"
+    );
+    assert_eq!(areas[0].polygons.as_ref().unwrap().len(), 2);
+    assert_eq!(areas[1].polygons.as_ref().unwrap()[0][0].len(), 4);
+    assert_eq!(areas[2], drawn[2], "what is valid stays as drawn");
+}
+
+#[test]
+fn priority_is_read_in_partitions_only() {
+    let text = collection(&[&feature(r#""code":"1","rank":"-3""#), &feature(r#""code":"2","rank":null"#)]);
+    let fields = LayerFields { priority: "rank".into(), ..LayerFields::default() };
+    let partition = LayerFile { partition: true, fields, ..file(&["cell"]) };
+    let (head, areas, _) = read(&partition, &text).unwrap();
+    assert!(head.partition);
+    assert_eq!([areas[0].priority, areas[1].priority], [Some(-3), None]);
+    let plain = LayerFile { partition: false, ..partition.clone() };
+    let (head, areas, _) = read(&plain, &text).unwrap();
+    assert!(!head.partition && areas[0].priority.is_none());
+    let error = read(&partition, &text.replace("\"-3\"", "1.5")).unwrap_err().to_string();
+    let expected =
+        "layers/grid.geojson: feature 1 (code 1): rank: 1.5 is not a whole number from -2147483648 to 2147483647";
+    assert_eq!(error, expected);
+}
+
+/// Layers published before there were partitions must not be published anew.
+#[test]
+fn what_a_layer_does_not_use_is_not_in_its_hash() {
+    let (head, areas, _) = read(&file(&["cell"]), &collection(&[&feature(r#""code":"1""#)])).unwrap();
+    assert_eq!(crate::layer::version_of(&head, &areas).0, "e59066cfef318c06");
+    let owned = vec![Area { priority: Some(1), ..areas[0].clone() }];
+    assert_ne!(crate::layer::version_of(&head, &owned), crate::layer::version_of(&head, &areas));
 }
 
 #[test]
