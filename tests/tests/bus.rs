@@ -405,3 +405,56 @@ async fn a_broker_that_comes_back_is_enough() {
     .await
     .expect("thread");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_is_held_back_gives_nothing_and_goes_on_where_it_was() {
+    const EACH: i64 = 4_000;
+    let kafka = ready("reader_held_back").await;
+    let producer = producer(&kafka);
+    let mut deliveries = Vec::new();
+    for number in 0..EACH {
+        for partition in 0..3 {
+            let payload = number.to_string();
+            let message = Message {
+                topic: topics::OBSERVATIONS,
+                key: None,
+                payload: Some(payload.as_bytes()),
+                headers: &[],
+                partition: Some(partition),
+            };
+            deliveries.push(producer.submit(&message).await.expect("queued"));
+        }
+    }
+    for delivery in deliveries {
+        delivery.await.expect("acknowledged");
+    }
+    let read = tokio::task::spawn_blocking(move || {
+        let mut reader = reader(&kafka, &all_of(topics::OBSERVATIONS, 3, From::Beginning));
+        // Where each partition stands, and whether it is held back; turned over by a fixed pattern, batch by batch.
+        let (mut next, mut held, mut turns, mut holds) = ([0i64; 3], [false; 3], 0usize, 0);
+        wait::until("all records, in order", Duration::from_secs(60), || {
+            let batch = reader.poll(150, Duration::from_millis(50)).expect("poll");
+            for record in batch.records() {
+                let partition = usize::try_from(record.partition).expect("a partition");
+                assert!(!held[partition], "{partition} is held back at {}", next[partition]);
+                assert_eq!(record.offset, next[partition], "partition {partition}");
+                next[partition] += 1;
+            }
+            turns += 1;
+            for (partition, number) in (0..3).zip([0usize, 1, 2]) {
+                // One is always read, and none is held for more than some turns.
+                let hold = turns / 3 % 4 != 3 && (turns / 3 + number) % 3 != 0;
+                if hold != held[number] {
+                    held[number] = hold;
+                    holds += u32::from(hold);
+                    let done = if hold { reader.hold_back(0, partition) } else { reader.go_on(0, partition) };
+                    done.expect("taken");
+                }
+            }
+            next.iter().all(|next| *next == EACH).then_some(())
+        });
+        holds
+    });
+    let holds = read.await.expect("task");
+    assert!(holds > 20, "{holds}");
+}

@@ -393,3 +393,60 @@ async fn a_private_address_is_refused_unless_allowed() {
     assert_eq!(good.connections(), 0);
     dispatch.stop().await;
 }
+
+/// Waits until so much of a minute of the wall clock is left, so that what follows lies in one.
+async fn within_a_minute(left: Duration) {
+    wait::until_async("a minute with time left", Duration::from_secs(60), || async {
+        let left_ms = 60_000 - gridwarden_runtime::clock::now_ms().rem_euclid(60_000);
+        if left_ms >= left.as_millis() as i64 { Ok(()) } else { Err(left_ms.to_string()) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_is_told_once_and_what_it_holds_back_is_counted() {
+    const ALL: u32 = 12;
+    let (parts, producer) = made("dispatch_storm").await;
+    let good = Receiver::start(|_| Answer::status(200)).await;
+    let endpoints = [("good", good.url())];
+    let dispatch = Dispatch::start("storm", &parts, &endpoints, |_| {}).await;
+    within_a_minute(Duration::from_secs(10)).await;
+    for seq in 1..=2 {
+        for number in 0..ALL {
+            let alert = Alert { storm_per_minute: Some(4), ..alert(number, seq) };
+            let payload = serde_json::to_vec(&alert).expect("json");
+            producer.send(ALERTS, Some(alert.id.as_bytes()), Some(&payload), &[]).await.expect("acknowledged");
+        }
+        // The ends come once it is known who was told of what.
+        let known = if seq == 1 { ALL as usize + 1 } else { ALL as usize * 2 + 1 };
+        dispatch.until_deliveries("a line for each", |all| all.len() >= known).await;
+    }
+    let lines = dispatch.until_deliveries("every line", |all| all.len() == ALL as usize * 2 + 1).await;
+    let with = |state: &str, detail: &str| {
+        lines
+            .iter()
+            .filter(|line| line["state"] == state && line["detail"].as_str().unwrap_or_default() == detail)
+            .count()
+    };
+    // Four raises, their ends, and the storm itself; the others are written down with their reason.
+    assert_eq!((with("delivered", ""), with("skipped", "storm"), with("skipped", "untold")), (9, 8, 8));
+    assert_eq!(good.seen().len(), 9);
+    let metrics = dispatch.text("/metrics").await;
+    assert_eq!(metrics::sum(&metrics, "gridwarden_dispatch_storms"), 1.0);
+    let open = dispatch.json("/v1/alerts").await;
+    let storm: Vec<&Value> =
+        open["alerts"].as_array().expect("a list").iter().filter(|alert| alert["kind"] == "storm").collect();
+    assert_eq!(storm.len(), 1, "{open}");
+    assert_eq!(
+        (&storm[0]["subject"]["place"], &storm[0]["level"], &storm[0]["value"]),
+        (&"r".into(), &4.0.into(), &5.0.into())
+    );
+    dispatch.stop().await;
+
+    // A restart reads history again: nobody is told anything twice.
+    let dispatch = Dispatch::start("storm", &parts, &endpoints, |_| {}).await;
+    raise(&producer, 99, 1).await;
+    until_received(&good, 10);
+    assert_eq!(good.seen().len(), 10);
+    dispatch.stop().await;
+}
