@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+mod clusters;
+
 const DATABASE: &str = "gridwarden";
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -44,14 +46,36 @@ fn contains(area: &Drawn, [x, y]: [f64; 2]) -> bool {
     inside
 }
 
+/// Requests against a label the city gave them: the area it names holds them, only others do, none does.
+#[derive(Default, Debug, PartialEq)]
+struct Against {
+    matching: usize,
+    elsewhere: usize,
+    nowhere: usize,
+}
+
+impl Against {
+    fn count(&mut self, holding: &[String], label: &str) {
+        match (holding.is_empty(), holding.iter().any(|area| area.as_str() == label)) {
+            (true, _) => self.nowhere += 1,
+            (false, true) => self.matching += 1,
+            (false, false) => self.elsewhere += 1,
+        }
+    }
+
+    fn numbers(&self) -> (usize, usize, usize) {
+        (self.matching, self.elsewhere, self.nowhere)
+    }
+}
+
 /// What the files say, counted here.
 #[derive(Default, Debug, PartialEq)]
 struct Truth {
     rows: usize,
     without_position: usize,
-    matching: usize,
-    elsewhere: usize,
-    nowhere: usize,
+    without_district: usize,
+    councils: Against,
+    districts: Against,
     per_council: BTreeMap<String, i64>,
     per_district: BTreeMap<String, i64>,
     per_region: BTreeMap<String, i64>,
@@ -66,6 +90,7 @@ fn truth(pack: &Path) -> Truth {
     for row in rows.deserialize::<BTreeMap<String, String>>() {
         let row = row.expect("row");
         truth.rows += 1;
+        truth.without_district += usize::from(row["cd"].is_empty());
         let (Ok(lat), Ok(lon)) = (row["latitude"].parse::<f64>(), row["longitude"].parse::<f64>()) else {
             truth.without_position += 1;
             continue;
@@ -73,12 +98,9 @@ fn truth(pack: &Path) -> Truth {
         let inside = |areas: &[Drawn]| -> Vec<String> {
             areas.iter().filter(|area| contains(area, [lon, lat])).map(|area| area.label.clone()).collect()
         };
-        let in_councils = inside(&councils);
-        match (in_councils.is_empty(), in_councils.contains(&row["nc"])) {
-            (true, _) => truth.nowhere += 1,
-            (false, true) => truth.matching += 1,
-            (false, false) => truth.elsewhere += 1,
-        }
+        let (in_councils, in_districts) = (inside(&councils), inside(&districts));
+        truth.councils.count(&in_councils, &row["nc"]);
+        truth.districts.count(&in_districts, &row["cd"]);
         let in_regions: BTreeSet<&String> = in_councils.iter().map(|council| &regions[council]).collect();
         for region in in_regions {
             *truth.per_region.entry(region.clone()).or_default() += 1;
@@ -86,7 +108,7 @@ fn truth(pack: &Path) -> Truth {
         for council in in_councils {
             *truth.per_council.entry(council).or_default() += 1;
         }
-        for district in inside(&districts) {
+        for district in in_districts {
             *truth.per_district.entry(district).or_default() += 1;
         }
     }
@@ -104,8 +126,9 @@ fn regions(pack: &Path) -> BTreeMap<String, String> {
 fn the_pack_has_the_ground_truth_it_states() {
     let Some(pack) = packs::pack("la") else { return };
     let truth = truth(&pack);
-    assert_eq!((truth.rows, truth.without_position), (10_000, 11));
-    assert_eq!((truth.matching, truth.elsewhere, truth.nowhere), (9_817, 33, 139));
+    assert_eq!((truth.rows, truth.without_position, truth.without_district), (10_000, 11, 11));
+    assert_eq!(truth.councils.numbers(), (9_817, 33, 139));
+    assert_eq!(truth.districts.numbers(), (9_953, 22, 14));
     assert_eq!((truth.per_region.len(), truth.per_district.len()), (12, 15));
 }
 
@@ -135,6 +158,7 @@ async fn the_whole_way_gives_the_ground_truth() {
     .await;
     archive_holds(&store, &truth).await;
     windows_hold(&store, &truth).await;
+    clusters::clusters_hold(&store, &city, &pack.join("requests.csv")).await;
     console_says(&up.client("console"), &truth).await;
     published_again_changes_nothing(&up, &city);
     assert!(up.stop().success());
@@ -174,17 +198,24 @@ fn published_again_changes_nothing(up: &Up, city: &Path) {
     assert_eq!(said.trim(), "published 0 layers, 0 rules, 0 entities; 0 ended");
 }
 
+/// The areas of each layer against the label of its own.
 async fn archive_holds(store: &gridwarden_tests::http::Client, truth: &Truth) {
-    let councils = "arrayFilter((code, layer) -> layer = 'councils', area_codes, area_layers)";
-    let query = format!(
-        "SELECT countIf(lat IS NULL) AS without, countIf(has({councils}, attributes['nc'])) AS matching, \
-         countIf(notEmpty({councils}) AND NOT has({councils}, attributes['nc'])) AS elsewhere, \
-         countIf(lat IS NOT NULL AND empty({councils})) AS nowhere FROM reports"
-    );
-    let rows = store.sql(DATABASE, &query).await.expect("archive");
-    let of = |name: &str| rows[0][name].as_u64().unwrap_or_else(|| panic!("{name} in {rows:?}")) as usize;
-    let held = (of("without"), of("matching"), of("elsewhere"), of("nowhere"));
-    assert_eq!(held, (truth.without_position, truth.matching, truth.elsewhere, truth.nowhere));
+    let labels = [("councils", "nc", truth.councils.numbers()), ("districts", "cd", truth.districts.numbers())];
+    for (layer, label, counted) in labels {
+        let areas = format!("arrayFilter((code, layer) -> layer = '{layer}', area_codes, area_layers)");
+        let query = format!(
+            "SELECT countIf(lat IS NULL) AS without, countIf(has({areas}, attributes['{label}'])) AS matching, \
+             countIf(notEmpty({areas}) AND NOT has({areas}, attributes['{label}'])) AS elsewhere, \
+             countIf(lat IS NOT NULL AND empty({areas})) AS nowhere FROM reports"
+        );
+        let rows = store.sql(DATABASE, &query).await.expect("archive");
+        let of = |name: &str| rows[0][name].as_u64().unwrap_or_else(|| panic!("{name} in {rows:?}")) as usize;
+        let held = (of("matching"), of("elsewhere"), of("nowhere"));
+        assert_eq!((held, of("without")), (counted, truth.without_position), "{layer} against {label}");
+    }
+    let unlabelled = "SELECT countIf(attributes['cd'] = '') FROM reports";
+    let unlabelled = store.number(DATABASE, unlabelled).await.expect("archive");
+    assert_eq!(unlabelled, truth.without_district as i64);
     let rejected = store.number(DATABASE, "SELECT count() FROM rejects").await.expect("rejects");
     assert_eq!(rejected, 0);
 }
@@ -230,13 +261,19 @@ async fn console_says(console: &gridwarden_tests::http::Client, truth: &Truth) {
         assert_eq!(summary["total"].as_u64(), Some(truth.rows as u64), "{summary}");
         assert_eq!(summary["without_position"].as_u64(), Some(truth.without_position as u64), "{summary}");
     }
-    let path = "/api/v1/reports/summary?layer=councils&level=council&from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z";
-    let labelled = console.json(&format!("{path}&label=nc")).await.expect("summary");
-    let label =
-        |name: &str| labelled["label"][name].as_u64().unwrap_or_else(|| panic!("no {name} in {labelled}")) as usize;
-    let against = (label("matching"), label("elsewhere"), label("nowhere"));
-    assert_eq!(against, (truth.matching, truth.elsewhere, truth.nowhere), "against the city's own labels");
-    let summary = console.json(path).await.expect("summary");
-    let nowhere = (truth.without_position + truth.nowhere) as u64;
-    assert_eq!(summary["nowhere"].as_u64(), Some(nowhere), "{summary}");
+    for (layer, level, attribute, counted) in
+        [("councils", "council", "nc", &truth.councils), ("districts", "district", "cd", &truth.districts)]
+    {
+        let path = format!(
+            "/api/v1/reports/summary?layer={layer}&level={level}&from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z"
+        );
+        let labelled = console.json(&format!("{path}&label={attribute}")).await.expect("summary");
+        let label =
+            |name: &str| labelled["label"][name].as_u64().unwrap_or_else(|| panic!("no {name} in {labelled}")) as usize;
+        let against = (label("matching"), label("elsewhere"), label("nowhere"));
+        assert_eq!(against, counted.numbers(), "{layer} against the city's own labels");
+        let summary = console.json(&path).await.expect("summary");
+        let nowhere = (truth.without_position + counted.nowhere) as u64;
+        assert_eq!(summary["nowhere"].as_u64(), Some(nowhere), "{summary}");
+    }
 }

@@ -83,6 +83,9 @@ pub fn alert(world: &World, state: &AlertState, now: i64) -> AlertView {
         value: state.value,
         level: state.level,
         simulated: state.simulated,
+        urgency: state.urgency.clone(),
+        certainty: state.certainty.clone(),
+        evidence: state.evidence.clone(),
     }
 }
 

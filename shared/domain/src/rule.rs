@@ -68,6 +68,32 @@ pub enum Certainty {
     Unknown,
 }
 
+impl Urgency {
+    /// As it stands in messages and rows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Immediate => "immediate",
+            Self::Expected => "expected",
+            Self::Future => "future",
+            Self::Past => "past",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Certainty {
+    /// As it stands in messages and rows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Observed => "observed",
+            Self::Likely => "likely",
+            Self::Possible => "possible",
+            Self::Unlikely => "unlikely",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// How far a rule has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

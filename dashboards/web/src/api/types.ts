@@ -124,7 +124,7 @@ export interface Alert {
   title: Text;
   rule: string;
   kind: string;
-  subject: { kind: 'entity' | 'area'; id: string; name: Text };
+  subject: { kind: 'entity' | 'area' | 'pair' | 'place'; id: string; name: Text };
   raised_at: number;
   cleared_at: number | null;
   position: [number, number] | null;
@@ -136,6 +136,10 @@ export interface Alert {
   value: number | null;
   level: number | null;
   simulated: boolean;
+  urgency: string;
+  certainty: string;
+  /** topic id, partition and offset of what raised it, oldest first */
+  evidence: string[];
 }
 
 export interface Alerts {

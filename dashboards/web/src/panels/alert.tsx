@@ -8,6 +8,22 @@ import { AreaLinks } from './area-links';
 import { Detail } from './detail';
 import { SeverityMark } from './severity';
 
+const WORDS = new Set([
+  'immediate',
+  'expected',
+  'future',
+  'past',
+  'observed',
+  'likely',
+  'possible',
+  'unlikely',
+  'unknown',
+]);
+type Word = 'immediate' | 'expected' | 'future' | 'past' | 'observed' | 'likely' | 'possible' | 'unlikely' | 'unknown';
+
+/** Partition and offset of a record; its topic is the same for all of a city. */
+const record = (place: string) => place.split('/').slice(-2).join('/');
+
 interface AlertPanelProps {
   alert: Alert;
   model: Model;
@@ -30,6 +46,9 @@ export function AlertPanel({ alert, model, now, goArea, goEntity, close }: Alert
       goArea(layer, code);
     }
   };
+  // Two at once, and a place that only its rule draws, have no page of their own.
+  const leads = alert.subject.kind === 'entity' || alert.subject.kind === 'area';
+  const known = (word: string) => (WORDS.has(word) ? word : 'unknown') as Word;
   const eyebrow = (
     <>
       <SeverityMark severity={alert.severity} open={alert.open} /> {t(`severity.${alert.severity}`)} ·{' '}
@@ -46,9 +65,13 @@ export function AlertPanel({ alert, model, now, goArea, goEntity, close }: Alert
       <dl className="facts">
         <dt>{t('alert.subject')}</dt>
         <dd>
-          <button type="button" className="link" onClick={goSubject} data-do="subject">
-            {subject}
-          </button>
+          {leads ? (
+            <button type="button" className="link" onClick={goSubject} data-do="subject">
+              {subject}
+            </button>
+          ) : (
+            subject
+          )}
           {subject !== alert.subject.id && <span className="quiet num">{alert.subject.id}</span>}
         </dd>
         <dt>{t('alert.raised')}</dt>
@@ -70,10 +93,22 @@ export function AlertPanel({ alert, model, now, goArea, goEntity, close }: Alert
             <dd className="num">{value}</dd>
           </>
         )}
+        <dt>{t('alert.urgency')}</dt>
+        <dd>
+          {t(`alert.word.${known(alert.urgency)}`)} · {t(`alert.word.${known(alert.certainty)}`)}
+        </dd>
         <dt>{t('entity.place')}</dt>
         <dd>{alert.areas.length === 0 ? t('alerts.nowhere') : <AreaLinks areas={alert.areas} go={goArea} />}</dd>
         <dt>{t('alert.rule')}</dt>
         <dd className="num">{alert.rule}</dd>
+        {alert.evidence.length > 0 && (
+          <>
+            <dt>{t('alert.evidence')}</dt>
+            <dd className="num quiet" data-evidence={alert.evidence.length}>
+              {alert.evidence.map(record).join(', ')}
+            </dd>
+          </>
+        )}
       </dl>
     </Detail>
   );

@@ -21,6 +21,9 @@ function alert(id: string, seq: number, raised_at: number, open = true, severity
     unit: null,
     value: null,
     level: null,
+    urgency: 'immediate',
+    certainty: 'observed',
+    evidence: [],
     simulated: false,
   };
 }

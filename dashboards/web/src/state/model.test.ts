@@ -105,6 +105,9 @@ describe('alerts', () => {
     unit: null,
     value: null,
     level: null,
+    urgency: 'immediate',
+    certainty: 'observed',
+    evidence: [],
     simulated: false,
   });
   const states = (of: Model) => Object.fromEntries((of.alerts ?? []).map((one) => [one.id, one.open]));

@@ -36,9 +36,13 @@ impl Board {
     /// Takes transitions in; an older one never replaces a newer one. The oldest cleared ones are forgotten.
     pub fn take(&mut self, states: Vec<AlertState>) {
         for state in states {
-            let is_news = self.alerts.get(&state.id).is_none_or(|old| old.seq < state.seq);
-            if is_news {
-                self.alerts.insert(state.id.clone(), state);
+            match self.alerts.get_mut(&state.id) {
+                Some(old) if old.seq >= state.seq => {}
+                // The raise alone tells what raised it.
+                Some(old) if state.evidence.is_empty() => {
+                    *old = AlertState { evidence: std::mem::take(&mut old.evidence), ..state };
+                }
+                _ => drop(self.alerts.insert(state.id.clone(), state)),
             }
         }
         let mut cleared: Vec<i64> = self.alerts.values().filter(|one| !is_open(one)).map(|one| one.raised_ms).collect();
@@ -75,6 +79,15 @@ mod tests {
     fn ids(board: &Board, open: Option<bool>) -> Vec<String> {
         let filter = AlertFilter { open, ..AlertFilter::default() };
         board.list(&filter, 10).0.into_iter().map(|one| one.id).collect()
+    }
+
+    #[test]
+    fn what_raised_an_alert_stays_known_when_it_is_cleared() {
+        let mut board = Board::default();
+        board.begin(vec![AlertState { evidence: vec!["t/0/7".into()], ..state("a", 1, 10) }]);
+        board.take(vec![cleared("a", 2, 10)]);
+        let (found, _) = board.list(&AlertFilter::default(), 1);
+        assert_eq!((found[0].seq, found[0].evidence.as_slice()), (2, ["t/0/7".to_owned()].as_slice()));
     }
 
     #[test]

@@ -91,6 +91,9 @@ pub(super) mod tests {
             value: None,
             level: None,
             simulated: false,
+            urgency: "immediate".into(),
+            certainty: "observed".into(),
+            evidence: Vec::new(),
         }
     }
 

@@ -103,4 +103,10 @@ fn the_city_of_los_angeles_is_valid() {
         let document: Value = toml::from_str(&text).expect(file);
         assert_eq!(schemas::faults(&schemas::validator(name), &document), [""; 0], "{file}");
     }
+    let rules = fs::read_dir(folder.join("rules")).expect("rules");
+    let paths: Vec<_> = rules.map(|entry| entry.expect("entry").path()).collect();
+    assert_eq!(paths.len(), 4);
+    for path in paths {
+        assert_eq!(schemas::faults(&schemas::validator("rule"), &schemas::json(&path)), [""; 0], "{}", path.display());
+    }
 }

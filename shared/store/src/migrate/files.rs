@@ -29,4 +29,5 @@ pub(super) const FILES: &[Migration] = &[
     migration!(14, "sketches", "0014_sketches.sql"),
     migration!(15, "sliding_windows", "0015_sliding_windows.sql"),
     migration!(16, "archived_log", "0016_archived_log.sql"),
+    migration!(17, "alert_evidence", "0017_alert_evidence.sql"),
 ];

@@ -50,6 +50,12 @@ pub struct AlertState {
     pub level: Option<f64>,
     /// Whether the subject is simulated.
     pub simulated: bool,
+    /// How soon something must be done.
+    pub urgency: String,
+    /// How sure it is.
+    pub certainty: String,
+    /// The records that raised it: topic id, partition and offset, with slashes between.
+    pub evidence: Vec<String>,
 }
 
 /// Which alerts.
@@ -83,14 +89,14 @@ macro_rules! columns {
         "id, seq, transition, rule, kind, toString(severity) AS severity, title_en, title_zh, subject_kind, \
          subject, toUnixTimestamp64Milli(time) AS time_ms, toUnixTimestamp64Milli(raised_at) AS raised_ms, \
          toUnixTimestamp64Milli(appended_at) AS appended_ms, lon, lat, area_layers, area_codes, metric, value, level, \
-         simulated"
+         simulated, urgency, certainty, evidence"
     };
 }
 
-/// The last transitions that pass the filter.
+/// The last transitions that pass the filter. What raised an alert is told by its raise alone: the longest list of an alert is that.
 macro_rules! last {
     () => {
-        "FROM (SELECT * FROM alerts WHERE raised_at >= fromUnixTimestamp64Milli({since:Int64}) \
+        "FROM (SELECT * REPLACE (max(evidence) OVER (PARTITION BY id) AS evidence) FROM alerts WHERE raised_at >= fromUnixTimestamp64Milli({since:Int64}) \
          ORDER BY id, seq DESC LIMIT 1 BY id) \
          WHERE (empty({severities:Array(String)}) OR has({severities:Array(String)}, toString(severity))) \
          AND ({open:Int8} < 0 OR (transition = 'raised') = ({open:Int8} = 1))"
@@ -102,7 +108,7 @@ const TOTAL: &str = concat!("SELECT count() AS number ", last!());
 const SINCE: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM (SELECT * FROM alerts WHERE appended_at >= fromUnixTimestamp64Milli({since:Int64}) \
+    " FROM (SELECT * REPLACE (max(evidence) OVER (PARTITION BY id) AS evidence) FROM alerts WHERE appended_at >= fromUnixTimestamp64Milli({since:Int64}) \
      ORDER BY id, seq DESC LIMIT 1 BY id) ORDER BY appended_at DESC, id LIMIT {limit:UInt32}"
 );
 const TRANSITIONS: &str = "SELECT count() AS number FROM alerts";

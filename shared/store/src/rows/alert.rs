@@ -45,6 +45,9 @@ impl sealed::Table for Alerts {
         ("value", NULLABLE_F64),
         ("level", NULLABLE_F64),
         ("simulated", BOOL),
+        ("urgency", Kind::Low),
+        ("certainty", Kind::Low),
+        ("evidence", Kind::Texts),
     ];
 
     fn encode(row: &AlertRow<'_>, out: &mut Encoder<'_>) {
@@ -79,6 +82,10 @@ impl sealed::Table for Alerts {
         out.nullable_f64(alert.value);
         out.nullable_f64(alert.level);
         out.bool(alert.simulated);
+        out.str(alert.urgency.as_str());
+        out.str(alert.certainty.as_str());
+        let evidence: Vec<String> = alert.evidence.iter().map(ToString::to_string).collect();
+        out.strs(evidence.iter().map(String::as_str));
     }
 }
 

@@ -128,6 +128,12 @@ pub struct AlertView {
     pub level: Option<f64>,
     /// Whether its subject is simulated.
     pub simulated: bool,
+    /// How soon something must be done: `immediate`, `expected`, `future`, `past` or `unknown`.
+    pub urgency: String,
+    /// How sure it is: `observed`, `likely`, `possible`, `unlikely` or `unknown`.
+    pub certainty: String,
+    /// The records that raised it, oldest first: topic id, partition and offset, with slashes between.
+    pub evidence: Vec<String>,
 }
 
 /// Alerts, newest raise first.
