@@ -57,6 +57,7 @@ fmt: ## formats Rust and TypeScript
 
 bench: build ## the figures of README's table of guarantees, as JSON
 	target/release/gridwarden bench geo --json
+	target/release/gridwarden bench rules --json
 	target/release/gridwarden bench stream --events 3000000 --json
 	target/release/gridwarden bench recovery --json
 	target/release/gridwarden bench latency --json

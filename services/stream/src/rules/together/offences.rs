@@ -60,31 +60,39 @@ impl<K: Ord + Clone> Offences<K> {
         self.phases.contains_key(key)
     }
 
-    /// What a record says of one; `id` of an alert by the record it began with.
-    pub(super) fn tell(&mut self, key: &K, sign: Sign, id: impl FnOnce(At) -> u128) -> Turns {
+    /// What a record says of one; `id` of an alert by the record it began with. Before it, what was over with the rule's hours: a moment
+    /// may be the end of a period and that of a record.
+    pub(super) fn tell(&mut self, key: &K, sign: Sign, id: impl Fn(At) -> u128) -> Turns {
         let mut turns = Turns::new();
-        if !self.hold.looks_at(sign.time) {
-            // What its hours end has fallen due by now, or does next.
-            return turns;
+        if let Some((end, step)) = self.phases.get(key).and_then(|phase| self.hold.over(phase, sign.time)) {
+            self.act(key, step, (end, sign.at), &id, &mut turns);
         }
-        match hold::step(self.hold.ms, self.phases.get(key), sign) {
-            Step::Stay => {}
-            Step::Hold => self.set(key, Some(Phase::Pending { since: sign.time, first: sign.at })),
-            Step::Drop => self.set(key, None),
-            Step::Raise { time, first, and_clear } => {
-                let open = Open { id: id(first), seq: 1, raised_at: time };
-                turns.push(Turn { transition: Transition::Raised, open, time });
-                if and_clear {
-                    turns.push(cleared(open, sign.time));
-                }
-                self.set(key, (!and_clear).then_some(Phase::Open(open)));
-            }
-            Step::Clear(open) => {
-                self.set(key, None);
-                turns.push(cleared(open, sign.time));
-            }
+        if self.hold.looks_at(sign.time) {
+            let step = hold::step(self.hold.ms, self.phases.get(key), sign);
+            self.act(key, step, (sign.time, sign.at), &id, &mut turns);
         }
         turns
+    }
+
+    fn act(&mut self, key: &K, step: Step, (time, at): (i64, At), id: impl Fn(At) -> u128, turns: &mut Turns) {
+        let phase = match step {
+            Step::Stay => return,
+            Step::Hold => Some(Phase::Pending { since: time, first: at }),
+            Step::Drop => None,
+            Step::Raise { time: raised_at, first, and_clear } => {
+                let open = Open { id: id(first), seq: 1, raised_at };
+                turns.push(Turn { transition: Transition::Raised, open, time: raised_at });
+                if and_clear {
+                    turns.push(cleared(open, time));
+                }
+                (!and_clear).then_some(Phase::Open(open))
+            }
+            Step::Clear(open) => {
+                turns.push(cleared(open, time));
+                None
+            }
+        };
+        self.set(key, phase);
     }
 
     /// When the next thing happens by itself.
