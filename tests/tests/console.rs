@@ -338,6 +338,18 @@ async fn the_numbers_are_those_that_stand_there(client: &gridwarden_tests::http:
     assert_eq!(refused.expect("an answer").0, 400, "nobody asked for it");
     let alerts = json("/api/v1/alerts?open=true").await;
     assert_eq!((&alerts["total"], &alerts["alerts"][0]["areas"][0]["code"]), (&json!(1), &json!("a")), "{alerts}");
+    assert_eq!(
+        (&alerts["alerts"][0]["urgency"], &alerts["alerts"][0]["certainty"]),
+        (&json!("expected"), &json!("likely"))
+    );
+    // What raised an alert is told by its raise alone, and stays known when it is cleared.
+    let cleared = json("/api/v1/alerts?open=false").await;
+    let evidence = json!(["0a/3/7", "0a/3/9"]);
+    assert_eq!(
+        (&alerts["alerts"][0]["evidence"], &cleared["alerts"][0]["evidence"]),
+        (&evidence, &evidence),
+        "{cleared}"
+    );
     let kpi = json("/api/v1/kpi").await;
     let figures = ["entities_known", "rejects_today", "reports_today", "nowhere_5m"].map(|name| kpi[name].as_u64());
     assert_eq!((&kpi["open_alerts"]["major"], figures), (&json!(1), [Some(3), Some(1), Some(2), Some(1)]), "{kpi}");

@@ -147,7 +147,8 @@ impl Town {
         let insert = format!(
             "INSERT INTO alerts_rows SELECT '{id}', {seq}, '{transition}', 0, 'dust', 1, 'threshold', 'major', 'Dust', \
              '扬尘', 'entity', 'fixed', now64(3), now64(3), now64(3), generateUUIDv4(), 0, {seq}, 0.5, 0.5, \
-             ['grid', 'grid'], ['a', 'C'], 'pm25', 180, 150, false"
+             ['grid', 'grid'], ['a', 'C'], 'pm25', 180, 150, false, 'expected', 'likely', \
+             if({seq} = 1, ['0a/3/7', '0a/3/9'], [])"
         );
         query(&self.parts, &insert).await;
     }
