@@ -306,6 +306,25 @@ async fn every_answer_is_as_described() {
     town.stop().await;
 }
 
+/// Alerts, with what raised them.
+async fn the_alerts_are_those_that_stand_there(client: &gridwarden_tests::http::Client) {
+    let json = async |path: &str| client.json(path).await.expect(path);
+    let alerts = json("/api/v1/alerts?open=true").await;
+    assert_eq!((&alerts["total"], &alerts["alerts"][0]["areas"][0]["code"]), (&json!(1), &json!("a")), "{alerts}");
+    assert_eq!(
+        (&alerts["alerts"][0]["urgency"], &alerts["alerts"][0]["certainty"]),
+        (&json!("expected"), &json!("likely"))
+    );
+    // What raised an alert is told by its raise alone, and stays known when it is cleared.
+    let cleared = json("/api/v1/alerts?open=false").await;
+    let evidence = json!(["0a/3/7", "0a/3/9"]);
+    assert_eq!(
+        (&alerts["alerts"][0]["evidence"], &cleared["alerts"][0]["evidence"]),
+        (&evidence, &evidence),
+        "{cleared}"
+    );
+}
+
 async fn the_numbers_are_those_that_stand_there(client: &gridwarden_tests::http::Client) {
     let json = |path: &'static str| async move { client.json(path).await.expect(path) };
     let cells = json("/api/v1/metrics/areas?layer=grid&level=cell&metric=air.pm25").await;
@@ -336,20 +355,7 @@ async fn the_numbers_are_those_that_stand_there(client: &gridwarden_tests::http:
     assert_eq!(kept, (&json!(true), &json!(false)), "{metrics}");
     let refused = client.get("/api/v1/metrics/series?layer=grid&code=C&metric=air.pm25&statistic=sources").await;
     assert_eq!(refused.expect("an answer").0, 400, "nobody asked for it");
-    let alerts = json("/api/v1/alerts?open=true").await;
-    assert_eq!((&alerts["total"], &alerts["alerts"][0]["areas"][0]["code"]), (&json!(1), &json!("a")), "{alerts}");
-    assert_eq!(
-        (&alerts["alerts"][0]["urgency"], &alerts["alerts"][0]["certainty"]),
-        (&json!("expected"), &json!("likely"))
-    );
-    // What raised an alert is told by its raise alone, and stays known when it is cleared.
-    let cleared = json("/api/v1/alerts?open=false").await;
-    let evidence = json!(["0a/3/7", "0a/3/9"]);
-    assert_eq!(
-        (&alerts["alerts"][0]["evidence"], &cleared["alerts"][0]["evidence"]),
-        (&evidence, &evidence),
-        "{cleared}"
-    );
+    the_alerts_are_those_that_stand_there(client).await;
     let kpi = json("/api/v1/kpi").await;
     let figures = ["entities_known", "rejects_today", "reports_today", "nowhere_5m"].map(|name| kpi[name].as_u64());
     assert_eq!((&kpi["open_alerts"]["major"], figures), (&json!(1), [Some(3), Some(1), Some(2), Some(1)]), "{kpi}");
