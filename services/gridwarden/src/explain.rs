@@ -1,8 +1,8 @@
 //! `gridwarden explain`: what every rule makes of one observation, and why. Rules and places are those of a city's folder.
 
-use crate::{output::answer, publish};
+use crate::{backtest::documents, output::answer, publish};
 use anyhow::{Context, Result, anyhow};
-use gridwarden_domain::{control::RuleSet, decode::Decoder, rule::read_document, time};
+use gridwarden_domain::{control::RuleSet, decode::Decoder, time};
 use gridwarden_runtime::city::City;
 use gridwarden_stream::explain;
 use std::io::Read;
@@ -46,12 +46,8 @@ fn told(args: &ExplainArgs) -> Result<()> {
     let rules = match args.rules.as_slice() {
         [] => Arc::clone(timeline.rules_at(i64::MAX)),
         paths => {
-            let read = |path: &PathBuf| {
-                let name = path.display();
-                let text = std::fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
-                Ok(Arc::new(read_document(&text).map_err(|error| anyhow!("{name}: {error}"))?))
-            };
-            Arc::new(RuleSet { revision: 1, rules: paths.iter().map(read).collect::<Result<_>>()? })
+            let documents = paths.iter().map(|path| documents::read(path)).collect::<Result<Vec<_>>>()?;
+            Arc::new(RuleSet { revision: 1, rules: documents.into_iter().flatten().map(Arc::new).collect() })
         }
     };
     let name = args.observation.display().to_string();
@@ -67,14 +63,11 @@ fn told(args: &ExplainArgs) -> Result<()> {
         if args.looking && !one.looks {
             continue;
         }
-        let sign = if one.matches {
-            "+"
-        } else if one.looks {
-            "-"
+        answer(&if args.json {
+            serde_json::to_string(&one)?
         } else {
-            " "
-        };
-        answer(&if args.json { serde_json::to_string(&one)? } else { format!("{sign} {:<32} {}", one.rule, one.why) });
+            format!("{} {:<32} {}", one.sign(), one.rule, one.why)
+        });
     }
     Ok(())
 }

@@ -34,6 +34,17 @@ pub struct Explained {
     pub why: String,
 }
 
+impl Explained {
+    /// `+` where it matches, `-` where it is looked at and does not, else a space.
+    pub fn sign(&self) -> char {
+        match (self.matches, self.looks) {
+            (true, _) => '+',
+            (false, true) => '-',
+            (false, false) => ' ',
+        }
+    }
+}
+
 /// What rules make of an observation, with layers and registry as they are at the end of a timeline. Memory of the index of fences: so
 /// many MiB.
 pub fn explain(
@@ -64,8 +75,8 @@ pub fn explain(
         position,
         values: &values,
     };
-    let explained = |(_, ready): (u32, &crate::rules::Ready)| {
-        let (looks, matches, why) = match look(&book, ready, &event) {
+    let explained = |(slot, ready): (u32, &crate::rules::Ready)| {
+        let (looks, matches, why) = match look(&book, (slot, ready), &event) {
             Finding::Out(out) => (false, false, out.words().to_owned()),
             Finding::In(why) => (true, true, why),
             Finding::Not(why) => (true, false, why),
@@ -111,16 +122,7 @@ mod tests {
         let decoder = Decoder::observations();
         let observation = decoder.observation(observation.as_bytes()).expect("an observation");
         let explained = explain(&observation, timeline.rules_at(i64::MAX), (&timeline, &TimeZone::UTC), 1);
-        let words = |one: &Explained| {
-            let sign = if one.matches {
-                "+"
-            } else if one.looks {
-                "-"
-            } else {
-                " "
-            };
-            format!("{sign}{}: {}", one.rule, one.why)
-        };
+        let words = |one: &Explained| format!("{}{}: {}", one.sign(), one.rule, one.why);
         explained.iter().map(words).collect()
     }
 

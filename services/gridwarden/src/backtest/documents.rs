@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use std::path::{Path, PathBuf};
 
 /// The documents at a path.
-pub(super) fn read(path: &Path) -> Result<Vec<Rule>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<Rule>> {
     let name = path.display();
     if !path.is_dir() {
         return file(path);

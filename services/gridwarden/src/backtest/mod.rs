@@ -1,6 +1,6 @@
 //! `gridwarden backtest`: rules tried on the past. Arguments in, a table or JSON out; the stream's crate decides.
 
-mod documents;
+pub(crate) mod documents;
 mod incidents;
 mod words;
 

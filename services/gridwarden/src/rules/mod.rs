@@ -11,7 +11,7 @@ use clap::Subcommand;
 use gridwarden_bus::KafkaConfig;
 use gridwarden_domain::rule::{Changed, Rule, State, read_document};
 use gridwarden_runtime::city;
-use gridwarden_stream::shelf::{self, Refusal, Shelf, Wish, Written, decide, differences};
+use gridwarden_stream::shelf::{self, Refusal, Shelf, Wish, Written, decide, differences, state_name};
 use std::path::{Path, PathBuf};
 
 /// What to do with rules.
@@ -269,7 +269,7 @@ async fn write(kafka: &KafkaConfig, id: &str, wish: Wish, changed: Changed) -> R
             answer(&format!(
                 "{id}: version {}, {}; for records appended from 2 s on",
                 rule.version,
-                words::state(rule.state)
+                state_name(rule.state)
             ));
             Ok(())
         }

@@ -1,30 +1,19 @@
 //! What stands on the shelf, for people.
 
 use crate::moment::said as time;
-use gridwarden_domain::rule::State;
 use gridwarden_stream::shelf::{Difference, Version};
 use serde_json::{Value, json};
-
-pub(super) fn state(state: State) -> &'static str {
-    match state {
-        State::Draft => "draft",
-        State::Active => "active",
-        State::Retired => "retired",
-    }
-}
 
 /// A rule as it is now.
 pub(super) fn line(id: &str, version: &Version) -> String {
     let Some(rule) = &version.rule else { return format!("{id:<32} removed") };
     let title = if rule.title.en.is_empty() { &rule.title.zh } else { &rule.title.en };
     let kind = rule.condition.kind();
-    format!("{id:<32} {:<8} {:>4}  {kind:<10} {title}", state(rule.state), rule.version)
+    format!("{id:<32} {:<8} {:>4}  {kind:<10} {title}", version.state(), rule.version)
 }
 
 pub(super) fn json(id: &str, version: &Version) -> Value {
-    let rule = version.rule.as_ref();
-    let state = rule.map_or("removed", |rule| state(rule.state));
-    json!({ "id": id, "state": state, "appended_at": version.appended_ms, "rule": rule })
+    json!({ "id": id, "state": version.state(), "appended_at": version.appended_ms, "rule": version.rule })
 }
 
 /// A line of a history.
@@ -34,7 +23,7 @@ pub(super) fn of_version(version: &Version) -> String {
     let by = rule.changed.as_ref().map_or("a file of the city's folder", |changed| changed.by.as_str());
     let why = rule.changed.as_ref().and_then(|changed| changed.why.as_ref());
     let why = why.map_or(String::new(), |why| format!(": {why}"));
-    format!("{when}  version {}, {}, by {by}{why}", rule.version, state(rule.state))
+    format!("{when}  version {}, {}, by {by}{why}", rule.version, version.state())
 }
 
 pub(super) fn difference(one: &Difference) -> String {

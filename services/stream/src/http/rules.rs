@@ -1,7 +1,7 @@
 //! The shelf by HTTP: looking at it, and putting versions on it.
 
 use super::{Api, apart, unreadable};
-use crate::shelf::{self, Refusal, Shelf, ShelfError, Version, Wish, Written, decide, differences};
+use crate::shelf::{self, Refusal, Shelf, ShelfError, Version, Wish, Written, decide, differences, state_name};
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -10,12 +10,12 @@ use axum::{
 };
 use gridwarden_domain::{
     control::FORCE_DELAY_MS,
-    rule::{Changed, Document, DocumentError, Rule, State as RuleState},
+    rule::{self, Calendar, Changed, Document, DocumentError, Rule, State as RuleState},
 };
 use gridwarden_runtime::{city, http::Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 type Answer = Result<Response, Problem>;
 
@@ -36,24 +36,16 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(id: &'a str, version: &'a Version, whole: bool) -> Self {
+    fn of(id: &'a str, version: &'a Version) -> Self {
         let rule = version.rule.as_ref();
         Self {
             id,
-            state: rule.map_or("removed", |rule| state_name(rule.state)),
+            state: version.state(),
             version: rule.map(|rule| rule.version),
             kind: rule.map(|rule| rule.condition.kind()),
-            rule: rule.filter(|_| whole),
+            rule,
             appended_at: version.appended_ms,
         }
-    }
-}
-
-fn state_name(state: RuleState) -> &'static str {
-    match state {
-        RuleState::Draft => "draft",
-        RuleState::Active => "active",
-        RuleState::Retired => "retired",
     }
 }
 
@@ -79,7 +71,7 @@ pub(super) struct ListQuery {
 /// All rules, each as it is now.
 pub(super) async fn list(State(api): State<Arc<Api>>, Query(query): Query<ListQuery>) -> Answer {
     let (shelf, _) = read(&api).await?;
-    let lines = shelf.rules().map(|(id, version)| Line::of(id, version, true));
+    let lines = shelf.rules().map(|(id, version)| Line::of(id, version));
     let lines: Vec<Line<'_>> =
         lines.filter(|line| query.state.as_deref().is_none_or(|state| line.state == state)).collect();
     let unread: Vec<Value> =
@@ -105,7 +97,7 @@ pub(super) async fn versions(State(api): State<Arc<Api>>, Path(id): Path<String>
     if versions.is_empty() {
         return Err(no_rule(&id));
     }
-    let lines: Vec<Line<'_>> = versions.iter().map(|version| Line::of(&id, version, true)).collect();
+    let lines: Vec<Line<'_>> = versions.iter().map(|version| Line::of(&id, version)).collect();
     Ok(Json(json!({ "versions": lines })).into_response())
 }
 
@@ -219,8 +211,11 @@ fn expected(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
     text.parse().map(Some).map_err(|_| wrong())
 }
 
-/// A document as it came: it may leave out its id and its number.
-struct Draft<'t>(Document<'t>);
+/// A document as it came: it may leave out its id and its number, and the days of the calendar it names.
+struct Draft<'t> {
+    document: Document<'t>,
+    calendars: BTreeMap<String, Calendar>,
+}
 
 impl<'t> Draft<'t> {
     async fn read(api: &Api, body: &'t str, id: Option<&str>) -> Result<Self, Problem> {
@@ -228,25 +223,26 @@ impl<'t> Draft<'t> {
         let folder = api.config.city.folder.clone();
         let city =
             apart(move || city::head(&folder)).await?.map_err(|error| Problem::unavailable(error.to_string()))?;
-        if let Value::Object(fields) = &mut document.value {
-            if let Some(id) = id {
-                of_id(fields, id)?;
-            }
-            if let Some(Value::Object(schedule)) = fields.get_mut("schedule") {
-                fill(schedule, &city.calendars)?;
-            }
+        if let (Value::Object(fields), Some(id)) = (&mut document.value, id) {
+            of_id(fields, id)?;
         }
-        Ok(Self(document))
+        Ok(Self { document, calendars: city.calendars })
     }
 
     /// The rule, with this number where it has none.
     fn rule(&self, next: u32) -> Result<Rule, Problem> {
-        let mut value = self.0.value.clone();
+        let mut value = self.document.value.clone();
         if let Value::Object(fields) = &mut value {
             fields.entry("version").or_insert_with(|| next.into());
         }
-        let read = gridwarden_domain::rule::read(value.to_string().as_bytes());
-        read.map_err(|error| unreadable(&self.0.located(error)))
+        let read = rule::read(value.to_string().as_bytes()).and_then(|mut rule| {
+            if let Some(schedule) = &mut rule.schedule {
+                schedule.fill(&self.calendars)?;
+                rule::validate(&rule)?;
+            }
+            Ok(rule)
+        });
+        read.map_err(|error| unreadable(&self.document.located(error)))
     }
 }
 
@@ -256,24 +252,6 @@ fn of_id(fields: &mut Map<String, Value>, id: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY).field("id", "differs from the one in the path"))
-}
-
-type Calendars = std::collections::BTreeMap<String, gridwarden_domain::rule::Calendar>;
-
-/// Puts in the days of the calendar a schedule names, unless it has days.
-fn fill(schedule: &mut Map<String, Value>, calendars: &Calendars) -> Result<(), Problem> {
-    let Some(name) = schedule.get("calendar").and_then(Value::as_str) else { return Ok(()) };
-    let has = |field: &str| schedule.get(field).and_then(Value::as_array).is_some_and(|days| !days.is_empty());
-    if has("holidays") || has("workdays") {
-        return Ok(());
-    }
-    let Some(calendar) = calendars.get(name) else {
-        let detail = format!("{name} is no calendar of this city");
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY).field("schedule.calendar", detail));
-    };
-    schedule.insert("holidays".to_owned(), json!(calendar.holidays));
-    schedule.insert("workdays".to_owned(), json!(calendar.workdays));
-    Ok(())
 }
 
 /// Decides on a wish and appends what comes of it; `wish` makes it for the number of the next version.

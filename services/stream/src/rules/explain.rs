@@ -71,7 +71,7 @@ impl Out {
 }
 
 /// What a rule makes of an event.
-pub(crate) fn explain(book: &Book, ready: &Ready, event: &Event<'_>) -> Finding {
+pub(crate) fn explain(book: &Book, (slot, ready): (u32, &Ready), event: &Event<'_>) -> Finding {
     let is_to = |gathering: &Gathering| gathering.is_to(ready, &event.who);
     let also = matches!(&ready.body, Body::Together(gathering) if is_to(gathering));
     if let Some(out) = ready.refuses(&event.who).filter(|_| !also) {
@@ -87,7 +87,7 @@ pub(crate) fn explain(book: &Book, ready: &Ready, event: &Event<'_>) -> Finding 
         (Condition::Silence(silence), _) => {
             Finding::Not(format!("it spoke: it is silent if nothing follows within {} s", silence.after_s))
         }
-        (Condition::Fence(fence), Body::Fence(_)) => of_fence(book, ready, fence, event),
+        (Condition::Fence(fence), Body::Fence(_)) => of_fence(book, (slot, ready), fence, event),
         (Condition::Cluster(cluster), _) => match &cluster.when {
             None => Finding::Out(Out::Reports),
             Some(_) if event.position.is_none() => Finding::Out(Out::Position),
@@ -97,9 +97,9 @@ pub(crate) fn explain(book: &Book, ready: &Ready, event: &Event<'_>) -> Finding 
         (Condition::Proximity(_), _) => counts(event, "it is one the rule measures distances of"),
         (Condition::Window(window), _) => match &window.value {
             Some(value) if value_of(value, event).is_none() => Finding::Out(Out::Value),
-            _ => in_place(book, ready, event),
+            _ => in_place(book, slot, event),
         },
-        (Condition::Density(_), _) => in_place(book, ready, event),
+        (Condition::Density(_), _) => in_place(book, slot, event),
         (Condition::Fence(_), _) => Finding::Out(Out::Position),
     }
 }
@@ -125,13 +125,17 @@ fn counts(event: &Event<'_>, words: &str) -> Finding {
     if event.position.is_some() { Finding::In(words.to_owned()) } else { Finding::Out(Out::Position) }
 }
 
+/// Whether an event lies in an area the rule is filed under.
+fn in_area(book: &Book, slot: u32, event: &Event<'_>) -> bool {
+    event.who.areas.iter().any(|area| book.of_area(*area).contains(&slot))
+}
+
 /// Where an event is, for rules that count in places.
-fn in_place(book: &Book, ready: &Ready, event: &Event<'_>) -> Finding {
+fn in_place(book: &Book, slot: u32, event: &Event<'_>) -> Finding {
     let Some(position) = event.position else { return Finding::Out(Out::Position) };
-    let slot_of = |slot: &u32| book.rule(*slot).is_some_and(|of| of.rule.id == ready.rule.id);
-    let mut inside = event.who.areas.iter().any(|area| book.of_area(*area).iter().any(&slot_of));
-    inside |= book.each.iter().any(|(_, slot)| slot_of(slot)) && !event.who.areas.is_empty();
-    book.places_at([position.lon, position.lat], |slot| inside |= slot_of(&slot));
+    let mut inside = in_area(book, slot, event);
+    inside |= book.each.iter().any(|(_, each)| *each == slot) && !event.who.areas.is_empty();
+    book.places_at([position.lon, position.lat], |hit| inside |= hit == slot);
     if inside {
         Finding::In("it counts: it lies in a place of the rule".to_owned())
     } else {
@@ -139,7 +143,7 @@ fn in_place(book: &Book, ready: &Ready, event: &Event<'_>) -> Finding {
     }
 }
 
-fn of_fence(book: &Book, ready: &Ready, fence: &Fence, event: &Event<'_>) -> Finding {
+fn of_fence(book: &Book, (slot, ready): (u32, &Ready), fence: &Fence, event: &Event<'_>) -> Finding {
     let (Some(position), Body::Fence(border)) = (event.position, &ready.body) else {
         return Finding::Out(Out::Position);
     };
@@ -152,9 +156,8 @@ fn of_fence(book: &Book, ready: &Ready, fence: &Fence, event: &Event<'_>) -> Fin
         );
     }
     let point = [position.lon, position.lat];
-    let slot_of = |slot: &u32| book.rule(*slot).is_some_and(|of| of.rule.id == ready.rule.id);
-    let mut inside = event.who.areas.iter().any(|area| book.of_area(*area).iter().any(&slot_of));
-    book.shapes_at(point, |slot| inside |= slot_of(&slot));
+    let mut inside = in_area(book, slot, event);
+    book.shapes_at(point, |hit| inside |= hit == slot);
     let place = match (inside, &fence.shape) {
         (true, _) => "it is inside".to_owned(),
         (false, Shape::Area(_)) => "it is outside".to_owned(),

@@ -399,12 +399,13 @@ impl PartRules {
         match step {
             Step::Raise { time, first, .. } => {
                 let id = alert_id(&ready.rule.id, source, identity(first));
-                let open = Phase::Open(Open { id, seq: 1, raised_at: time });
-                if let Some((due, _)) = ready.falls(&open) {
+                let open = Open { id, seq: 1, raised_at: time };
+                let phase = Phase::Open(open);
+                if let Some((due, _)) = ready.falls(&phase) {
                     self.timers.push(domain, Timer { due, ..timer });
                 }
-                out.push(raised(ready, Open { id, seq: 1, raised_at: time }, first, None));
-                state.set(timer.slot, Some(open));
+                out.push(raised(ready, open, first, None));
+                state.set(timer.slot, Some(phase));
             }
             Step::Clear(open) => {
                 out.push(cleared(ready, open, due, None));

@@ -1,7 +1,13 @@
 //! A rule made ready: whom it selects, and what it does.
 
-use super::{Phase, explain::Out, hold::Step};
-use super::{fence::Border, hold::Hold, silence, threshold::Levels};
+use super::{
+    Phase,
+    explain::Out,
+    fence::Border,
+    hold::{Hold, Step},
+    silence,
+    threshold::Levels,
+};
 use gridwarden_domain::{
     rule::{Condition, Rule},
     value::Fixed,

@@ -14,6 +14,22 @@ pub struct Version {
     pub offset: i64,
 }
 
+/// A state as it is told.
+pub fn state_name(state: State) -> &'static str {
+    match state {
+        State::Draft => "draft",
+        State::Active => "active",
+        State::Retired => "retired",
+    }
+}
+
+impl Version {
+    /// The state its document asks for; `removed` where there is none.
+    pub fn state(&self) -> &'static str {
+        self.rule.as_ref().map_or("removed", |rule| state_name(rule.state))
+    }
+}
+
 /// All rules with all their versions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shelf {

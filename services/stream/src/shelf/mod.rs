@@ -12,5 +12,5 @@ mod log;
 
 pub use decide::{MAX_ACTIVE, Refusal, Wish, decide};
 pub use diff::{Difference, differences};
-pub use history::{Shelf, Version};
+pub use history::{Shelf, Version, state_name};
 pub use log::{ShelfError, Written, read, write};
