@@ -61,7 +61,7 @@ pub fn area_refs(atlas: &Atlas, layers: &[String], codes: &[String], now: i64) -
 /// An alert as it stands.
 pub fn alert(world: &World, state: &AlertState, now: i64) -> AlertView {
     let atlas = world.atlas.load();
-    let open = state.transition == "raised";
+    let open = state.is_open();
     let kind = entity_kind(world, state);
     let named = (!state.metric.is_empty()).then(|| world.city.names.value(&kind, &state.metric));
     AlertView {

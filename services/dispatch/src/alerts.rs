@@ -4,7 +4,7 @@
 //! and an alert's state is that of its highest `seq`, in whatever order the transitions come.
 
 use crate::ledger::AlertKey;
-use gridwarden_domain::alert::{Alert, Transition};
+use gridwarden_domain::alert::Alert;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ impl Alerts {
         if let Some(raised_at) = self.raised_at.remove(&key) {
             self.open.remove(&(raised_at, alert.id.clone()));
         }
-        if alert.transition == Transition::Raised {
+        if alert.transition.is_open() {
             self.raised_at.insert(key, alert.raised_at);
             self.open.insert((alert.raised_at, alert.id.clone()), Arc::clone(alert));
         }
@@ -96,6 +96,7 @@ fn with(seen: Seen, seq: u32) -> Option<Seen> {
 mod tests {
     use super::*;
     use crate::sample;
+    use gridwarden_domain::alert::Transition;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -109,6 +110,16 @@ mod tests {
         alerts.admit(&Arc::new(sample::alert(2)));
         assert_eq!(alerts.open_count(), 0);
         assert_eq!(alerts.admit(&raised), Admission::Known);
+        assert_eq!(alerts.open_count(), 0);
+    }
+
+    #[test]
+    fn an_alert_that_is_told_anew_stays_open_as_it_stands_now() {
+        let mut alerts = Alerts::default();
+        alerts.admit(&Arc::new(sample::alert(1)));
+        alerts.admit(&Arc::new(Alert { transition: Transition::Updated, value: Some(7.5), ..sample::alert(2) }));
+        assert_eq!(alerts.open().map(|alert| (alert.seq, alert.value)).collect::<Vec<_>>(), [(2, Some(7.5))]);
+        alerts.admit(&Arc::new(Alert { seq: 3, ..sample::alert(2) }));
         assert_eq!(alerts.open_count(), 0);
     }
 

@@ -4,7 +4,7 @@
 //! Whatever is not sent has a reason that is counted; reasons that hold for good are written to the ledger.
 
 use crate::ledger::{AlertKey, Ledger, Line};
-use gridwarden_domain::alert::Alert;
+use gridwarden_domain::alert::{Alert, Transition};
 use gridwarden_domain::delivery::State;
 use gridwarden_domain::rule::Severity;
 
@@ -18,6 +18,8 @@ pub struct Wants {
     pub min_severity: Option<Severity>,
     /// Rules; all when empty.
     pub rules: Vec<String>,
+    /// Not how alerts stand while they are open: their raise and their end alone.
+    pub no_updates: bool,
 }
 
 /// Why a transition is not sent.
@@ -27,6 +29,8 @@ pub enum Skip {
     Severity,
     /// Of a rule the endpoint does not want.
     Rule,
+    /// An alert told anew, which the endpoint does not want.
+    Update,
     /// The endpoint said 410.
     Gone,
     /// Older than `deliver_max_age` when the endpoint was first used: history.
@@ -47,6 +51,7 @@ impl Skip {
         match self {
             Self::Severity => "severity",
             Self::Rule => "rule",
+            Self::Update => "update",
             Self::Gone => "endpoint_gone",
             Self::TooOld => "too_old",
             Self::Overtaken => "overtaken",
@@ -122,6 +127,9 @@ pub fn decide(arrived: &Arrived<'_>, endpoint: &str, wants: &Wants, ledger: &Led
     // What was taken up is carried through, whatever its age and even if city.toml has changed since.
     if let Some(Line::Waiting { attempts, first_at, next_at }) = line {
         return Decision::Send { attempts, first_at: Some(first_at), not_before: next_at };
+    }
+    if wants.no_updates && alert.transition == Transition::Updated {
+        return Decision::Skip(Skip::Update);
     }
     // Who is told of the raise is told of the clear, whatever its age and even if city.toml has changed in between.
     let first = alert.seq.saturating_sub(LOOK_AHEAD).max(1);
@@ -199,14 +207,14 @@ mod tests {
 
     #[test]
     fn what_was_taken_up_goes_on_where_it_stood_even_if_old_and_unwanted() {
-        let wants = Wants { min_severity: Some(Severity::Critical), rules: vec!["other".into()] };
+        let wants = Wants { min_severity: Some(Severity::Critical), rules: vec!["other".into()], ..Wants::default() };
         let go_on = Decision::Send { attempts: 3, first_at: Some(NOW - 10), not_before: NOW + 7 };
         assert_eq!(decided(1, 1, 9 * DAY, &wants, &[line(1, State::Waiting, 500)]), go_on);
     }
 
     #[test]
     fn who_was_told_of_the_raise_is_told_of_the_clear() {
-        let wants = Wants { min_severity: Some(Severity::Critical), rules: vec!["other".into()] };
+        let wants = Wants { min_severity: Some(Severity::Critical), rules: vec!["other".into()], ..Wants::default() };
         let send = Decision::Send { attempts: 0, first_at: None, not_before: NOW };
         for state in [State::Delivered, State::Waiting] {
             assert_eq!(decided(2, 2, 9 * DAY, &wants, &[line(1, state, 200)]), send);
@@ -239,8 +247,26 @@ mod tests {
         assert_eq!(decided(1, 1, 0, &severe, &[]), Decision::Skip(Skip::Severity));
         let other = Wants { rules: vec!["other".into()], ..Wants::default() };
         assert_eq!(decided(1, 1, 0, &other, &[]), Decision::Skip(Skip::Rule));
-        let same = Wants { min_severity: Some(Severity::Major), rules: vec![sample::alert(1).rule] };
+        let same =
+            Wants { min_severity: Some(Severity::Major), rules: vec![sample::alert(1).rule], ..Wants::default() };
         assert!(matches!(decided(1, 1, 0, &same, &[]), Decision::Send { .. }));
+    }
+
+    #[test]
+    fn how_an_alert_stands_is_told_to_those_who_want_it() {
+        let alert = Alert { transition: Transition::Updated, ..sample::alert(2) };
+        let arrived = Arrived { alert: &alert, appended_ms: NOW, highest_seq: 2, held_back: false };
+        let mut ledger = Ledger::default();
+        ledger.note(&line(1, State::Delivered, 200));
+        let decided = |wants: &Wants| decide(&arrived, "desk", wants, &ledger, TIMES);
+        assert!(matches!(decided(&Wants::default()), Decision::Send { .. }));
+        let few = Wants { no_updates: true, ..Wants::default() };
+        assert_eq!(decided(&few), Decision::Skip(Skip::Update));
+        // The end is told all the same.
+        assert!(matches!(
+            decide(&Arrived { alert: &sample::alert(4), ..arrived }, "desk", &few, &ledger, TIMES),
+            Decision::Send { .. }
+        ));
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Target {
         let secret = secrets::resolve(&text).map_err(|why| BadEndpoint::NoSecret { id: id.clone(), why })?;
         let secret =
             SigningSecret::parse(secret.reveal()).map_err(|why| BadEndpoint::Secret { id: id.clone(), why })?;
-        let wants = Wants { min_severity: endpoint.min_severity, rules: endpoint.rules.clone() };
+        let wants =
+            Wants { min_severity: endpoint.min_severity, rules: endpoint.rules.clone(), no_updates: !endpoint.updates };
         Ok(Self { id, url, secret, wants, allow_private: endpoint.allow_private })
     }
 
@@ -115,6 +116,7 @@ mod tests {
             secret: secret.into(),
             min_severity: None,
             rules: Vec::new(),
+            updates: true,
             allow_private,
         };
         Target::of(&endpoint, Path::new("/nowhere"))

@@ -17,6 +17,7 @@ struct Body<'a> {
 pub fn kind(transition: Transition) -> &'static str {
     match transition {
         Transition::Raised => "alert.raised",
+        Transition::Updated => "alert.updated",
         Transition::Cleared => "alert.cleared",
         Transition::Retracted => "alert.retracted",
     }

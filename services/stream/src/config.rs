@@ -1,6 +1,6 @@
 //! The stream's configuration; defaults and comments stand in `config.default.toml`.
 
-use crate::shared::IdLimits;
+use crate::shared::Remembered;
 use gridwarden_bus::KafkaConfig;
 use gridwarden_runtime::config::{AuthConfig, ConfigError, HttpConfig, Wrong, load_checked};
 use gridwarden_runtime::crashes::CrashConfig;
@@ -112,12 +112,18 @@ pub struct StreamSection {
     pub ids_per_source: usize,
     /// Ids of reports remembered in each partition.
     pub report_ids_per_partition: usize,
+    /// Records that may wait for their turn in each partition.
+    pub reordered_per_partition: usize,
 }
 
 impl StreamSection {
-    /// How many ids are remembered.
-    pub(crate) fn id_limits(&self) -> IdLimits {
-        IdLimits { of_source: self.ids_per_source, reports: self.report_ids_per_partition }
+    /// How much is remembered of each source and partition.
+    pub(crate) fn remembered(&self) -> Remembered {
+        Remembered {
+            of_source: self.ids_per_source,
+            reports: self.report_ids_per_partition,
+            reordered: self.reordered_per_partition,
+        }
     }
 
     /// The number of workers meant.

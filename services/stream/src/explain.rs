@@ -3,7 +3,7 @@
 use crate::{
     intern::{MetricNames, Views},
     rules::{
-        Books, Limits, Who,
+        Book, Books, Limits, Ready, Who,
         explain::{Event, Finding, explain as look},
     },
 };
@@ -75,8 +75,8 @@ pub fn explain(
         position,
         values: &values,
     };
-    let explained = |(slot, ready): (u32, &crate::rules::Ready)| {
-        let (looks, matches, why) = match look(&book, (slot, ready), &event) {
+    let explained = |(book, slot, ready): (&Book, u32, &Ready)| {
+        let (looks, matches, why) = match look(book, (slot, ready), &event) {
             Finding::Out(out) => (false, false, out.words().to_owned()),
             Finding::In(why) => (true, true, why),
             Finding::Not(why) => (true, false, why),
@@ -84,7 +84,7 @@ pub fn explain(
         let (rule, kind) = (&ready.rule, ready.rule.condition.kind());
         Explained { rule: rule.id.clone(), version: rule.version, kind, looks, matches, why }
     };
-    let mut all: Vec<Explained> = book.slots().map(explained).collect();
+    let mut all: Vec<Explained> = book.all().map(explained).collect();
     all.sort_by(|one, other| one.rule.cmp(&other.rule));
     all
 }

@@ -29,6 +29,10 @@ pub(crate) struct Metrics {
     pub(crate) too_late_for_rules: IntCounter,
     /// Accepted records too late for rules over several entities.
     pub(crate) too_late_for_together: IntCounter,
+    /// Accepted records too late to be put in order for rules that ask for it: these looked at them as they came.
+    pub(crate) too_late_for_order: IntCounter,
+    /// Records that had their turn early, because too many waited.
+    pub(crate) before_their_turn: IntCounter,
     /// Records that wait for rules over several entities, by worker.
     pub(crate) together_waiting: IntGaugeVec,
     /// Times a partition was held back because too much waited for a slower one.
@@ -119,6 +123,12 @@ impl Metrics {
             too_late_for_together: made.counter(
                 "records_too_late_for_together_total",
                 "Behind the watermark, for rules over several entities",
+            )?,
+            too_late_for_order: made
+                .counter("records_too_late_for_order_total", "Later than a rule's reorder_s: looked at as they came")?,
+            before_their_turn: made.counter(
+                "records_before_their_turn_total",
+                "Looked at before their turn, because more than reordered_per_partition waited",
             )?,
             held_back: made.counter(
                 "partitions_held_back_total",

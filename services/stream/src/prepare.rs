@@ -11,7 +11,7 @@ use crate::{
     metrics::Metrics,
     rebuild::{Lane, Look, Stand},
     restored::Restored,
-    shared::{IdLimits, Lore, Part, Progress, Shared, Topic, World},
+    shared::{Lore, Part, Progress, Remembered, Shared, Topic, World},
     windows::sketch::Sketches,
 };
 use anyhow::{Context, Result, anyhow, bail};
@@ -154,7 +154,7 @@ fn prepare(ground: &Arc<Ground>) -> Result<Option<Prepared>> {
     let (topics, metas) = find_topics(kafka, &city.mappings)?;
     let parts = parts_of(&metas)?;
     let reader = Arc::new(ControlReader::start(kafka)?);
-    let mut world = world(&city.file, (topics, parts), config.stream.id_limits());
+    let mut world = world(&city.file, (topics, parts), config.stream.remembered());
     world.quarantine = Crashes::open(&config.crashes)?.quarantine()?;
     have_leaders(kafka, &world)?;
     let joined = match &ground.gate {
@@ -309,7 +309,7 @@ pub(crate) fn parts_of(metas: &[TopicMeta]) -> Result<Vec<Part>> {
 }
 
 /// What is fixed for the life of the process. Nothing is left out, nothing is claimed yet.
-pub(crate) fn world(city: &CityFile, (topics, parts): (Vec<Topic>, Vec<Part>), ids: IdLimits) -> World {
+pub(crate) fn world(city: &CityFile, (topics, parts): (Vec<Topic>, Vec<Part>), remembered: Remembered) -> World {
     let of_topic = |topic: u16| parts.iter().filter(|part| part.topic == topic).count();
     let partitions = (0..topics.len() as u16).map(of_topic).collect();
     World {
@@ -319,7 +319,7 @@ pub(crate) fn world(city: &CityFile, (topics, parts): (Vec<Topic>, Vec<Part>), i
         feeds: Feeds::of(city),
         lateness_ms: i64::from(city.limits.lateness_s) * 1000,
         max_age_ms: i64::from(city.limits.max_age_days) * DAY_MS,
-        ids,
+        remembered,
         timezone: city.timezone.clone(),
         sketches: Sketches::of(city),
         quarantine: Quarantine::default(),

@@ -39,6 +39,7 @@ impl Restored {
     pub(crate) fn new(state: State, world: &World) -> Self {
         let renumber = Renumber::new(&state.names, world);
         let mut parts = BTreeMap::new();
+        let mut ordered = state.ordered;
         for (old, (form, pages)) in state.parts {
             let number = renumber.part(old);
             if usize::from(number) >= world.parts.len() {
@@ -47,7 +48,8 @@ impl Restored {
             }
             let entity = |form| Entity::of(form, &renumber);
             let pages = pages.into_iter().map(|page| page.into_iter().map(entity).collect()).collect();
-            parts.insert(number, SavedPart { form, pages });
+            let ordered = ordered.remove(&old).unwrap_or_default();
+            parts.insert(number, SavedPart { form, pages, ordered });
         }
         let mut windows: Vec<Vec<(i64, ShardForm)>> = Vec::new();
         windows.resize_with(usize::from(SHARDS), Vec::new);

@@ -55,8 +55,8 @@ pub(crate) struct World {
     pub(crate) lateness_ms: i64,
     /// Age beyond which a live record is late.
     pub(crate) max_age_ms: i64,
-    /// How many ids are remembered.
-    pub(crate) ids: IdLimits,
+    /// How much is remembered.
+    pub(crate) remembered: Remembered,
     /// The city's time zone, an IANA name.
     pub(crate) timezone: String,
     /// Metrics with sketches.
@@ -69,13 +69,15 @@ pub(crate) struct World {
     pub(crate) generation: u32,
 }
 
-/// How many ids are remembered to know a repeat by.
+/// How many ids are remembered to know a repeat by, and how many records to put in order.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct IdLimits {
+pub(crate) struct Remembered {
     /// Of each source and kind.
     pub(crate) of_source: usize,
     /// Of reports in each partition.
     pub(crate) reports: usize,
+    /// Records that may wait for their turn in each partition.
+    pub(crate) reordered: usize,
 }
 
 impl World {

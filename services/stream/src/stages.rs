@@ -49,7 +49,7 @@ impl Stages {
         let parts = (0..PARTITIONS).map(|partition| Part { topic: 0, partition: i32::from(partition) }).collect();
         let topic = Topic { name: "observations.v1".to_owned(), id: TopicId(1), decoder: Decoder::observations() };
         let defaults = crate::config(None)?.stream;
-        let mut world = world(city, (vec![topic], parts), defaults.id_limits());
+        let mut world = world(city, (vec![topic], parts), defaults.remembered());
         // What only some cities ask for is no part of the path.
         world.sketches = Sketches::default();
         let lore = Lore::restored(&Names::default(), defaults.fences_mib, jiff::tz::TimeZone::UTC, None);

@@ -86,16 +86,16 @@ impl PartClock {
         self.appended.saturating_sub(self.lateness_ms)
     }
 
-    /// Takes the event time of a historical feed's record; its clock before that.
-    pub(crate) fn historical(&mut self, domain: u8, time: i64) -> i64 {
+    /// Takes the event time of a historical feed's record; the highest before that, and its clock.
+    pub(crate) fn historical(&mut self, domain: u8, time: i64) -> (i64, i64) {
         let fresh = FeedClock { highest: i64::MIN, ended: false };
         let feed = self.feeds.entry(domain).or_insert(fresh);
         if feed.ended {
             *feed = fresh;
         }
-        let before = feed.highest.saturating_sub(self.lateness_ms);
+        let before = feed.highest;
         feed.highest = feed.highest.max(time);
-        before
+        (before, before.saturating_sub(self.lateness_ms))
     }
 
     /// A historical feed's end in this partition.

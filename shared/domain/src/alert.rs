@@ -53,6 +53,8 @@ impl Subject {
 pub enum Transition {
     /// The condition began to hold.
     Raised,
+    /// It goes on, and this is how it stands now.
+    Updated,
     /// The condition ended.
     Cleared,
     /// After a restart nobody watches over it any more: a note, and a proposal to void, not a statement that it ended.
@@ -60,10 +62,16 @@ pub enum Transition {
 }
 
 impl Transition {
+    /// Whether the alert is open after it.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Raised | Self::Updated)
+    }
+
     /// As it stands in messages, rows and figures.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Raised => "raised",
+            Self::Updated => "updated",
             Self::Cleared => "cleared",
             Self::Retracted => "retracted",
         }
@@ -77,7 +85,7 @@ pub struct Alert {
     pub id: String,
     /// 1 for the raise, then rising by one (`ALR-2`).
     pub seq: u32,
-    /// Raised or cleared.
+    /// What happened to it.
     pub transition: Transition,
     /// Generation of the process that wrote it; lower ones are not heard behind a fence ([`crate::generation`]).
     #[serde(default)]

@@ -237,7 +237,14 @@ pub struct Endpoint {
     /// Rules sent; all when empty.
     #[serde(default)]
     pub rules: Vec<String>,
+    /// Whether it is told how alerts stand while they are open, if their rules say so.
+    #[serde(default = "yes")]
+    pub updates: bool,
     /// Whether the address may be private or loopback.
     #[serde(default)]
     pub allow_private: bool,
+}
+
+fn yes() -> bool {
+    true
 }

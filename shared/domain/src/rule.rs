@@ -370,6 +370,13 @@ pub struct Rule {
     /// When it looks; always when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
+    /// Of a threshold or a fence: it looks at records in the order of event time, as far as they are at most so many seconds late; 0: in
+    /// the order they come.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reorder_s: u32,
+    /// While an alert is open it is told anew how it stands, at most once in each so many seconds since it was raised; 0: never.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub update_s: u32,
     /// More alerts than this raised in a minute are a storm, and not told one by one; the deployment's limit when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storm_per_minute: Option<u32>,
@@ -396,6 +403,8 @@ impl Rule {
             certainty: Certainty::default(),
             state: State::default(),
             schedule: None,
+            reorder_s: 0,
+            update_s: 0,
             storm_per_minute: None,
             changed: None,
             select: Select::default(),
@@ -403,8 +412,11 @@ impl Rule {
         }
     }
 
-    /// Whether what it says is the same: condition, selection and hours. If so it keeps its state over a change.
+    /// Whether what it says is the same: condition, selection, hours and order. If so it keeps its state over a change.
     pub fn asks_the_same(&self, other: &Self) -> bool {
-        self.condition == other.condition && self.select == other.select && self.schedule == other.schedule
+        self.condition == other.condition
+            && self.select == other.select
+            && self.schedule == other.schedule
+            && self.reorder_s == other.reorder_s
     }
 }

@@ -16,10 +16,6 @@ pub struct Board {
     begun: bool,
 }
 
-fn is_open(state: &AlertState) -> bool {
-    state.transition == "raised"
-}
-
 impl Board {
     /// Whether anything was ever put on it, be it a calm city.
     pub fn is_begun(&self) -> bool {
@@ -45,18 +41,19 @@ impl Board {
                 _ => drop(self.alerts.insert(state.id.clone(), state)),
             }
         }
-        let mut cleared: Vec<i64> = self.alerts.values().filter(|one| !is_open(one)).map(|one| one.raised_ms).collect();
+        let mut cleared: Vec<i64> =
+            self.alerts.values().filter(|one| !one.is_open()).map(|one| one.raised_ms).collect();
         if cleared.len() > 2 * MOST_CLEARED as usize {
             cleared.sort_unstable_by(|a, b| b.cmp(a));
             let border = cleared.get(MOST_CLEARED as usize).copied().unwrap_or_default();
-            self.alerts.retain(|_, one| is_open(one) || one.raised_ms > border);
+            self.alerts.retain(|_, one| one.is_open() || one.raised_ms > border);
         }
     }
 
     /// Those that pass the filter, newest raise first, and how many pass it in all.
     pub fn list(&self, filter: &AlertFilter, limit: usize) -> (Vec<AlertState>, u64) {
         let passes = |one: &&AlertState| {
-            filter.open.is_none_or(|open| open == is_open(one))
+            filter.open.is_none_or(|open| open == one.is_open())
                 && (filter.severities.is_empty() || filter.severities.contains(&one.severity))
                 && one.raised_ms >= filter.since_ms
         };

@@ -21,6 +21,7 @@ fn target(url: &str, allow_private: bool) -> Target {
         url: url.into(),
         secret: SECRET.into(),
         min_severity: None,
+        updates: true,
         rules: Vec::new(),
         allow_private,
     };

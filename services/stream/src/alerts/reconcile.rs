@@ -37,7 +37,7 @@ impl Reconcile {
     /// The topic, as it is read at the start.
     pub(crate) fn read(&mut self, id: u128, alert: Alert) {
         match alert.transition {
-            Transition::Raised => {
+            Transition::Raised | Transition::Updated => {
                 let known = self.open.get(&id).map_or(0, |open| open.seq);
                 if alert.seq > known {
                     self.open.insert(id, alert);

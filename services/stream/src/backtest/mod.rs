@@ -120,7 +120,7 @@ impl Ground {
         let Beside { topics, metas, control, .. } = look(&config.kafka, &city).await?;
         let timeline = control.timeline();
         let sets = Sets::new(&asked.candidates, (asked.against, timeline.rules_at(i64::MAX)))?;
-        let world = world(&city.file, (topics, parts_of(&metas)?), config.stream.id_limits());
+        let world = world(&city.file, (topics, parts_of(&metas)?), config.stream.remembered());
         let shared = Shared {
             lore: Lore::restored(&Default::default(), config.stream.fences_mib, world.zone(), None),
             world,

@@ -182,6 +182,9 @@ impl Tally {
     }
 
     fn transition(&mut self, alert: &Alert) {
+        if alert.transition == Transition::Updated {
+            return;
+        }
         if alert.transition != Transition::Raised {
             let known = self.open.remove(&alert.id).and_then(|place| self.episodes.get_mut(place));
             if let Some((_, episode)) = known {

@@ -1,7 +1,7 @@
 //! From the newest checkpoint that counts and is whole to state, and the claim on it.
 
 use super::{
-    form::{EntityForm, Names, PartForm, ShardForm, read},
+    form::{EntityForm, Names, OrderedForm, PartForm, ShardForm, read},
     lay::{self, LayError},
     manifest::{Manifest, Section, Slice, hash},
     names,
@@ -21,6 +21,8 @@ pub(crate) struct State {
     pub(crate) names: Names,
     /// Partitions and their entities, page by page.
     pub(crate) parts: BTreeMap<u16, (PartForm, Vec<Vec<EntityForm>>)>,
+    /// Rules in the order of event time, by partition.
+    pub(crate) ordered: BTreeMap<u16, OrderedForm>,
     /// Windows: start of the minute, shard.
     pub(crate) windows: Vec<((i64, u16), ShardForm)>,
     /// Rules over several entities, by shard.
@@ -112,6 +114,9 @@ fn state(manifest: &Manifest, bodies: &[Vec<u8>]) -> Result<State, String> {
                 state.windows.push(((start, shard), ShardForm::read(bytes).map_err(unreadable)?));
             }
             Section::Together(shard) => state.together.push((shard, read("rules", bytes).map_err(unreadable)?)),
+            Section::Ordered(part) => {
+                state.ordered.insert(part, read("order", bytes).map_err(unreadable)?);
+            }
             Section::Waiting(_) => {
                 state.waiting.append(&mut read("sightings", bytes).map_err(unreadable)?);
             }

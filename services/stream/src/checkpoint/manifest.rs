@@ -8,8 +8,9 @@ use super::protocol::Mark;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Version of everything saved: 2 since windows may hold sketches, 3 since there are rules over several entities. One older than [`OLDEST`] or newer than this is not read.
-pub(crate) const FORMAT: u32 = 3;
+/// Version of everything saved: 2 since windows may hold sketches, 3 since there are rules over several entities, 4 since rules
+/// may look in the order of event time. One older than [`OLDEST`] or newer than this is not read.
+pub(crate) const FORMAT: u32 = 4;
 /// The oldest version that is still read.
 pub(crate) const OLDEST: u32 = 1;
 
@@ -52,6 +53,8 @@ pub(crate) enum Section {
     Together(u16),
     /// What waits for them in a worker.
     Waiting(u16),
+    /// Rules in the order of event time, and what waits for them, by partition.
+    Ordered(u16),
 }
 
 /// Where a piece lies.
@@ -171,6 +174,6 @@ mod tests {
     fn one_of_a_later_version_is_refused_by_its_number() {
         let bytes = Manifest { format: FORMAT + 1, ..manifest() }.to_bytes().expect("written");
         let refused = Manifest::parse(&bytes).expect_err("refused");
-        assert_eq!(refused, "the manifest is of version 4; read are 1 to 3");
+        assert_eq!(refused, "the manifest is of version 5; read are 1 to 4");
     }
 }

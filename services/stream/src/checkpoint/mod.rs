@@ -30,8 +30,8 @@ pub(crate) use desk::{Desk, Part};
 #[cfg(test)]
 pub(crate) use form::read;
 pub(crate) use form::{
-    AreaForm, DomainForm, EntityForm, EntryForm, HeldForm, Item, KindForm, Names, PartForm, PhaseForm, ShardForm,
-    SketchForm, TimerForm, write, write_items, write_list,
+    AreaForm, DomainForm, EntityForm, EntryForm, HeldForm, Item, KeptForm, KindForm, LaneForm, Names, OrderedForm,
+    PartForm, PhaseForm, ShardForm, SketchForm, StateForm, TimerForm, write, write_items, write_list,
 };
 pub(crate) use keeper::{Asked, Keeper, Order, Pieces, Said, Speaker};
 pub(crate) use lay::claim_hash;

@@ -3,7 +3,7 @@
 //! Kinds, metrics, areas and rules get the numbers they had: their tables are filled from the checkpoint before anything
 //! else asks. Topics, partitions and feeds are numbered by the city, which may have changed.
 
-use super::form::{Names, PhaseForm, TimerForm};
+use super::form::{HeldForm, Names, PhaseForm, StateForm, TimerForm};
 use crate::{
     shared::World,
     windows::{At, LIVE},
@@ -78,8 +78,18 @@ impl Renumber {
     pub(crate) fn phase(&self, form: PhaseForm) -> PhaseForm {
         match form {
             PhaseForm::Pending(since, first) => PhaseForm::Pending(since, self.at(At(first)).0),
-            as_it_is @ (PhaseForm::Open(..) | PhaseForm::Way(..)) => as_it_is,
+            PhaseForm::Ordered(lanes) => {
+                let lanes = lanes.into_iter().map(|(reorder_s, state)| (reorder_s, self.state(state)));
+                PhaseForm::Ordered(lanes.collect())
+            }
+            as_it_is @ (PhaseForm::Open(..) | PhaseForm::Told(..) | PhaseForm::Way(..)) => as_it_is,
         }
+    }
+
+    /// What rules remember of an entity.
+    pub(crate) fn state(&self, state: StateForm) -> StateForm {
+        let held = state.held.into_iter().map(|held| HeldForm { phase: self.phase(held.phase), ..held });
+        StateForm { held: held.collect(), ..state }
     }
 
     /// A place in the logs.

@@ -32,16 +32,23 @@ impl Mind {
         way.part.rollup = self.rollup(&view);
         way.part.view = Some(view);
         if let Some(saved) = way.part.saved.take() {
+            let newest = saved.newest;
             // The control topics keep their history: what was in force then is what was saved.
             let drawn = lore.views.of(timeline.layers_at(saved.newest));
             let before = lore.books.of(timeline.rules_at(saved.newest), &drawn, (&lore.views, &lore.names));
+            way.part.ordered.recall(&before, newest);
             way.part.rules = Some(PartRules::restored(before, saved));
         }
         match &mut way.part.rules {
-            None => way.part.rules = Some(PartRules::new(book)),
+            None => {
+                way.part.ordered.switch(&book);
+                way.part.rules = Some(PartRules::new(book));
+            }
             Some(rules) if Arc::ptr_eq(rules.book(), &book) => {}
             Some(rules) => {
+                let in_order = way.part.ordered.switch(&book);
                 let gone = rules.switch(book);
+                self.release_in_order(way, &in_order);
                 if !gone.is_empty() {
                     self.release(way, &gone);
                 }
@@ -63,6 +70,22 @@ impl Mind {
             gone.release(way.record.appended, &mut entity.rules, &mut self.changes);
             for change in self.changes.drain(..) {
                 way.out.alerts.push(alert((way.shared, way.record), &change, entity, entity.position));
+            }
+        }
+    }
+
+    /// The same of rules that looked in the order of event time.
+    fn release_in_order(&mut self, way: &mut Way<'_>, all_gone: &[(u32, crate::rules::Gone, bool)]) {
+        for (reorder_s, gone, is_over) in all_gone {
+            for entity in way.part.entities.iter_mut() {
+                let Some(state) = entity.rules.in_lane_mut(*reorder_s) else { continue };
+                gone.release(way.record.appended, state, &mut self.changes);
+                if *is_over {
+                    entity.rules.leave_lane(*reorder_s);
+                }
+                for change in self.changes.drain(..) {
+                    way.out.alerts.push(alert((way.shared, way.record), &change, entity, entity.position));
+                }
             }
         }
     }
@@ -96,7 +119,7 @@ impl Mind {
     }
 }
 
-fn alert(
+pub(super) fn alert(
     (shared, record): (&Shared, &Record<'_>),
     change: &Change,
     entity: &Entity,

@@ -8,6 +8,7 @@ mod ahead;
 mod alerts;
 mod flush;
 mod observe;
+mod order;
 mod outbox;
 mod part;
 mod reading;
@@ -300,8 +301,8 @@ impl Mind {
         if way.part.is_outdated(way.record.appended, self.epoch) {
             self.renew(&mut way);
         }
-        let clock = way.part.clock.rules();
-        self.fire(&mut way, LIVE, clock);
+        let (highest, clock) = (way.part.clock.newest(), way.part.clock.rules());
+        self.turn((&mut way, LIVE), highest, clock);
         let fate = match &reading.said {
             Ok(Said::Observation) if way.was_taken_before(reading.origin) => way.repeat(reading.observation.time_ms),
             Ok(Said::Report(report)) if way.was_taken_before(reading.origin) => way.repeat(report.time),
@@ -320,7 +321,7 @@ impl Mind {
             }
         };
         if let (Some(origin), Ok(_)) = (reading.origin, &fate) {
-            way.part.ids.remember(origin, way.record.appended, way.shared.world.ids.reports);
+            way.part.ids.remember(origin, way.record.appended, way.shared.world.remembered.reports);
         }
         match fate {
             Ok(Fate::Accepted) => self.tally.accepted += 1,
@@ -337,7 +338,8 @@ impl Mind {
         let feed = way.shared.world.feeds.find(Some(feed)).unwrap_or(0);
         let domain = way.part.domain(feed, topic, way.shared);
         if domain != LIVE {
-            self.fire(way, domain, i64::MAX);
+            self.turn((&mut *way, domain), i64::MAX, i64::MAX);
+            way.part.ordered.end(domain);
             way.part.clock.end(domain);
         }
     }
@@ -355,8 +357,8 @@ impl Mind {
         let clock = if domain == LIVE {
             way.part.clock.rules()
         } else {
-            let clock = way.part.clock.historical(domain, time);
-            self.fire(way, domain, clock);
+            let (highest, clock) = way.part.clock.historical(domain, time);
+            self.turn((&mut *way, domain), highest, clock);
             clock
         };
         let for_windows = time >= clock.saturating_sub(KEEP_MS);

@@ -3,7 +3,7 @@
 use super::{Admitted, Fate, Mind, Reading, Way, part::PartState, repeats::fingerprint};
 use crate::{
     intern::View,
-    rules::{Seen, Who},
+    rules::{Book, Seen, Who},
     windows::{Delta, Tree, deltas},
 };
 use gridwarden_domain::{
@@ -44,6 +44,9 @@ impl Mind {
         if let Some(entity) = entity {
             if admitted.for_rules {
                 self.look(way, (entity, &observation.source, kind), admitted, (position, &values));
+                if !way.part.ordered.is_idle() {
+                    self.keep(way, (entity, kind), admitted, (position, &values));
+                }
             }
             self.remember(way, entity, admitted, (position, &values));
         }
@@ -118,15 +121,7 @@ impl Mind {
         let (entity, source, kind) = whom;
         let (position, values) = what;
         let PartState { rules: Some(rules), view: Some(view), entities, .. } = &mut *way.part else { return };
-        let areas = match self.places.as_slice() {
-            _ if !rules.book().uses_areas => &[],
-            [place] => view.chain(view.place(*place)),
-            places => {
-                self.chain.clear();
-                places.iter().for_each(|place| self.chain.extend_from_slice(view.chain(view.place(*place))));
-                &self.chain
-            }
-        };
+        let areas = areas(rules.book(), view, &self.places, &mut self.chain);
         let Some(state) = entities.get_mut(entity) else { return };
         let world = &way.shared.world;
         let seen = Seen {
@@ -199,12 +194,26 @@ impl Mind {
     }
 }
 
+/// The areas of places, of every level, if any rule asks for them.
+#[inline]
+pub(super) fn areas<'v>(book: &Book, view: &'v View, places: &Places, chain: &'v mut SmallVec<[u32; 32]>) -> &'v [u32] {
+    match places.as_slice() {
+        _ if !book.uses_areas => &[],
+        [place] => view.chain(view.place(*place)),
+        places => {
+            chain.clear();
+            places.iter().for_each(|place| chain.extend_from_slice(view.chain(view.place(*place))));
+            chain
+        }
+    }
+}
+
 #[inline]
 fn is_repeat(way: &mut Way<'_>, entity: u32, id: &str) -> bool {
     let world = &way.shared.world;
     let (id, appended) = (fingerprint(id), way.record.appended);
     let entity = way.part.entities.get_mut(entity);
-    entity.is_some_and(|entity| entity.ids.is_repeat(id, appended, world.max_age_ms, world.ids.of_source))
+    entity.is_some_and(|entity| entity.ids.is_repeat(id, appended, world.max_age_ms, world.remembered.of_source))
 }
 
 /// Whether two places lie in one layer: its areas overlap there, and may share areas above.

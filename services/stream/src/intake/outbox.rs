@@ -59,6 +59,8 @@ pub(crate) struct Tally {
     pub(crate) too_late_for_windows: u64,
     pub(crate) too_late_for_rules: u64,
     pub(crate) too_late_for_together: u64,
+    pub(crate) too_late_for_order: u64,
+    pub(crate) before_their_turn: u64,
     pub(crate) kinds_beyond: u64,
     pub(crate) values_beyond: u64,
     pub(crate) entities_beyond: u64,
@@ -90,6 +92,8 @@ impl Tally {
         metrics.too_late_for_windows.inc_by(tally.too_late_for_windows);
         metrics.too_late_for_rules.inc_by(tally.too_late_for_rules);
         metrics.too_late_for_together.inc_by(tally.too_late_for_together);
+        metrics.too_late_for_order.inc_by(tally.too_late_for_order);
+        metrics.before_their_turn.inc_by(tally.before_their_turn);
         let labelled = [
             (&metrics.nowhere, "observations", tally.observations_nowhere),
             (&metrics.nowhere, "reports", tally.reports_nowhere),

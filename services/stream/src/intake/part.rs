@@ -3,7 +3,7 @@
 use super::repeats::PartIds;
 use crate::{
     intern::{Entities, View},
-    rules::{PartRules, SavedRules},
+    rules::{Ordered, PartRules, SavedRules},
     shared::Shared,
     watermark::PartClock,
     windows::LIVE,
@@ -22,6 +22,8 @@ pub(crate) struct PartState {
     pub(crate) rules: Option<PartRules>,
     /// What rules knew when it was saved, until the first record.
     pub(crate) saved: Option<SavedRules>,
+    /// Rules in the order of event time, and what waits for them.
+    pub(crate) ordered: Ordered,
     /// Layers in force.
     pub(crate) view: Option<Arc<View>>,
     /// Which roll-up belongs to the view.
@@ -47,6 +49,7 @@ impl PartState {
             next: None,
             rules: None,
             saved: None,
+            ordered: Ordered::default(),
             view: None,
             rollup: 0,
             epoch: 0,

@@ -13,7 +13,7 @@ impl Mind {
         let Some(admitted) = self.admit(way, whence, report.time)? else { return Ok(Fate::Late) };
         let world = &way.shared.world;
         let id = fingerprint(&report.id);
-        if way.part.ids.is_repeat(id, way.record.appended, world.max_age_ms, world.ids.reports) {
+        if way.part.ids.is_repeat(id, way.record.appended, world.max_age_ms, world.remembered.reports) {
             return Ok(Fate::Repeat);
         }
         self.note(admitted);

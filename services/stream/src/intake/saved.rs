@@ -2,9 +2,9 @@
 
 use super::{Intake, PartState, repeats::PartIds};
 use crate::{
-    checkpoint::{PartForm, Renumber, Section, write},
+    checkpoint::{OrderedForm, PartForm, Renumber, Section, write},
     intern::Entity,
-    rules::SavedRules,
+    rules::{Ordered, SavedRules},
     shared::Shared,
     watermark::PartClock,
 };
@@ -19,6 +19,8 @@ pub(crate) struct SavedPart {
     pub(crate) form: PartForm,
     /// Its entities, page by page.
     pub(crate) pages: Vec<Vec<Entity>>,
+    /// Its rules in the order of event time.
+    pub(crate) ordered: OrderedForm,
 }
 
 impl Intake {
@@ -29,6 +31,9 @@ impl Intake {
             let Some(part) = part else { continue };
             part.entities.begin_copy(taken);
             out.push((Section::Part(number), Some(write("partition", &form(part)))));
+            if let Some(ordered) = part.ordered.saved(part.clock.newest()) {
+                out.push((Section::Ordered(number), Some(write("order", &ordered))));
+            }
         }
     }
 
@@ -82,6 +87,8 @@ impl Intake {
             since,
             timers: timers.into_iter().map(|timer| renumber.timer(timer)).collect(),
         });
+        part.ordered =
+            if seeded("order-forgotten") { Ordered::default() } else { Ordered::restored(saved.ordered, renumber) };
         for page in saved.pages {
             self.mind.room = self.mind.room.saturating_sub(page.len());
             let first = part.entities.len() as u32;

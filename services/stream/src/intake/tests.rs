@@ -6,6 +6,7 @@ mod allocations;
 mod archived;
 mod layers;
 mod misrouted;
+mod order;
 mod repeats;
 mod replay;
 mod saved;
@@ -18,7 +19,7 @@ use super::*;
 use crate::{
     feeds::{Domains, Feeds},
     metrics::Metrics,
-    shared::{IdLimits, Lore, Part, Progress, Topic, World},
+    shared::{Lore, Part, Progress, Remembered, Topic, World},
     windows::{Aggregate, Delta, Mark, Partial, Share, WIDTH, pane_of},
 };
 use gridwarden_domain::{
@@ -68,7 +69,7 @@ pub(crate) fn shared() -> Shared {
         domains: Domains::new(vec![2, 1]),
         lateness_ms: LATENESS,
         max_age_ms: 7 * DAY,
-        ids: IdLimits { of_source: 3, reports: 3 },
+        remembered: Remembered { of_source: 3, reports: 3, reordered: 1_000 },
         timezone: "UTC".to_owned(),
         sketches: Default::default(),
         quarantine: Default::default(),
@@ -207,6 +208,8 @@ impl Desk {
             "duplicate" => &metrics.duplicate,
             "misrouted" => &metrics.misrouted,
             "too late" => &metrics.too_late_for_windows,
+            "too late for order" => &metrics.too_late_for_order,
+            "before their turn" => &metrics.before_their_turn,
             "stepped back" => &metrics.too_late_for_rules,
             "nowhere" => return metrics.nowhere.with_label_values(&["observations"]).get(),
             _ => return metrics.rejected.with_label_values(&[name]).get(),

@@ -32,6 +32,24 @@ pub(super) fn raised(ready: &Ready, open: Open, first: At, value: Option<Fixed>)
     Change { rule, alert: open, transition: Transition::Raised, time: open.raised_at, value, evidence }
 }
 
+/// How an alert stands, by a record.
+fn updated(ready: &Ready, open: Open, (seen, value): (&Seen<'_>, Option<Fixed>)) -> Change {
+    let (rule, evidence) = (Arc::clone(&ready.rule), SmallVec::from_iter([seen.at]));
+    Change { rule, alert: open, transition: Transition::Updated, time: seen.time, value, evidence }
+}
+
+/// An alert that a record shows to have been raised, told anew by it if that is long ago: as if the clock had shown the raise before.
+fn told_anew(
+    (ready, open): (&Ready, Open),
+    moment: i64,
+    shown: (&Seen<'_>, Option<Fixed>),
+    out: &mut Vec<Change>,
+) -> Open {
+    let Some(told) = open.updated(moment, ready.rule.update_s) else { return open };
+    out.push(updated(ready, told, shown));
+    told
+}
+
 /// The value of this name in a record.
 pub(super) fn value_named(name: &str, seen: &Seen<'_>, names: &MetricNames) -> Option<Fixed> {
     let metric = names.value(seen.who.kind, name)?;
@@ -110,7 +128,7 @@ pub(super) fn tell(
         act(rule, step, (seen, end, None), (&mut *timers, &mut *state), out);
     }
     if hold.looks_at(sign.time) {
-        let step = hold::step(hold.ms, state.phase(slot), sign);
+        let step = hold::step((hold.ms, rule.1.rule.update_s), state.phase(slot), sign);
         act(rule, step, (seen, sign.time, value), (timers, state), out);
     }
 }
@@ -128,7 +146,7 @@ fn act(
         Step::Drop => None,
         Step::Raise { time, first, and_clear } => {
             let id = alert_id(&ready.rule.id, seen.who.source, (seen.identity)(first));
-            let open = Open { id, seq: 1, raised_at: time };
+            let open = Open::raised(id, time);
             let mut change = raised(ready, open, first, value);
             // What showed it is evidence as well, if it offended itself.
             if !and_clear && seen.at != first {
@@ -137,8 +155,15 @@ fn act(
             out.push(change);
             if and_clear {
                 out.push(cleared(ready, open, moment, value));
+                None
+            } else {
+                Some(Phase::Open(told_anew((ready, open), moment, (seen, value), out)))
             }
-            (!and_clear).then_some(Phase::Open(open))
+        }
+        Step::Update(open) => {
+            out.push(updated(ready, open, (seen, value)));
+            // What waits for its end waits on.
+            return state.set(slot, Some(Phase::Open(open)));
         }
         Step::Clear(open) => {
             out.push(cleared(ready, open, moment, value));

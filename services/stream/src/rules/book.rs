@@ -11,6 +11,9 @@ use gridwarden_domain::{control::RuleSet, rule::Condition};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
+/// So many loads stand behind each other before the shapes around a position are known.
+pub(crate) const STEPS: u8 = 3;
+
 /// A rule set for one version of the layers.
 pub(crate) struct Book {
     pub(super) set: Arc<RuleSet>,
@@ -32,6 +35,8 @@ pub(crate) struct Book {
     pub(super) each: Vec<(String, u32)>,
     /// Rules over several entities.
     pub(super) together: Vec<u32>,
+    /// Of rules that look in the order of event time: by how long they wait, in seconds, a book of their own.
+    pub(super) ordered: Vec<(u32, Arc<Book>)>,
     /// Exit fences for which the first position counts: asked about each entity once.
     pub(crate) exit_first: Vec<u32>,
     /// Whether there is any rule on silence.
@@ -57,6 +62,7 @@ impl Book {
             places: Shapes::default(),
             each: Vec::new(),
             together: Vec::new(),
+            ordered: Vec::new(),
             exit_first: Vec::new(),
             has_silences: false,
             has_fences: false,
@@ -68,6 +74,17 @@ impl Book {
     #[inline]
     pub(crate) fn rule(&self, slot: u32) -> Option<&Ready> {
         self.rules.get(slot as usize)?.as_ref()
+    }
+
+    /// Every rule of the set, with the book it stands in.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Self, u32, &Ready)> {
+        let books = std::iter::once(self).chain(self.ordered.iter().map(|(_, book)| &**book));
+        books.flat_map(|book| book.slots().map(move |(slot, ready)| (book, slot, ready)))
+    }
+
+    /// Whether any rule looks at a kind.
+    pub(super) fn has_kind(&self, kind: u16) -> bool {
+        self.slots().any(|(_, ready)| ready.chosen.has_kind(kind))
     }
 
     /// The slots in use.
@@ -122,6 +139,12 @@ impl Book {
     #[inline]
     pub(crate) fn shapes_at(&self, position: [f64; 2], hit: impl FnMut(u32)) {
         self.shapes.at(position, hit);
+    }
+
+    /// Loads what [`Book::shapes_at`] will look at, in steps from 0 to [`STEPS`]: a position's turn comes later.
+    #[inline]
+    pub(crate) fn touch_shapes(&self, step: u8, position: [f64; 2]) -> u32 {
+        self.shapes.touch(step, position)
     }
 
     /// Densities with a shape of their own that contain the position, some more than once.

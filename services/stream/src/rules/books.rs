@@ -8,6 +8,7 @@ use crate::{
 use gridwarden_domain::{control::RuleSet, rule::Rule};
 use hashbrown::HashMap;
 use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the index of fences may cost.
@@ -111,11 +112,16 @@ impl Books {
         shelf.made.retain(|book| Arc::strong_count(book) > 1);
         self.learn(&mut shelf, set);
         let (views, names) = shared;
-        let mut binder = Binder::new(Book::empty(set, view), (views, names), &self.zone);
-        for rule in &set.rules {
-            binder.add(rule, shelf.slot(&rule.id));
-        }
-        let book = Arc::new(binder.bind(self.limits));
+        let mut bind = |reorder_s: u32| {
+            let mut binder = Binder::new(Book::empty(set, view), (views, names), &self.zone);
+            for rule in set.rules.iter().filter(|rule| rule.reorder_s == reorder_s) {
+                binder.add(rule, shelf.slot(&rule.id));
+            }
+            binder.bind(self.limits)
+        };
+        let waits: BTreeSet<u32> = set.rules.iter().map(|rule| rule.reorder_s).filter(|wait| *wait > 0).collect();
+        let ordered = waits.into_iter().map(|wait| (wait, Arc::new(bind(wait)))).collect();
+        let book = Arc::new(Book { ordered, ..bind(0) });
         shelf.made.push(Arc::clone(&book));
         book
     }

@@ -170,13 +170,13 @@ mod tests {
             };
             let inside = border.holds(before, contained, trusted, || outside_m);
             let sign = border.sign(phase.is_some(), before, inside, (1_000, At::new(0, 1)));
-            let step = hold::step(0, phase.as_ref(), sign);
+            let step = hold::step((0, 0), phase.as_ref(), sign);
             before = Before { inside, first: false };
             if !trusted {
                 said.push('.');
                 continue;
             }
-            let open = Open { id: 1, seq: 1, raised_at: 0 };
+            let open = Open::raised(1, 0);
             (phase, said) = match step {
                 Step::Raise { .. } => (Some(Phase::Open(open)), said + "R"),
                 Step::Clear(_) => (None, said + "C"),

@@ -29,7 +29,7 @@ impl Hold {
         let began = match phase {
             Phase::Pending { since, .. } => *since,
             Phase::Open(open) => open.raised_at,
-            Phase::Way(_) => return None,
+            Phase::Way(_) | Phase::Ordered(_) => return None,
         };
         self.hours.as_ref()?.end_after(began)
     }
@@ -44,7 +44,7 @@ impl Hold {
                 Some(end.filter(|end| *end <= due).map_or((due, step), |end| (end, Step::Drop)))
             }
             Phase::Open(open) => Some((end?, Step::Clear(*open))),
-            Phase::Way(_) => None,
+            Phase::Way(_) | Phase::Ordered(_) => None,
         }
     }
 
@@ -57,7 +57,7 @@ impl Hold {
             }
             Phase::Pending { .. } => Some((end, Step::Drop)),
             Phase::Open(open) => Some((end, Step::Clear(*open))),
-            Phase::Way(_) => None,
+            Phase::Way(_) | Phase::Ordered(_) => None,
         }
     }
 }
@@ -93,12 +93,15 @@ pub(crate) enum Step {
         /// Whether the same record clears it again: it held long enough, but is over.
         and_clear: bool,
     },
+    /// The alert, told anew.
+    Update(Open),
     /// The alert is cleared.
     Clear(Open),
 }
 
 /// Decides. Until a source says otherwise what it said last stands: an offence that ends after it was due has been one.
-pub(crate) fn step(hold_ms: i64, phase: Option<&Phase>, sign: Sign) -> Step {
+/// `update_s`: how often an open alert is told anew.
+pub(crate) fn step((hold_ms, update_s): (i64, u32), phase: Option<&Phase>, sign: Sign) -> Step {
     let Sign { offends, clears, time, at } = sign;
     match phase {
         None if !offends => Step::Stay,
@@ -115,6 +118,7 @@ pub(crate) fn step(hold_ms: i64, phase: Option<&Phase>, sign: Sign) -> Step {
             }
         }
         Some(Phase::Open(open)) if clears => Step::Clear(*open),
-        Some(Phase::Open(_) | Phase::Way(_)) => Step::Stay,
+        Some(Phase::Open(open)) => open.updated(time, update_s).map_or(Step::Stay, Step::Update),
+        Some(Phase::Way(_) | Phase::Ordered(_)) => Step::Stay,
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod explain;
 mod fence;
 mod gone;
 mod hold;
+mod ordered;
 mod part;
 mod ready;
 mod shapes;
@@ -27,18 +28,22 @@ mod timers;
 pub(crate) mod together;
 mod ways;
 
-pub(crate) use book::Book;
+pub(crate) use book::{Book, STEPS};
 pub(crate) use books::{Books, Limits};
 pub(crate) use change::{Change, Open, alert_id};
 pub(crate) use gone::Gone;
+pub(crate) use ordered::{Due, Kept, Lane, Ordered, Turn};
 pub(crate) use part::{PartRules, SavedRules, Seen};
 pub(crate) use ready::{Body, Gathering, Ready, Who};
 
-use crate::{checkpoint::PhaseForm, windows::At};
+use crate::{
+    checkpoint::{HeldForm, PhaseForm, StateForm},
+    windows::At,
+};
 use thin_vec::ThinVec;
 
 /// What rules remember of an entity.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug, PartialEq)]
 pub(crate) struct EntityRules {
     /// The partition's count of reloads when the entity's last position was looked at; 0: never.
     pub(crate) seen: u32,
@@ -71,6 +76,8 @@ pub(crate) enum Phase {
     Open(Open),
     /// Under [`WAYS`]: where the entity was.
     Way(Fix),
+    /// Under [`ORDERED`]: what rules in the order of event time remember, by how long they wait, in seconds.
+    Ordered(ThinVec<(u32, EntityRules)>),
 }
 
 /// Where an entity was when, for rules about ways.
@@ -87,14 +94,21 @@ pub(crate) struct Fix {
 /// In place of a slot: what is held for all rules about ways together. No rule has it.
 pub(crate) const WAYS: u32 = u32::MAX;
 
+/// In place of a slot: what is remembered for rules in the order of event time. No rule has it.
+pub(crate) const ORDERED: u32 = u32::MAX - 1;
+
 impl Phase {
     /// As it is written down.
     pub(crate) fn form(&self) -> PhaseForm {
         match self {
             Self::Pending { since, first } => PhaseForm::Pending(*since, first.0),
-            Self::Open(Open { id, seq, raised_at }) => PhaseForm::Open(*id, *seq, *raised_at),
+            Self::Open(Open { id, seq, raised_at, told_s: 0 }) => PhaseForm::Open(*id, *seq, *raised_at),
+            Self::Open(Open { id, seq, raised_at, told_s }) => PhaseForm::Told(*id, *seq, *raised_at, *told_s),
             Self::Way(Fix { time, position, accuracy_m }) => {
                 PhaseForm::Way(*time, position.map(f64::to_bits), accuracy_m.map(f32::to_bits))
+            }
+            Self::Ordered(lanes) => {
+                PhaseForm::Ordered(lanes.iter().map(|(reorder_s, state)| (*reorder_s, state.form())).collect())
             }
         }
     }
@@ -103,23 +117,44 @@ impl Phase {
     pub(crate) fn of(form: PhaseForm) -> Self {
         match form {
             PhaseForm::Pending(since, first) => Self::Pending { since, first: At(first) },
-            PhaseForm::Open(id, seq, raised_at) => Self::Open(Open { id, seq, raised_at }),
+            PhaseForm::Open(id, seq, raised_at) => Self::Open(Open { id, seq, raised_at, told_s: 0 }),
+            PhaseForm::Told(id, seq, raised_at, told_s) => Self::Open(Open { id, seq, raised_at, told_s }),
             PhaseForm::Way(time, position, accuracy_m) => Self::Way(Fix {
                 time,
                 position: position.map(f64::from_bits),
                 accuracy_m: accuracy_m.map(f32::from_bits),
             }),
+            PhaseForm::Ordered(lanes) => {
+                let lanes = lanes.into_iter().map(|(reorder_s, form)| (reorder_s, EntityRules::of(form)));
+                Self::Ordered(lanes.collect())
+            }
         }
     }
 }
 
 impl EntityRules {
-    /// Its open alerts.
+    /// Its open alerts, of all rules.
     pub(crate) fn open(&self) -> impl Iterator<Item = &Open> {
-        self.held.iter().filter_map(|held| match &held.phase {
+        let in_order = self.held.iter().filter_map(|held| match &held.phase {
+            Phase::Ordered(lanes) => Some(lanes.iter().flat_map(|(_, state)| &state.held)),
+            _ => None,
+        });
+        self.held.iter().chain(in_order.flatten()).filter_map(|held| match &held.phase {
             Phase::Open(open) => Some(open),
-            Phase::Pending { .. } | Phase::Way(_) => None,
+            _ => None,
         })
+    }
+
+    /// As it is written down.
+    pub(crate) fn form(&self) -> StateForm {
+        let held = self.held.iter().map(|held| HeldForm { slot: held.slot, phase: held.phase.form() });
+        StateForm { seen: self.seen, inside: self.inside.iter().copied().collect(), held: held.collect() }
+    }
+
+    /// As it was written down, in the numbers of this process.
+    pub(crate) fn of(StateForm { seen, inside, held }: StateForm) -> Self {
+        let held = held.into_iter().map(|held| Held { slot: held.slot, phase: Phase::of(held.phase) });
+        Self { seen, inside: inside.into_iter().collect(), held: held.collect() }
     }
 
     /// Where it was last, for rules about ways.
@@ -128,6 +163,12 @@ impl EntityRules {
             Phase::Way(fix) => Some(*fix),
             _ => None,
         }
+    }
+
+    /// Loads what stands apart from it, if anything does; the number means nothing.
+    #[inline]
+    pub(crate) fn touch(&self) -> u32 {
+        self.inside.first().copied().unwrap_or(0) ^ self.held.first().map_or(0, |held| held.slot)
     }
 
     fn position(&self, slot: u32) -> Option<usize> {
@@ -155,4 +196,4 @@ impl EntityRules {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

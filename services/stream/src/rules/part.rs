@@ -399,7 +399,7 @@ impl PartRules {
         match step {
             Step::Raise { time, first, .. } => {
                 let id = alert_id(&ready.rule.id, source, identity(first));
-                let open = Open { id, seq: 1, raised_at: time };
+                let open = Open::raised(id, time);
                 let phase = Phase::Open(open);
                 if let Some((due, _)) = ready.falls(&phase) {
                     self.timers.push(domain, Timer { due, ..timer });
@@ -412,7 +412,7 @@ impl PartRules {
                 state.set(timer.slot, None);
             }
             Step::Drop => state.set(timer.slot, None),
-            Step::Stay | Step::Hold => {}
+            Step::Stay | Step::Hold | Step::Update(_) => {}
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn due(hold: &Hold, since: i64) -> Option<i64> {
 /// what was heard last.
 pub(crate) fn hear(hold: &Hold, phase: Option<&Phase>, time: i64) -> Option<Step> {
     match phase {
-        None | Some(Phase::Way(_)) => Some(Step::Stay),
+        None | Some(Phase::Way(_) | Phase::Ordered(_)) => Some(Step::Stay),
         Some(Phase::Pending { since, .. }) if time < *since => None,
         Some(Phase::Pending { since, first }) => {
             // It was silent for too long, as this message shows.

@@ -107,7 +107,11 @@ fn set(revision: u64, rules: &[Rule]) -> Arc<RuleSet> {
 
 fn said(changes: &[Change]) -> Vec<String> {
     let word = |change: &Change| {
-        let sign = if change.transition == Transition::Raised { '+' } else { '-' };
+        let sign = match change.transition {
+            Transition::Raised => '+',
+            Transition::Updated => '~',
+            _ => '-',
+        };
         format!("{sign}{}@{}#{}", change.rule.id, change.time, change.alert.seq)
     };
     let mut words: Vec<String> = changes.iter().map(word).collect();
@@ -117,21 +121,24 @@ fn said(changes: &[Change]) -> Vec<String> {
 
 /// One rule and one entity, step by step, in the words of the contract.
 #[derive(Default)]
-struct Naive {
+pub(crate) struct Naive {
     /// Since when it offends; under a rule on silence, when it spoke last.
     since: Option<i64>,
     /// When its alert was raised.
     open: Option<i64>,
+    /// The number of its last transition, and in which of the periods of `update_s` that was.
+    seq: u32,
+    told: i64,
     inside: Option<bool>,
 }
 
 /// A record, as the contract speaks of it.
 #[derive(Clone, Copy)]
-struct Told {
-    time: i64,
-    lon: f64,
-    accuracy_m: f32,
-    value: f64,
+pub(crate) struct Told {
+    pub(crate) time: i64,
+    pub(crate) lon: f64,
+    pub(crate) accuracy_m: f32,
+    pub(crate) value: f64,
 }
 
 fn hold_ms(rule: &Rule) -> i64 {
@@ -184,7 +191,7 @@ impl Naive {
     }
 
     /// The clock comes to a moment: what has offended for long enough is raised, what is over with its hours ends.
-    fn come(&mut self, rule: &Rule, clock: i64) -> Vec<String> {
+    pub(crate) fn come(&mut self, rule: &Rule, clock: i64) -> Vec<String> {
         if rule.schedule.is_none() {
             return self.fall(rule, clock).into_iter().collect();
         }
@@ -203,16 +210,26 @@ impl Naive {
     }
 
     fn raise(&mut self, rule: &Rule, time: i64) -> String {
-        self.open = Some(time);
+        (self.open, self.seq, self.told) = (Some(time), 1, 0);
         format!("+{}@{time}#1", rule.id)
     }
 
     fn clear(&mut self, rule: &Rule, time: i64) -> String {
         let raised = self.open.take().expect("open");
-        format!("-{}@{}#2", rule.id, time.max(raised))
+        format!("-{}@{}#{}", rule.id, time.max(raised), self.seq + 1)
     }
 
-    fn look(&mut self, rule: &Rule, told: Told) -> Vec<String> {
+    /// It goes on: once in each so many seconds since the raise that is told.
+    fn goes_on(&mut self, rule: &Rule, time: i64) -> Option<String> {
+        let period = (time - self.open?).div_euclid(1000 * i64::from(rule.update_s.max(1)));
+        if rule.update_s == 0 || period <= self.told {
+            return None;
+        }
+        (self.seq, self.told) = (self.seq + 1, period);
+        Some(format!("~{}@{time}#{}", rule.id, self.seq))
+    }
+
+    pub(crate) fn look(&mut self, rule: &Rule, told: Told) -> Vec<String> {
         let (time, hold) = (told.time, hold_ms(rule));
         let mut words = Vec::new();
         let looks = rule.schedule.is_none() || in_hours(time);
@@ -245,9 +262,15 @@ impl Naive {
         if !looks {
             return words;
         }
+        if self.open.is_some() && !clears {
+            words.extend(self.goes_on(rule, time));
+        }
         if let Some(since) = self.since {
             if time >= since + hold {
                 words.push(self.raise(rule, since + hold));
+                if !clears {
+                    words.extend(self.goes_on(rule, time));
+                }
             }
             if time >= since + hold || !offends {
                 self.since = None;
@@ -304,7 +327,7 @@ fn rules() -> Vec<Rule> {
     ]
 }
 
-fn more_rules() -> Vec<Rule> {
+pub(crate) fn more_rules() -> Vec<Rule> {
     let more = vec![
         rule("within", &[], fenced(0.4, 25_000.0, Crossing::Inside, (0, 9_000.0, 50.0))),
         rule("dwells", &["air"], fenced(0.1, 35_000.0, Crossing::Dwell, (25, 8_000.0, 0.0))),
@@ -317,7 +340,13 @@ fn more_rules() -> Vec<Rule> {
         hourly(rule("within", &[], fenced(0.4, 25_000.0, Crossing::Inside, (0, 9_000.0, 50.0)))),
         hourly(rule("stayed", &["noise"], fenced(0.6, 30_000.0, Crossing::Enter, (100, 16_000.0, 0.0)))),
     ];
-    rules().into_iter().chain(more).chain(hourly).collect()
+    let told = [
+        rule("above", &[], threshold("v", Side::Above, 10.0, Some(5.0), 0)),
+        hourly[0].clone(),
+        rule("away", &[], fenced(0.3, 45_000.0, Crossing::Exit, (15, 0.0, 70.0))),
+    ];
+    let told = told.map(|rule| Rule { id: format!("{}-told", rule.id), update_s: 7, ..rule });
+    rules().into_iter().chain(more).chain(hourly).chain(told).collect()
 }
 
 proptest! {

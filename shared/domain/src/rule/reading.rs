@@ -27,6 +27,8 @@ pub fn read(text: &[u8]) -> Result<Rule, RuleError> {
         certainty: document.optional("certainty")?.unwrap_or_default(),
         state: document.optional("state")?.unwrap_or_default(),
         schedule: document.optional::<Option<_>>("schedule")?.flatten(),
+        reorder_s: document.optional("reorder_s")?.unwrap_or_default(),
+        update_s: document.optional("update_s")?.unwrap_or_default(),
         storm_per_minute: document.optional::<Option<_>>("storm_per_minute")?.flatten(),
         changed: document.optional::<Option<_>>("changed")?.flatten(),
         select: document.optional("select")?.unwrap_or_default(),

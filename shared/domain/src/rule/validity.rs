@@ -20,6 +20,9 @@ pub const MAX_RADIUS_M: f64 = 100_000.0;
 /// Longest time a value may have to hold: a week.
 const MAX_HOLD_S: u32 = 7 * 24 * 3600;
 
+/// Longest time records may wait for earlier ones, in seconds.
+const MAX_REORDER_S: u32 = 600;
+
 /// Largest margin, and worst accuracy that can be asked for, in metres.
 const MAX_MARGIN_M: f64 = 10_000.0;
 
@@ -50,6 +53,19 @@ pub fn validate(rule: &Rule) -> Result<(), RuleError> {
     }
     if rule.title.en.is_empty() && rule.title.zh.is_empty() {
         return wrong("title", "must be given in one language at least");
+    }
+    if rule.reorder_s > MAX_REORDER_S {
+        return wrong("reorder_s", format!("must be at most {MAX_REORDER_S}"));
+    }
+    if rule.reorder_s > 0 && !matches!(rule.condition, Condition::Threshold(_) | Condition::Fence(_)) {
+        // A silence goes by the times of messages, rules over several entities by the watermark: order changes nothing.
+        return wrong("reorder_s", format!("is for thresholds and fences; a {} needs none", rule.condition.kind()));
+    }
+    if rule.update_s > MAX_HOLD_S {
+        return wrong("update_s", format!("must be at most {MAX_HOLD_S}"));
+    }
+    if rule.update_s > 0 && matches!(rule.condition, Condition::Silence(_)) {
+        return wrong("update_s", "there is nothing new to tell of who is silent");
     }
     if rule.storm_per_minute == Some(0) {
         return wrong("storm_per_minute", "must be 1 or more");

@@ -260,6 +260,8 @@ fn entities_and_rules() {
                 holidays: all_days,
                 workdays: Vec::new(),
             }),
+            reorder_s: if matches!(least.condition, Condition::Fence(_)) { 600 } else { 0 },
+            update_s: if matches!(least.condition, Condition::Silence(_)) { 0 } else { 604_800 },
             storm_per_minute: Some(1),
             changed: Some(Changed { by: "b".repeat(128), why: Some("y".repeat(1_000)) }),
             ..least

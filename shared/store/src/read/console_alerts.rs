@@ -12,7 +12,7 @@ pub struct AlertState {
     pub id: String,
     /// Number of its last transition.
     pub seq: u32,
-    /// `raised` or `cleared`.
+    /// `raised`, `updated`, `cleared` or `retracted`.
     pub transition: String,
     /// Rule id.
     pub rule: String,
@@ -58,6 +58,13 @@ pub struct AlertState {
     pub evidence: Vec<String>,
 }
 
+impl AlertState {
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        matches!(self.transition.as_str(), "raised" | "updated")
+    }
+}
+
 /// Which alerts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlertFilter {
@@ -93,13 +100,13 @@ macro_rules! columns {
     };
 }
 
-/// The last transitions that pass the filter. What raised an alert is told by its raise alone: the longest list of an alert is that.
+/// The last transitions that pass the filter. What shows an alert is told by its raise and when it is told anew: the newest list is that.
 macro_rules! last {
     () => {
-        "FROM (SELECT * REPLACE (max(evidence) OVER (PARTITION BY id) AS evidence) FROM alerts WHERE raised_at >= fromUnixTimestamp64Milli({since:Int64}) \
+        "FROM (SELECT * REPLACE (argMaxIf(evidence, seq, notEmpty(evidence)) OVER (PARTITION BY id) AS evidence) FROM alerts WHERE raised_at >= fromUnixTimestamp64Milli({since:Int64}) \
          ORDER BY id, seq DESC LIMIT 1 BY id) \
          WHERE (empty({severities:Array(String)}) OR has({severities:Array(String)}, toString(severity))) \
-         AND ({open:Int8} < 0 OR (transition = 'raised') = ({open:Int8} = 1))"
+         AND ({open:Int8} < 0 OR (transition IN ('raised', 'updated')) = ({open:Int8} = 1))"
     };
 }
 
@@ -108,11 +115,11 @@ const TOTAL: &str = concat!("SELECT count() AS number ", last!());
 const SINCE: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM (SELECT * REPLACE (max(evidence) OVER (PARTITION BY id) AS evidence) FROM alerts WHERE appended_at >= fromUnixTimestamp64Milli({since:Int64}) \
+    " FROM (SELECT * REPLACE (argMaxIf(evidence, seq, notEmpty(evidence)) OVER (PARTITION BY id) AS evidence) FROM alerts WHERE appended_at >= fromUnixTimestamp64Milli({since:Int64}) \
      ORDER BY id, seq DESC LIMIT 1 BY id) ORDER BY appended_at DESC, id LIMIT {limit:UInt32}"
 );
 const TRANSITIONS: &str = "SELECT count() AS number FROM alerts";
-const OPEN: &str = "SELECT severity, countIf(state = 'raised') AS open FROM \
+const OPEN: &str = "SELECT severity, countIf(state IN ('raised', 'updated')) AS open FROM \
     (SELECT id, toString(argMax(severity, seq)) AS severity, argMax(transition, seq) AS state FROM alerts GROUP BY id) \
     GROUP BY severity ORDER BY severity";
 

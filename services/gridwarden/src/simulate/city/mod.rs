@@ -129,6 +129,7 @@ fn city_file(layers: Vec<LayerFile>, endpoint: Option<&(String, String)>) -> Cit
         url: url.clone(),
         secret: secret.clone(),
         min_severity: None,
+        updates: true,
         rules: Vec::new(),
         allow_private: true,
     });

@@ -133,9 +133,41 @@ where
     assert_eq!(&read::<T>(name, &bytes).expect("read"), form, "{name} is read otherwise");
 }
 
+fn in_order() -> OrderedForm {
+    let lane = LaneForm {
+        reorder_s: 30,
+        reloads: 2,
+        since: vec![0, 2],
+        timers: vec![TimerForm { domain: 0, due: 1_780_000_020_000, entity: 7, slot: 1 }],
+        reached: vec![(0, 1_780_000_000_000)],
+    };
+    let kept = KeptForm {
+        domain: 0,
+        time: 1_780_000_000_001,
+        at: 281_474_976_710_661,
+        entity: 7,
+        position: Some((121.5, 31.25, None)),
+        values: smallvec![(5, -12_500_000)],
+        simulated: true,
+    };
+    OrderedForm { lanes: vec![lane], kept: vec![kept] }
+}
+
+fn held_in_order() -> HeldForm {
+    let held = vec![
+        HeldForm { slot: 1, phase: PhaseForm::Way(5, [1, 2], Some(3)) },
+        HeldForm { slot: 2, phase: PhaseForm::Told(u128::MAX, 3, 1_780_000_000_000, 90) },
+    ];
+    let state = StateForm { seen: 2, inside: smallvec![1], held };
+    HeldForm { slot: u32::MAX - 1, phase: PhaseForm::Ordered(vec![(30, state)]) }
+}
+
 #[test]
-fn version_3_is_read_and_written_as_it_was() {
-    assert_eq!(crate::checkpoint::FORMAT, 3, "keep these, and add those of the new version");
+fn version_4_is_read_and_written_as_it_was() {
+    assert_eq!(crate::checkpoint::FORMAT, 4, "keep these, and add those of the new version");
+    check("order", &in_order(), include_str!("golden/v4/order.hex"));
+    check("held", &held_in_order(), include_str!("golden/v4/held.hex"));
+    // As in version 3.
     check("rules", &together(), include_str!("golden/v3/rules.hex"));
     check("sightings", &waiting(), include_str!("golden/v3/sightings.hex"));
     // These are as they were in version 1.

@@ -10,7 +10,9 @@ mod part;
 mod windows;
 
 pub(crate) use names::{AreaForm, DomainForm, KindForm, Names};
-pub(crate) use part::{EntityForm, HeldForm, PartForm, PhaseForm, TimerForm};
+pub(crate) use part::{
+    EntityForm, HeldForm, KeptForm, LaneForm, OrderedForm, PartForm, PhaseForm, StateForm, TimerForm,
+};
 pub(crate) use windows::{EntryForm, ShardForm, SketchForm};
 
 use serde::{Serialize, de::DeserializeOwned};

@@ -70,8 +70,19 @@ pub(crate) struct EntityForm {
     pub(crate) held: Vec<HeldForm>,
 }
 
+/// What rules remember of an entity.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct StateForm {
+    /// The partition's count of reloads when its last position was looked at.
+    pub(crate) seen: u32,
+    /// Slots of fences it is inside of, rising.
+    pub(crate) inside: SmallVec<[u32; 4]>,
+    /// What rules hold against it.
+    pub(crate) held: Vec<HeldForm>,
+}
+
 /// What a rule holds against an entity.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct HeldForm {
     /// Slot.
     pub(crate) slot: u32,
@@ -80,7 +91,7 @@ pub(crate) struct HeldForm {
 }
 
 /// How far an offence has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum PhaseForm {
     /// It began at an event time, with a record.
     Pending(i64, u64),
@@ -88,4 +99,47 @@ pub(crate) enum PhaseForm {
     Open(u128, u32, i64),
     /// Where it was: event time, degrees and metres of error, bit by bit.
     Way(i64, [u64; 2], Option<u32>),
+    /// What rules in the order of event time remember, by how long they wait.
+    Ordered(Vec<(u32, StateForm)>),
+    /// The alert is open and was told anew: as [`PhaseForm::Open`], and seconds from the raise to when it was told last.
+    Told(u128, u32, i64, u32),
+}
+
+/// A partition's rules in the order of event time, and the records that wait for them.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct OrderedForm {
+    /// Rules that wait as long as each other.
+    pub(crate) lanes: Vec<LaneForm>,
+    /// Records, in order.
+    pub(crate) kept: Vec<KeptForm>,
+}
+
+/// Rules that wait as long as each other.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct LaneForm {
+    /// How long, in seconds.
+    pub(crate) reorder_s: u32,
+    /// As in [`PartForm`].
+    pub(crate) reloads: u32,
+    pub(crate) since: Vec<u32>,
+    pub(crate) timers: Vec<TimerForm>,
+    /// By domain: the event time up to which all was looked at.
+    pub(crate) reached: Vec<(u8, i64)>,
+}
+
+/// A record that waits.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct KeptForm {
+    /// Watermark domain, event time, place in the log.
+    pub(crate) domain: u8,
+    pub(crate) time: i64,
+    pub(crate) at: u64,
+    /// Number of the entity.
+    pub(crate) entity: u32,
+    /// Degrees, and metres of error.
+    pub(crate) position: Option<(f64, f64, Option<f32>)>,
+    /// Metric, millionths.
+    pub(crate) values: SmallVec<[(u32, i64); 4]>,
+    /// Whether it is made up.
+    pub(crate) simulated: bool,
 }

@@ -205,7 +205,7 @@ fn read(messages: &[Message], archived: usize) -> Desk {
     // Alerts say whether their record was made up, unless everything is.
     desk.shared.world.simulated = false;
     // What is forgotten in the stream is still known in the archive: no part of this.
-    desk.shared.world.ids.reports = 1_000;
+    desk.shared.world.remembered.reports = 1_000;
     let mut archive = Archive::default();
     for (number, message) in messages.iter().enumerate() {
         let offset = desk.offsets.entry(message.part).or_default();

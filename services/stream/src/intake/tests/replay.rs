@@ -15,9 +15,37 @@ pub(super) const REDRAWN: (&str, &str) = (
 );
 
 /// Rules that come, change and go, by what a change may be: the id and one of its documents.
-const CHANGES: [(&str, Option<&str>); 15] = [
+const CHANGES: [(&str, Option<&str>); 19] = [
     ("hot", Some(HOT)),
     ("hot", None),
+    (
+        "hot",
+        Some(
+            r#"{"id":"hot","version":3,"title":{"en":"Hot"},"severity":"major","reorder_s":8,
+            "threshold":{"value":"t","side":"above","level":30,"hold_s":20}}"#,
+        ),
+    ),
+    (
+        "in",
+        Some(
+            r#"{"id":"in","version":3,"title":{"en":"x"},"severity":"minor","reorder_s":8,
+            "fence":{"shape":{"area":{"layer":"grid","code":"b"}},"on":"enter","first_counts":true}}"#,
+        ),
+    ),
+    (
+        "stays",
+        Some(
+            r#"{"id":"stays","version":3,"title":{"en":"x"},"severity":"minor","reorder_s":25,
+            "fence":{"shape":{"line":{"points":[[0.3,0.5],[1.1,0.5]],"reach_m":10000}},"on":"dwell","hold_s":6,"margin_m":9000}}"#,
+        ),
+    ),
+    (
+        "fast",
+        Some(
+            r#"{"id":"fast","version":2,"title":{"en":"x"},"severity":"minor","reorder_s":25,
+            "fence":{"shape":{"area":{"layer":"grid","code":"a"}},"on":"speed","speed":{"above_kmh":1900},"hold_s":2}}"#,
+        ),
+    ),
     (
         "hot",
         Some(

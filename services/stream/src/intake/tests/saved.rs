@@ -43,6 +43,9 @@ pub(super) fn copy(desk: &mut Desk, meanwhile: std::ops::Range<usize>, read_line
                 let page: Vec<EntityForm> = read("entities", &body).expect("read");
                 state.parts.get_mut(&part).expect("its partition came first").1.push(page);
             }
+            Section::Ordered(part) => {
+                state.ordered.insert(part, read("order", &body).expect("read"));
+            }
             other => panic!("{other:?} is not of a source"),
         }
     }

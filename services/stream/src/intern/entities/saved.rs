@@ -2,9 +2,9 @@
 
 use super::{Entity, Id};
 use crate::{
-    checkpoint::{self, EntityForm, HeldForm, Item, Renumber, write_items},
+    checkpoint::{self, EntityForm, Item, Renumber, StateForm, write_items},
     intake::SourceIds,
-    rules::{EntityRules, Held, Phase},
+    rules::EntityRules,
     windows::At,
 };
 use gridwarden_domain::{observation::Position, value::Fixed};
@@ -29,6 +29,7 @@ pub(super) fn write_one(entity: &Entity, taken: u32) -> Vec<u8> {
 impl Entity {
     fn form(&self, taken: u32) -> EntityForm {
         let (ids, next_id) = self.ids.saved();
+        let StateForm { seen, inside, held } = self.rules.form();
         EntityForm {
             source: SmallVec::from_slice(&self.source.0),
             kind: self.kind,
@@ -43,17 +44,16 @@ impl Entity {
             values: self.values.iter().map(|(metric, value)| (*metric, value.0)).collect(),
             ids,
             next_id,
-            seen: self.rules.seen,
-            inside: SmallVec::from_slice(&self.rules.inside),
-            held: self.rules.held.iter().map(held_form).collect(),
+            seen,
+            inside,
+            held,
         }
     }
 
     /// An entity as it was saved.
     pub(crate) fn of(form: EntityForm, renumber: &Renumber) -> Self {
         let position = form.position.map(|(lon, lat, accuracy_m)| Position { lon, lat, accuracy_m });
-        let held =
-            form.held.into_iter().map(|held| Held { slot: held.slot, phase: Phase::of(renumber.phase(held.phase)) });
+        let state = StateForm { seen: form.seen, inside: form.inside, held: form.held };
         Self {
             source: Id(SmallVec::from_slice(&form.source)),
             kind: form.kind,
@@ -75,12 +75,8 @@ impl Entity {
             rules: if seeded("rule-state-forgotten") {
                 EntityRules::default()
             } else {
-                EntityRules { seen: form.seen, inside: form.inside.iter().copied().collect(), held: held.collect() }
+                EntityRules::of(renumber.state(state))
             },
         }
     }
-}
-
-fn held_form(held: &Held) -> HeldForm {
-    HeldForm { slot: held.slot, phase: held.phase.form() }
 }

@@ -97,6 +97,7 @@ impl Cluster {
             Some(group) => {
                 group.sources.insert(source);
                 group.last = spot;
+                say_anew(about, group, out);
             }
             None => self.found(number, &neighbours, (about, out)),
         }
@@ -141,7 +142,7 @@ impl Cluster {
             return;
         }
         let subject = about.itself();
-        let open = Open { id: about.id(&subject, last.at), seq: 1, raised_at: last.time };
+        let open = Open::raised(about.id(&subject, last.at), last.time);
         let turn = Turn { transition: Transition::Raised, open, time: last.time };
         let evidence = evidence(turn.transition, members.iter().filter_map(of).map(|event| event.spot.at));
         // Where they are all together, rather than where the last happened to be.
@@ -222,6 +223,19 @@ impl Cluster {
     pub(super) fn len(&self) -> usize {
         self.events.len()
     }
+}
+
+/// Tells how a cluster stands that an event has joined, if it is time for that.
+fn say_anew(about: &About<'_>, group: &mut Group, out: &mut Verdicts) {
+    let (cause, told_s) = (group.last, group.open.since_s(group.last.time));
+    let updated = group.open.updated(cause.time, about.rule.update_s);
+    if let Some(open) = updated {
+        let turn = Turn { transition: Transition::Updated, open, time: cause.time };
+        let value = Some(group.sources.len() as f64);
+        out.push(Verdict { subject: about.itself(), turn, cause, value, evidence: vec![cause.at] });
+    }
+    // By the last that joined, told or not: that is what is saved. The periods told are the same.
+    group.open = Open { told_s, ..updated.unwrap_or(group.open) };
 }
 
 fn say_over(about: &About<'_>, group: &Group, time: i64, out: &mut Verdicts) {

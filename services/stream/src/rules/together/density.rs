@@ -74,7 +74,7 @@ impl Density {
         touched.sort_unstable();
         for place in touched {
             self.note(place, number, places.contains(&place));
-            self.judge(place, spot.time, spot, (about, out));
+            self.judge(place, (spot, spot.time, about.rule.update_s), (about, out));
         }
     }
 
@@ -89,11 +89,17 @@ impl Density {
         }
     }
 
-    fn judge(&mut self, place: u32, time: i64, cause: Spot, (about, out): (&About<'_>, &mut Verdicts)) {
+    /// What a crowd is at a moment, as a record shows; told anew every `update_s`.
+    fn judge(
+        &mut self,
+        place: u32,
+        (cause, time, update_s): (Spot, i64, u32),
+        (about, out): (&About<'_>, &mut Verdicts),
+    ) {
         let count = self.count(place);
         let sign =
             Sign { offends: count >= self.terms.at_least, clears: count < self.terms.clear_below, time, at: cause.at };
-        let turns = self.offences.tell(&place, sign, |first| about.id(&about.place(place), first));
+        let turns = self.offences.tell(&place, (sign, update_s), |first| about.id(&about.place(place), first));
         self.say(place, cause, turns, (about, out));
     }
 
@@ -134,7 +140,8 @@ impl Density {
         } else if let Some((end, number, member)) = self.present.take_ended(moment) {
             for place in member.kept {
                 self.note(place, number, false);
-                self.judge(place, end, member.spot, (about, out));
+                // Nobody came: there is no record to tell it with.
+                self.judge(place, (member.spot, end, 0), (about, out));
             }
         }
     }

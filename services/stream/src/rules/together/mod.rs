@@ -70,7 +70,7 @@ pub(crate) struct Verdict {
     pub(crate) cause: Spot,
     /// How many there were, or what they came to.
     pub(crate) value: Option<f64>,
-    /// What raised it, oldest first.
+    /// What shows it, oldest first; nothing shows an end.
     pub(crate) evidence: Vec<At>,
 }
 
@@ -109,9 +109,9 @@ impl About<'_> {
     }
 }
 
-/// The newest records of those that raised an alert, in order.
+/// The newest records of those that show an alert, in order.
 fn evidence(transition: Transition, records: impl Iterator<Item = At>) -> Vec<At> {
-    if transition != Transition::Raised {
+    if !transition.is_open() {
         return Vec::new();
     }
     let mut records: Vec<At> = records.collect();

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A transition of an alert.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Turn {
-    /// Raised or cleared.
+    /// What became of it.
     pub(crate) transition: Transition,
     /// The alert, after it.
     pub(crate) open: Open,
@@ -62,30 +62,45 @@ impl<K: Ord + Clone> Offences<K> {
 
     /// What a record says of one; `id` of an alert by the record it began with. Before it, what was over with the rule's hours: a moment
     /// may be the end of a period and that of a record.
-    pub(super) fn tell(&mut self, key: &K, sign: Sign, id: impl Fn(At) -> u128) -> Turns {
+    /// An open alert is told anew every `update_s`.
+    pub(super) fn tell(&mut self, key: &K, (sign, update_s): (Sign, u32), id: impl Fn(At) -> u128) -> Turns {
         let mut turns = Turns::new();
         if let Some((end, step)) = self.phases.get(key).and_then(|phase| self.hold.over(phase, sign.time)) {
-            self.act(key, step, (end, sign.at), &id, &mut turns);
+            self.act(key, step, (end, sign.at, 0), &id, &mut turns);
         }
         if self.hold.looks_at(sign.time) {
-            let step = hold::step(self.hold.ms, self.phases.get(key), sign);
-            self.act(key, step, (sign.time, sign.at), &id, &mut turns);
+            let step = hold::step((self.hold.ms, update_s), self.phases.get(key), sign);
+            self.act(key, step, (sign.time, sign.at, update_s), &id, &mut turns);
         }
         turns
     }
 
-    fn act(&mut self, key: &K, step: Step, (time, at): (i64, At), id: impl Fn(At) -> u128, turns: &mut Turns) {
+    fn act(
+        &mut self,
+        key: &K,
+        step: Step,
+        (time, at, update_s): (i64, At, u32),
+        id: impl Fn(At) -> u128,
+        turns: &mut Turns,
+    ) {
         let phase = match step {
             Step::Stay => return,
             Step::Hold => Some(Phase::Pending { since: time, first: at }),
             Step::Drop => None,
             Step::Raise { time: raised_at, first, and_clear } => {
-                let open = Open { id: id(first), seq: 1, raised_at };
+                let open = Open::raised(id(first), raised_at);
                 turns.push(Turn { transition: Transition::Raised, open, time: raised_at });
                 if and_clear {
                     turns.push(cleared(open, time));
                 }
-                (!and_clear).then_some(Phase::Open(open))
+                // A record that shows it to have been raised long ago tells it anew.
+                let told = open.updated(time, update_s).filter(|_| !and_clear);
+                turns.extend(told.map(|open| Turn { transition: Transition::Updated, open, time }));
+                (!and_clear).then_some(Phase::Open(told.unwrap_or(open)))
+            }
+            Step::Update(open) => {
+                turns.push(Turn { transition: Transition::Updated, open, time });
+                Some(Phase::Open(open))
             }
             Step::Clear(open) => {
                 turns.push(cleared(open, time));
@@ -106,11 +121,11 @@ impl<K: Ord + Clone> Offences<K> {
         let (due, step) = self.hold.falls(self.phases.get(&key)?)?;
         let (phase, turn) = match step {
             Step::Raise { first, .. } => {
-                let open = Open { id: id(&key, first), seq: 1, raised_at: due };
+                let open = Open::raised(id(&key, first), due);
                 (Some(Phase::Open(open)), Some(Turn { transition: Transition::Raised, open, time: due }))
             }
             Step::Clear(open) => (None, Some(cleared(open, due))),
-            Step::Drop | Step::Stay | Step::Hold => (None, None),
+            Step::Drop | Step::Stay | Step::Hold | Step::Update(_) => (None, None),
         };
         self.set(&key, phase);
         Some((key, turn))
@@ -121,7 +136,7 @@ impl<K: Ord + Clone> Offences<K> {
         self.dues.clear();
         let open = |(key, phase)| match phase {
             Phase::Open(open) => Some((key, cleared(open, time))),
-            Phase::Pending { .. } | Phase::Way(_) => None,
+            _ => None,
         };
         std::mem::take(&mut self.phases).into_iter().filter_map(open).collect()
     }

@@ -110,7 +110,7 @@ impl Proximity {
     }
 
     fn tell(&mut self, pair: &Pair, sign: Sign, cause: Spot, (about, out): (&About<'_>, &mut Verdicts)) {
-        let turns = self.offences.tell(pair, sign, |first| about.id(&subject(pair), first));
+        let turns = self.offences.tell(pair, (sign, about.rule.update_s), |first| about.id(&subject(pair), first));
         self.say(pair, cause, turns, out);
         self.join(pair, self.offences.has(pair));
     }

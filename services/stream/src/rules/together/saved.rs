@@ -54,8 +54,8 @@ impl Saved {
     /// Ids of open alerts, and the number of their last transition.
     pub(crate) fn open(&self) -> impl Iterator<Item = (u128, u32)> + '_ {
         let of_phase = |phase: &PhaseForm| match phase {
-            PhaseForm::Open(id, seq, _) => Some((*id, *seq)),
-            PhaseForm::Pending(..) | PhaseForm::Way(..) => None,
+            PhaseForm::Open(id, seq, _) | PhaseForm::Told(id, seq, ..) => Some((*id, *seq)),
+            _ => None,
         };
         let open: Vec<(u128, u32)> = match &self.state {
             SavedState::Density(_, phases) => phases.iter().filter_map(|(_, phase)| of_phase(phase)).collect(),
@@ -77,7 +77,7 @@ impl Saved {
         let spot = |spot: &mut Spot| spot.at = renumber.at(spot.at);
         self.domain = renumber.domain(self.domain);
         spot(&mut self.last);
-        let phase = |form: &mut PhaseForm| *form = renumber.phase(*form);
+        let phase = |form: &mut PhaseForm| *form = renumber.phase(form.clone());
         match &mut self.state {
             SavedState::Density(members, phases) => {
                 members.iter_mut().for_each(|member| spot(&mut member.1));
@@ -130,7 +130,7 @@ impl SavedState {
                     (event.source.to_string(), event.spot, group)
                 };
                 let group = |(number, group): (&u32, &Group)| {
-                    let Open { id, seq, raised_at } = group.open;
+                    let Open { id, seq, raised_at, .. } = group.open;
                     let sources = group.sources.iter().map(ToString::to_string).collect();
                     (*number, (id, seq, raised_at), sources, group.last)
                 };
@@ -172,7 +172,8 @@ impl SavedState {
                 };
                 let group = |(number, (id, seq, raised_at), sources, last): SavedGroup| {
                     let sources = sources.iter().map(|source| Arc::from(source.as_str())).collect();
-                    (number, Group { open: Open { id, seq, raised_at }, sources, last })
+                    let open = Open { id, seq, raised_at, told_s: 0 };
+                    (number, Group { open: Open { told_s: open.since_s(last.time), ..open }, sources, last })
                 };
                 let events = events.into_iter().map(event).collect();
                 let groups = groups.into_iter().map(group).collect();

@@ -102,18 +102,55 @@ fn sorted(said: impl Iterator<Item = (i64, String, String)>) -> Said {
     said
 }
 
+/// How an open alert is told anew: once in each so many seconds since its raise.
+#[derive(Clone, Copy, Default)]
+struct Anew {
+    every_s: i64,
+    raised: i64,
+    /// The period in which it was told last.
+    told: i64,
+}
+
+impl Anew {
+    fn raise(&mut self, time: i64) {
+        (self.raised, self.told) = (time, 0);
+    }
+
+    fn is_time(&mut self, time: i64) -> bool {
+        let period = (time - self.raised) / 1000 / self.every_s.max(1);
+        let is_time = self.every_s > 0 && period > self.told;
+        if is_time {
+            self.told = period;
+        }
+        is_time
+    }
+}
+
 /// One offence, looked at again and again.
 #[derive(Default)]
 struct Naive {
     since: Option<i64>,
     open: bool,
+    anew: Anew,
     /// When the only hours end in which it is looked at, and whether they have.
     until: Option<i64>,
     over: bool,
 }
 
 impl Naive {
-    fn look(&mut self, time: i64, (offends, clears): (bool, bool), hold: i64, mut say: impl FnMut(i64, &str)) {
+    fn every(every_s: i64, in_hours: bool) -> Self {
+        let anew = Anew { every_s, ..Anew::default() };
+        Self { until: in_hours.then_some(60_000), anew, ..Self::default() }
+    }
+
+    /// `touched`: whether anybody it is about came, went or spoke.
+    fn look(
+        &mut self,
+        time: i64,
+        (offends, clears, touched): (bool, bool, bool),
+        hold: i64,
+        mut say: impl FnMut(i64, &str),
+    ) {
         if let Some(until) = self.until.filter(|until| *until <= time) {
             if let Some(due) = self.since.map(|since| since + hold).filter(|due| *due < until) {
                 say(due, "raised");
@@ -128,16 +165,19 @@ impl Naive {
         if let Some(due) = self.since.map(|since| since + hold).filter(|due| *due <= time) {
             say(due, "raised");
             (self.since, self.open) = (None, true);
+            self.anew.raise(due);
         }
         match (self.open, self.since) {
             (true, _) if clears => {
                 say(time, "cleared");
                 self.open = false;
             }
+            (true, _) if touched && self.anew.is_time(time) => say(time, "updated"),
             (false, Some(_)) if !offends => self.since = None,
             (false, None) if offends && hold == 0 => {
                 say(time, "raised");
                 self.open = true;
+                self.anew.raise(time);
             }
             (false, None) if offends => self.since = Some(time),
             _ => {}
@@ -185,18 +225,26 @@ proptest! {
         fewer in 1usize..4,
         restart in 1usize..30,
         in_hours in any::<bool>(),
+        every_s in 0i64..9,
     ) {
         let schedule = if in_hours { HOURS } else { "" };
         let document = rule(&format!(
-            r#"{schedule}"density":{{"place":{{"each":"grid"}},"at_least":3,"clear_below":{fewer},"hold_s":{hold},"within_s":{within}}}"#
+            r#""update_s":{every_s},{schedule}"density":{{"place":{{"each":"grid"}},"at_least":3,"clear_below":{fewer},"hold_s":{hold},"within_s":{within}}}"#
         ));
         let within = within * 1000;
         let mut said = Said::new();
         for place in 0..2u32 {
-            let mut naive = Naive { until: in_hours.then_some(60_000), ..Naive::default() };
+            let (mut naive, mut before) = (Naive::every(every_s, in_hours), BTreeSet::new());
             for moment in moments(&looks, within) {
-                let count = there(&looks, moment, within).values().filter(|look| look.places.contains(&place)).count();
-                naive.look(moment.0, (count >= 3, count < fewer), hold * 1000, |time, what| {
+                let there = there(&looks, moment, within);
+                let crowd: BTreeSet<&str> =
+                    there.values().filter(|look| look.places.contains(&place)).map(|look| look.who.as_str()).collect();
+                let count = crowd.len();
+                // With hours, who stays and speaks counts as well.
+                let speaks = in_hours && !moment.1 && crowd.contains(looks[moment.2 - 1].who.as_str());
+                let touched = !moment.1 && crowd != before || speaks;
+                before = crowd;
+                naive.look(moment.0, (count >= 3, count < fewer, touched), hold * 1000, |time, what| {
                     said.push((time, what.to_owned(), format!("grid/{place}")));
                 });
             }
@@ -211,17 +259,18 @@ proptest! {
         within in 1i64..40,
         restart in 1usize..30,
         in_hours in any::<bool>(),
+        every_s in 0i64..9,
     ) {
         let schedule = if in_hours { HOURS } else { "" };
         let document = rule(&format!(
-            r#"{schedule}"proximity":{{"to":{{}},"within_m":120,"clear_m":170,"hold_s":{hold},"within_s":{within}}}"#
+            r#""update_s":{every_s},{schedule}"proximity":{{"to":{{}},"within_m":120,"clear_m":170,"hold_s":{hold},"within_s":{within}}}"#
         ));
         let within = within * 1000;
         let names: BTreeSet<&str> = looks.iter().map(|look| look.who.as_str()).collect();
         let mut said = Said::new();
         let pairs = names.iter().flat_map(|one| names.iter().map(move |other| (*one, *other)));
         for (one, other) in pairs.filter(|(one, other)| one < other) {
-            let mut naive = Naive { until: in_hours.then_some(60_000), ..Naive::default() };
+            let mut naive = Naive::every(every_s, in_hours);
             for moment in moments(&looks, within) {
                 let there = there(&looks, moment, within);
                 let apart = match (there.get(one), there.get(other)) {
@@ -230,7 +279,8 @@ proptest! {
                     }
                     _ => f64::INFINITY,
                 };
-                naive.look(moment.0, (apart <= 120.0, apart > 170.0), hold * 1000, |time, what| {
+                let touched = !moment.1 && [one, other].contains(&looks[moment.2 - 1].who.as_str());
+                naive.look(moment.0, (apart <= 120.0, apart > 170.0, touched), hold * 1000, |time, what| {
                     said.push((time, what.to_owned(), format!("{one} | {other}")));
                 });
             }
@@ -239,13 +289,14 @@ proptest! {
     }
 
     #[test]
-    fn a_cluster_is_who_is_near_whom(looks in looks(), within in 1i64..40, at_least in 2usize..5, restart in 1usize..30) {
+    fn a_cluster_is_who_is_near_whom(looks in looks(), within in 1i64..40, at_least in 2usize..5, (restart, every_s) in (1usize..30, 0i64..9)) {
         let document = rule(&format!(
-            r#""cluster":{{"at_least":{at_least},"within_m":150,"within_s":{within},"reports":[]}}"#
+            r#""update_s":{every_s},"cluster":{{"at_least":{at_least},"within_m":150,"within_s":{within},"reports":[]}}"#
         ));
         let within = within * 1000;
         // Cluster of each event; when each cluster was raised and when one joined it last.
         let (mut of, mut clusters): (Vec<Option<usize>>, Vec<(i64, i64)>) = (Vec::new(), Vec::new());
+        let (mut anew, mut told): (Vec<Anew>, Vec<i64>) = (Vec::new(), Vec::new());
         for (number, look) in looks.iter().enumerate() {
             let near = |other: &usize| {
                 looks[*other].time >= look.time - within && distance_m(looks[*other].position, look.position) <= 150.0
@@ -256,6 +307,9 @@ proptest! {
             of.push(joined);
             if let Some(joined) = joined {
                 clusters[joined].1 = look.time;
+                if anew[joined].is_time(look.time) {
+                    told.push(look.time);
+                }
                 continue;
             }
             let free: Vec<usize> = near.into_iter().chain([number]).filter(|other| of[*other].is_none_or(|of| !alive(&of))).collect();
@@ -263,12 +317,12 @@ proptest! {
             if sources.len() >= at_least {
                 free.iter().for_each(|other| of[*other] = Some(clusters.len()));
                 clusters.push((look.time, look.time));
+                anew.push(Anew { every_s, raised: look.time, told: 0 });
             }
         }
-        let said = clusters.iter().flat_map(|(raised, last)| {
-            let turn = |time: i64, what: &str| (time, what.to_owned(), "r".to_owned());
-            [turn(*raised, "raised"), turn(last + within, "cleared")]
-        });
+        let turn = |time: i64, what: &str| (time, what.to_owned(), "r".to_owned());
+        let said = clusters.iter().flat_map(|(raised, last)| [turn(*raised, "raised"), turn(last + within, "cleared")]);
+        let said = said.chain(told.into_iter().map(|time| turn(time, "updated")));
         prop_assert_eq!(operator(&document, &looks, |_| Sight::Event, restart), sorted(said));
     }
 
@@ -280,14 +334,14 @@ proptest! {
         above in any::<bool>(),
         at_least in 1usize..4,
         in_a_row in 1u32..4,
-        restart in 1usize..30,
+        (restart, every_s) in (1usize..30, 0i64..60),
     ) {
         let statistic = ["count", "sum", "mean", "min", "max"][which];
         let counts = statistic == "count";
         let (side, level, clear) = if above { ("above", 5, 3) } else { ("below", 3, 5) };
         let least = if counts { String::new() } else { format!(r#""value":"v","at_least":{at_least},"#) };
         let document = rule(&format!(
-            r#""window":{{"place":{{"each":"grid"}},"statistic":"{statistic}",{least}"window_s":{length},"side":"{side}",
+            r#""update_s":{every_s},"window":{{"place":{{"each":"grid"}},"statistic":"{statistic}",{least}"window_s":{length},"side":"{side}",
                 "level":{level},"clear":{clear},"windows":{in_a_row}}}"#
         ));
         let value = |look: &Look| look.time / 1000 % 9;
@@ -297,7 +351,7 @@ proptest! {
             let there: Vec<&Look> = looks.iter().filter(|look| look.places.contains(&place)).collect();
             let Some(first) = there.first() else { continue };
             let (mut end, mut row, mut open) = (first.time.div_euclid(length) * length + length, 0, false);
-            let mut last = first.time;
+            let (mut last, mut anew) = (first.time, Anew { every_s, ..Anew::default() });
             loop {
                 let values: Vec<i64> = there
                     .iter()
@@ -323,12 +377,15 @@ proptest! {
                     if clears {
                         said.push((end, "cleared".to_owned(), name));
                         (open, row) = (false, 0);
+                    } else if anew.is_time(end) {
+                        said.push((end, "updated".to_owned(), name));
                     }
                 } else {
                     row = if offends { row + 1 } else { 0 };
                     if row >= in_a_row {
                         said.push((end, "raised".to_owned(), name));
                         open = true;
+                        anew.raise(end);
                     }
                 }
                 end += length;

@@ -186,18 +186,28 @@ impl Window {
         };
         let streak = match before.map(|(streak, _)| streak) {
             Some(Streak::Open(id, seq, raised_at)) if clears => {
-                let turn = cleared(Open { id, seq, raised_at }, end);
+                let turn = cleared(Open { id, seq, raised_at, told_s: 0 }, end);
                 out.push(self.verdict(about, place, turn, (last, value, &sum)));
                 None
             }
-            Some(open @ Streak::Open(..)) => Some(open),
+            Some(Streak::Open(id, seq, raised_at)) => {
+                let open = Open { id, seq, raised_at, told_s: 0 };
+                // Every window since the raise was looked at: the one before is when it could be told last.
+                let before = Open { told_s: open.since_s(end.saturating_sub(self.terms.length_ms)), ..open };
+                let updated = before.updated(end, about.rule.update_s);
+                if let Some(open) = updated {
+                    let turn = Turn { transition: Transition::Updated, open, time: end };
+                    out.push(self.verdict(about, place, turn, (last, value, &sum)));
+                }
+                Some(Streak::Open(id, updated.map_or(seq, |open| open.seq), raised_at))
+            }
             None if offends => Some(Streak::Begun(1, last.at)),
             Some(Streak::Begun(count, first)) if offends => Some(Streak::Begun(count + 1, first)),
             _ => None,
         };
         let streak = match streak {
             Some(Streak::Begun(count, first)) if count >= self.terms.windows => {
-                let open = Open { id: about.id(&about.place(place), first), seq: 1, raised_at: end };
+                let open = Open::raised(about.id(&about.place(place), first), end);
                 let turn = Turn { transition: Transition::Raised, open, time: end };
                 out.push(self.verdict(about, place, turn, (last, value, &sum)));
                 Some(Streak::Open(open.id, open.seq, open.raised_at))
@@ -226,7 +236,7 @@ impl Window {
     pub(super) fn end(&mut self, time: i64, (about, out): (&About<'_>, &mut Verdicts)) {
         for (place, (streak, last)) in std::mem::take(&mut self.streaks) {
             if let Streak::Open(id, seq, raised_at) = streak {
-                let turn = cleared(Open { id, seq, raised_at }, time);
+                let turn = cleared(Open { id, seq, raised_at, told_s: 0 }, time);
                 out.push(self.verdict(about, place, turn, (last, None, &Sum::NONE)));
             }
         }
