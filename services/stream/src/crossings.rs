@@ -2,8 +2,8 @@
 
 use crate::{
     intern::{MetricNames, Views},
-    rules::{Books, Change, EntityRules, Limits, PartRules, Seen, Who},
-    windows::{At, LIVE},
+    rules::{Books, Change, EntityRules, Limits, PartRules, STEPS, Seen, Who},
+    windows::{AHEAD, At, LIVE},
 };
 use gridwarden_domain::{
     alert::Transition,
@@ -13,6 +13,7 @@ use gridwarden_domain::{
     observation::Position,
     rule::Rule,
 };
+use std::hint::black_box;
 use std::sync::Arc;
 
 /// Entities and the fences they cross.
@@ -39,6 +40,34 @@ impl Crossings {
         let rules = PartRules::new(books.of(&set, &view, (&views, &names)));
         let entities = (0..entities).map(|number| (format!("v{number}"), EntityRules::default())).collect();
         Self { names, rules, entities, offset: 0, said: Vec::new() }
+    }
+
+    /// Entities' next positions, one after the other: `said` is told which rules they raise (true) and clear. As in the intake, what the
+    /// positions will ask for is touched before the turn of the first.
+    pub fn look_at_all(&mut self, time_ms: i64, moves: &[(u32, [f64; 2])], mut said: impl FnMut(&str, bool)) {
+        for moves in moves.chunks(AHEAD) {
+            self.look_ahead(moves);
+            for (number, (entity, position)) in (0..).zip(moves) {
+                self.look(*entity, time_ms + number, *position, &mut said);
+            }
+        }
+    }
+
+    fn look_ahead(&self, moves: &[(u32, [f64; 2])]) {
+        let mut touched = 0;
+        for (entity, _) in moves {
+            touched ^=
+                self.entities.get(*entity as usize).map_or(0, |(source, state)| state.seen ^ source.len() as u32);
+        }
+        for step in 0..STEPS {
+            for (_, position) in moves {
+                touched ^= self.rules.book().touch_shapes(step, *position);
+            }
+        }
+        for (entity, _) in moves {
+            touched ^= self.entities.get(*entity as usize).map_or(0, |(_, state)| state.touch());
+        }
+        black_box(touched);
     }
 
     /// An entity's next position: `said` is told which rules it raises (true) and clears.

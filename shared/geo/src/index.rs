@@ -122,6 +122,18 @@ impl AreaIndex {
         self.borders.get(place).copied().unwrap_or(0)
     }
 
+    /// Loads what comes third there, the first of the outlines' edges; of use once [`AreaIndex::touch_border`] has been asked.
+    #[inline]
+    pub fn touch_edges(&self, lon: f64, lat: f64) -> u32 {
+        let code = self.touch(lon, lat);
+        if code & BORDER == 0 {
+            return 0;
+        }
+        let words = self.borders.get((code & !BORDER) as usize..).unwrap_or_default();
+        let Some((record, _)) = records::Record::read(words, &self.edges) else { return 0 };
+        record.touch()
+    }
+
     /// The area a point lies in for certain because its whole square does; `None` also where it only takes a closer look.
     #[inline]
     pub fn sole(&self, lon: f64, lat: f64) -> Option<u32> {

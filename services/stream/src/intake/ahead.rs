@@ -4,7 +4,12 @@
 //! `AHD-1` looking ahead changes nothing: what it finds is only touched, and found again when the turn has come.
 
 use super::{Mind, PartState, Reading, reading::Said};
+use crate::{
+    rules::{Book, STEPS},
+    windows::AHEAD,
+};
 use gridwarden_domain::locate::Place;
+use smallvec::SmallVec;
 use std::hint::black_box;
 
 impl Mind {
@@ -38,6 +43,19 @@ impl Mind {
                 None => layer.touch_border(position.lon, position.lat),
             };
         }
-        black_box(touched);
+        black_box(touched ^ look_at_shapes(parts, readings));
     }
+}
+
+/// The same for shapes that rules draw.
+fn look_at_shapes(parts: &[Option<Box<PartState>>], readings: &[Reading<'_>]) -> u32 {
+    let drawn = |reading: &Reading<'_>| {
+        let Ok(Said::Observation) = reading.said else { return None };
+        let book = parts.get(usize::from(reading.record.part))?.as_ref()?.rules.as_ref()?.book();
+        let position = reading.observation.position.filter(|_| book.has_fences)?;
+        Some((&**book, [position.lon, position.lat]))
+    };
+    let drawn: SmallVec<[(&Book, [f64; 2]); AHEAD]> = readings.iter().filter_map(drawn).collect();
+    let all = (0..STEPS).flat_map(|step| drawn.iter().map(move |drawn| (step, drawn)));
+    all.fold(0, |touched, (step, (book, position))| touched ^ book.touch_shapes(step, *position))
 }

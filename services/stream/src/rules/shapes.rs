@@ -63,6 +63,12 @@ impl Shapes {
         shapes.map(|shape| index.outside_m(shape, position)).fold(f64::INFINITY, f64::min)
     }
 
+    /// Loads what [`Shapes::at`] will look at, in three steps: see [`ShapeIndex::touch`].
+    #[inline]
+    pub(super) fn touch(&self, step: u8, [lon, lat]: [f64; 2]) -> u32 {
+        self.index.as_ref().map_or(0, |index| index.touch(step, lon, lat))
+    }
+
     /// Rules with a shape that contains the position, some more than once.
     #[inline]
     pub(super) fn at(&self, position: [f64; 2], mut hit: impl FnMut(u32)) {

@@ -8,6 +8,8 @@ use crate::{AreaIndex, BuildError, IndexOptions};
 pub struct ShapeIndex {
     fences: Vec<Fence>,
     index: AreaIndex,
+    /// Whether a fence takes more than the raster's answer, a bit each.
+    measured: Vec<u64>,
     /// Fences a raster cannot hold (over the date line or a pole): asked one by one.
     apart: Vec<u32>,
 }
@@ -17,8 +19,12 @@ impl ShapeIndex {
     pub fn build(fences: Vec<Fence>, options: &IndexOptions) -> Result<Self, BuildError> {
         let mut apart = Vec::new();
         let mut outlines = Vec::with_capacity(fences.len());
+        let mut measured = vec![0; fences.len().div_ceil(64)];
         for (number, fence) in (0u32..).zip(&fences) {
             let [west, south, east, north] = fence.bounds();
+            if let Some(bits) = measured.get_mut(number as usize / 64) {
+                *bits |= u64::from(fence.is_measured()) << (number % 64);
+            }
             let fits = west >= -179.0 && east <= 179.0 && south >= -88.0 && north <= 88.0;
             if fence.is_measured() && !fits {
                 apart.push(number);
@@ -28,18 +34,16 @@ impl ShapeIndex {
             }
         }
         let index = AreaIndex::build(&outlines, options)?;
-        Ok(Self { fences, index, apart })
+        Ok(Self { fences, index, measured, apart })
     }
 
     /// Reports every fence that contains the position: indexed ones in rising order, then those kept apart.
     #[inline]
     pub fn locate(&self, lon: f64, lat: f64, mut hit: impl FnMut(u32)) {
         self.index.locate(lon, lat, |number| {
-            let inside = self
-                .fences
-                .get(number as usize)
-                .is_some_and(|fence| !fence.is_measured() || fence.contains([lon, lat]));
-            if inside {
+            if !self.is_measured(number)
+                || self.fences.get(number as usize).is_some_and(|fence| fence.contains([lon, lat]))
+            {
                 hit(number);
             }
         });
@@ -48,6 +52,23 @@ impl ShapeIndex {
             if fence.is_some_and(|fence| fence.contains([lon, lat])) {
                 hit(*number);
             }
+        }
+    }
+
+    /// The fences themselves are many: of most, all there is to know stands in the raster.
+    #[inline]
+    fn is_measured(&self, number: u32) -> bool {
+        self.measured.get(number as usize / 64).is_some_and(|bits| bits >> (number % 64) & 1 == 1)
+    }
+
+    /// Loads what [`ShapeIndex::locate`] will look at, in three steps, from 0; each of use once the one before was asked of all
+    /// positions. The number means nothing; whoever drops it unused drops the load with it.
+    #[inline]
+    pub fn touch(&self, step: u8, lon: f64, lat: f64) -> u32 {
+        match step {
+            0 => self.index.touch(lon, lat),
+            1 => self.index.touch_border(lon, lat),
+            _ => self.index.touch_edges(lon, lat),
         }
     }
 

@@ -40,6 +40,13 @@ impl<'a> Record<'a> {
         Some((record, rest))
     }
 
+    /// Loads its first edge and its areas.
+    #[inline]
+    pub(super) fn touch(&self) -> u32 {
+        let edge = self.edges.first().map_or(0, |edge| edge.low[0].to_bits() as u32);
+        edge ^ self.areas.first().copied().unwrap_or(0)
+    }
+
     /// The mask of the record's areas that hold the point, which must lie in the record's square.
     #[inline]
     pub(super) fn inside(&self, point: [f64; 2]) -> u32 {
