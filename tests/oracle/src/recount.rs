@@ -131,12 +131,17 @@ impl Recount {
         }
     }
 
-    /// What the time that passed does to rules: others in force, holds that are over.
+    /// What the time that passed does to rules: others in force, what waited for its turn, holds that are over.
     fn let_pass(&mut self, town: &Town, part: &mut Part, record: &Record) {
         part.rules.renew(town.rules_at(part.clock), record, &mut self.alerts, |change| {
             part.entities.values_mut().for_each(|known| change(&mut known.rules));
         });
         let rules = &mut part.rules;
+        while let Some(next) = rules.next_in_order(part.clock) {
+            if let Some(known) = part.entities.get_mut(&next.entity) {
+                rules.look_in_order(&next, record, &mut known.rules, &mut self.alerts);
+            }
+        }
         while let Some(timer) = rules.due(part.clock - LATENESS_MS) {
             if let Some(known) = part.entities.get_mut(&timer.1) {
                 rules.fire(&timer, &mut known.rules, record, &mut self.alerts);
@@ -171,9 +176,10 @@ impl Recount {
         let values: Vec<(&str, i64)> =
             said.values.iter().map(|(name, value)| (name.as_str(), millionths(*value))).collect();
         if steady {
+            let at = (record.partition, record.offset);
             let look =
-                Look { entity: &entity, time: said.time, position: said.position, areas: &areas, values: &values };
-            part.rules.look(&look, record, &mut known.rules, (&self.names, &mut self.alerts));
+                Look { at, entity: &entity, time: said.time, position: said.position, areas: &areas, values: &values };
+            part.rules.look((&look, part.clock), record, &mut known.rules, (&self.names, &mut self.alerts));
         }
         if let Some(position) = said.position.filter(|_| steady && said.time >= part.clock - LATENESS_MS) {
             let order = (said.time, record.partition, record.offset);

@@ -4,7 +4,7 @@ use crate::names::Names;
 use crate::records::Record;
 use crate::town::{Body, Rule, Shape, lies_in};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// What should be said of an alert at a transition.
@@ -67,12 +67,23 @@ enum Held {
 
 /// An observation as rules see it.
 pub(crate) struct Look<'a> {
+    /// Partition and offset.
+    pub(crate) at: (i32, i64),
     /// Source and kind.
     pub(crate) entity: &'a (String, String),
     pub(crate) time: i64,
     pub(crate) position: Option<[f64; 2]>,
     pub(crate) areas: &'a [u32],
     pub(crate) values: &'a [(&'a str, i64)],
+}
+
+/// An observation that has its turn under a rule.
+pub(crate) struct InOrder {
+    rule: Rule,
+    time: i64,
+    at: (i32, i64),
+    pub(crate) entity: (String, String),
+    value: i64,
 }
 
 /// When a hold is due, of which entity and rule.
@@ -84,6 +95,17 @@ pub(crate) struct PartRules {
     number: usize,
     rules: Arc<Vec<Rule>>,
     timers: BTreeSet<Timer>,
+    /// What waits for its turn by rule: by event time, partition and offset.
+    waiting: HashMap<String, BTreeMap<Turn, Waiting>>,
+}
+
+/// Event time, partition and offset.
+type Turn = (i64, (i32, i64));
+
+/// An observation that waits: of whom, and the value the rule looks at.
+struct Waiting {
+    entity: (String, String),
+    value: i64,
 }
 
 impl PartRules {
@@ -137,15 +159,43 @@ impl PartRules {
         entity.held.insert(rule.clone(), Held::Open(id));
     }
 
-    /// Looks at an observation.
-    pub(crate) fn look(&mut self, look: &Look<'_>, record: &Record, entity: &mut Entity, out: (&Names, &mut Alerts)) {
+    /// The next observation that has its turn by this clock, taken out: of whom, for which rule, when, where, what.
+    pub(crate) fn next_in_order(&mut self, clock: i64) -> Option<InOrder> {
+        let rules = Arc::clone(&self.rules);
+        rules.iter().filter(|rule| rule.reorder_ms > 0).find_map(|rule| {
+            let waiting = self.waiting.get_mut(&rule.id)?;
+            let (time, at) = *waiting.first_key_value()?.0;
+            let Waiting { entity, value } = waiting.first_entry().filter(|_| time <= clock - rule.reorder_ms)?.remove();
+            Some(InOrder { rule: rule.clone(), time, at, entity, value })
+        })
+    }
+
+    /// Looks at one of them.
+    pub(crate) fn look_in_order(&mut self, next: &InOrder, record: &Record, entity: &mut Entity, alerts: &mut Alerts) {
+        let InOrder { rule, time, at, entity: whom, value } = next;
+        let look = Look { at: *at, entity: whom, time: *time, position: None, areas: &[], values: &[] };
+        self.weigh(rule, *value, &look, record, (entity, alerts));
+    }
+
+    /// Looks at an observation, by a partition's clock.
+    pub(crate) fn look(
+        &mut self,
+        (look, clock): (&Look<'_>, i64),
+        record: &Record,
+        entity: &mut Entity,
+        out: (&Names, &mut Alerts),
+    ) {
         let (names, alerts) = out;
         let rules = Arc::clone(&self.rules);
         let of_kind = |rule: &&Rule| rule.kinds.is_empty() || rule.kinds.contains(&look.entity.1);
         for rule in rules.iter().filter(of_kind) {
             match &rule.body {
                 Body::Threshold { value, .. } => {
-                    if let Some((_, value)) = look.values.iter().find(|(name, _)| name == value) {
+                    let Some((_, value)) = look.values.iter().find(|(name, _)| name == value) else { continue };
+                    if rule.reorder_ms > 0 && look.time > clock - rule.reorder_ms {
+                        let waiting = Waiting { entity: look.entity.clone(), value: *value };
+                        self.waiting.entry(rule.id.clone()).or_default().insert((look.time, look.at), waiting);
+                    } else {
                         self.weigh(rule, *value, look, record, (entity, alerts));
                     }
                 }
@@ -168,7 +218,7 @@ impl PartRules {
         let Body::Threshold { above, level, clear, hold_ms, .. } = rule.body else { return };
         let offends = if above { value > level } else { value < level };
         let clears = if above { value <= clear } else { value >= clear };
-        let here = (record.partition, record.offset);
+        let here = look.at;
         match entity.held.get(&rule.id) {
             None if !offends => {}
             None if hold_ms == 0 => {

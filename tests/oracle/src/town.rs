@@ -42,6 +42,8 @@ pub(crate) struct Town {
 pub(crate) struct Rule {
     pub(crate) id: String,
     pub(crate) kinds: Vec<String>,
+    /// How long records wait for earlier ones; 0: not at all.
+    pub(crate) reorder_ms: i64,
     pub(crate) body: Body,
 }
 
@@ -214,6 +216,7 @@ fn rule(document: &Value) -> Result<Rule> {
     Ok(Rule {
         id: document["id"].as_str().context("a rule's id")?.to_owned(),
         kinds: kinds.iter().filter_map(|kind| kind.as_str().map(str::to_owned)).collect(),
+        reorder_ms: document["reorder_s"].as_i64().unwrap_or(0) * 1_000,
         body: match (&document["threshold"], &document["density"]) {
             (Value::Null, Value::Null) => fence(&document["fence"])?,
             (Value::Null, density) => self::density(density)?,

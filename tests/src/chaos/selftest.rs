@@ -42,7 +42,7 @@ const fn bug(name: &'static str, faults: &'static [Fault], shows_in: &'static [&
 }
 
 /// What is wrong in each stands in `tests/README.md`.
-const BUGS: [Bug; 24] = [
+const BUGS: [Bug; 25] = [
     // While the broker holds few topics: the more, the longer it takes to come back.
     bug("checkpoint-before-alerts", SILENCE, ALERTS),
     bug("token-without-range", &[Fault::Quiet(3_000)], &["lost"]),
@@ -66,6 +66,7 @@ const BUGS: [Bug; 24] = [
     bug("rule-state-forgotten", RESTARTS, ALERTS),
     bug("timers-forgotten", RESTARTS, ALERTS),
     bug("sightings-forgotten", RESTARTS, ALERTS),
+    bug("order-forgotten", RESTARTS, ALERTS),
     bug("fence-left-out", &[Fault::Quiet(2_000)], &["alerts_unfenced"]),
     bug("zombie-goes-on", &[Fault::ZombieStream], &["zombies_left"]),
 ];

@@ -128,7 +128,7 @@ fn beats() -> Vec<Area> {
 }
 
 /// The rules; the first two of them depend on the number.
-fn rules(number: u32) -> [Value; 6] {
+fn rules(number: u32) -> [Value; 7] {
     let (level, clear) = if number.is_multiple_of(4) { (95, 30) } else { (105, 10) };
     let crowd = if number.is_multiple_of(8) { 150 } else { 153 };
     let middle = [[0.5, -1.0], [3.5, -1.0], [3.5, 2.0], [0.5, 2.0], [0.5, -1.0]];
@@ -142,6 +142,9 @@ fn rules(number: u32) -> [Value; 6] {
             "density": {"place": {"each": "grid"}, "at_least": 52, "clear_below": 46, "hold_s": 2, "within_s": 86_400}}),
         json!({"id": "cold-long", "version": 1, "title": {"en": "Cold"}, "severity": "minor",
             "threshold": {"value": "t", "side": "below", "level": -90, "hold_s": 5}}),
+        // What comes late is put in order here, and waits in checkpoints.
+        json!({"id": "hot-in-order", "version": 1, "title": {"en": "Hot"}, "severity": "minor", "reorder_s": 4,
+            "threshold": {"value": "t", "side": "above", "level": 60, "clear": -20, "hold_s": 1}}),
         json!({"id": "in-c3", "version": 1, "title": {"en": "In c3"}, "severity": "minor", "select": {"kinds": ["car"]},
             "fence": {"shape": {"area": {"layer": "grid", "code": "c3"}}, "on": "enter"}}),
         json!({"id": "out", "version": 1, "title": {"en": "Out"}, "severity": "warning", "select": {"kinds": ["car"]},
