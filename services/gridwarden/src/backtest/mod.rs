@@ -1,10 +1,10 @@
 //! `gridwarden backtest`: rules tried on the past. Arguments in, a table or JSON out; the stream's crate decides.
 
-pub(crate) mod documents;
 mod incidents;
 mod words;
 
 use crate::beside::BesideArgs;
+use crate::documents;
 use crate::moment;
 use crate::output::{answer, progress};
 use anyhow::Result;
@@ -15,10 +15,11 @@ use std::path::PathBuf;
 /// Arguments of `gridwarden backtest`.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct BacktestArgs {
-    /// A rule document, a list of them, or a folder of documents (JSON); may be given several times
+    /// A rule document, a list of them, or a folder of documents (YAML or JSON); may be given several times
     #[arg(long, required = true)]
     rules: Vec<PathBuf>,
-    /// The documents are the whole set; without it they are put into the set in force, in place of those with their ids
+    /// The documents are the whole set, but for retired ones; without it they are put into the set in force, in place of those with
+    /// their ids
     #[arg(long)]
     whole: bool,
     /// What is compared with
@@ -59,12 +60,9 @@ enum AgainstArg {
 /// # Errors
 /// A document that cannot be read, Kafka or ClickHouse out of reach.
 pub(crate) async fn run(args: BacktestArgs) -> Result<()> {
-    let mut rules = Vec::new();
-    for path in &args.rules {
-        rules.extend(documents::read(path)?);
-    }
-    let incidents = args.incidents.as_deref().map(incidents::read).transpose()?.unwrap_or_default();
     let config = args.beside.config()?;
+    let rules = documents::of_city(&args.rules, &config.city.folder)?;
+    let incidents = args.incidents.as_deref().map(incidents::read).transpose()?.unwrap_or_default();
     let against = match args.against {
         AgainstArg::Active => Against::Active,
         AgainstArg::Nothing => Against::Nothing,

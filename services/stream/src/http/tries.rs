@@ -8,6 +8,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use gridwarden_domain::rule::Calendars;
 use gridwarden_runtime::{clock::now_ms, http::Problem};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -93,7 +94,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn asked(self) -> Result<Asked, Problem> {
+    fn asked(self, calendars: &Calendars) -> Result<Asked, Problem> {
         let against = match self.against.as_deref() {
             None | Some("active") => Against::Active,
             Some("nothing") => Against::Nothing,
@@ -104,7 +105,7 @@ impl Wanted {
             return Err(Problem::bad_request("from must lie before to (epoch ms)"));
         }
         Ok(Asked {
-            candidates: Candidates { rules: documents(&self.rules)?, whole: self.whole },
+            candidates: Candidates { rules: documents(self.rules, calendars)?, whole: self.whole },
             against,
             from_ms,
             to_ms,
@@ -116,7 +117,8 @@ impl Wanted {
 
 /// Begins one.
 pub(super) async fn begin(State(api): State<Arc<Api>>, body: String) -> Result<Response, Problem> {
-    let asked = object::<Wanted>(&body)?.asked()?;
+    let wanted = object::<Wanted>(&body)?;
+    let asked = wanted.asked(&api.city().await?.calendars)?;
     let mut inner = api.tries.inner();
     if inner.tries.values().any(|of| matches!(of.state, Progress::Runs(_))) {
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS).detail("a back-test runs; one at a time");
