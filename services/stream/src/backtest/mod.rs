@@ -5,13 +5,14 @@
 //!  rules asked for, rules in force ─▶ one set (sets)─┤
 //!  archive, partition by partition ──────────────────┴▶ intake: the very operators ─▶ alerts ─▶ episodes, told apart (tally)
 //! ```
-//! Each worker has partitions of its own: a task reads, a thread decides. Nothing is written, and no stream is disturbed: it reads what
-//! the archive holds and Kafka's control topics.
+//! Each worker has partitions of its own, and a thread that decides (desk). What it decides on comes from the archive, which one task
+//! reads for all. Nothing is written, and no stream is disturbed.
 //!
-//! * `BKT-1` what it says is a function of the archive, the control topics and the rules: the same order, clocks, repeats and places as
+//! * `BKT-1` what it says is a function of the records, the control topics and the rules: the same order, clocks, repeats and places as
 //!   when the records were read live, so the same alerts ([`crate::rebuild`] rests on the same).
 //! * `BKT-2` both sets see the same records in one pass. A rule that is the same in both runs once.
 
+mod archive;
 mod desk;
 mod gathered;
 mod incidents;
@@ -27,7 +28,6 @@ use crate::{
     config::Config,
     metrics::Metrics,
     prepare::{parts_of, world},
-    rebuild::Lane,
     shard::reader_of,
     shared::{Lore, Progress, Shared},
 };
@@ -36,15 +36,12 @@ use desk::Desk;
 use gathered::Gathered;
 use gridwarden_domain::{alert::Alert, control::Timeline};
 use gridwarden_runtime::clock::now_ms;
-use gridwarden_store::{
-    ClickHouseConfig,
-    read::{Reader, Shelf, Wanted},
-};
+use gridwarden_store::ClickHouseConfig;
 use sets::Sets;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tally::Tally;
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
 
 /// How often it is told how many records were read.
 const TELL_EVERY: Duration = Duration::from_secs(2);
@@ -75,17 +72,8 @@ pub async fn backtest(config: Config, asked: Asked, tell: impl Fn(u64)) -> Resul
         bail!("the span ends before it begins");
     }
     let ground = Ground::open(&config, asked).await?;
-    let lanes = ground.lanes().await?;
-    let read = lanes.iter().flatten().map(|lane| lane.part).collect();
-    let gathered = Gathered::new(Arc::clone(&ground.timeline), &ground.shared, &read);
-    *ground.gathered.lock().unwrap_or_else(PoisonError::into_inner) = Some(gathered);
-    let begun = Instant::now();
     let mut workers = JoinSet::new();
-    for lanes in lanes {
-        let (chunks, desk) = Desk::new(&ground, &lanes, config.stream.most_entities);
-        workers.spawn(desk::feed(Arc::clone(&ground), lanes, chunks));
-        workers.spawn_blocking(move || desk.run());
-    }
+    let begun = from_archive(&ground, config.stream.most_entities, &mut workers).await?;
     let mut often = tokio::time::interval(TELL_EVERY);
     often.tick().await;
     loop {
@@ -100,6 +88,25 @@ pub async fn backtest(config: Config, asked: Asked, tell: impl Fn(u64)) -> Resul
     ground.end();
     let tally = std::mem::take(&mut *ground.tally());
     Ok(tally.outcome(&ground.asked, begun.elapsed().as_secs_f64()))
+}
+
+type Workers = JoinSet<Result<()>>;
+
+/// Sets workers to the archive; when they began.
+async fn from_archive(ground: &Arc<Ground>, most_entities: usize, workers: &mut Workers) -> Result<Instant> {
+    let lanes = archive::lanes(ground).await?;
+    let begun = Instant::now();
+    let mut ends = Vec::new();
+    for desk in ground.desks(most_entities) {
+        let (end, pieces) = mpsc::channel(1);
+        ends.push(end);
+        workers.spawn_blocking(move || {
+            desk.run_archive(pieces);
+            Ok(())
+        });
+    }
+    workers.spawn(archive::feed(Arc::clone(ground), lanes, ends));
+    Ok(begun)
 }
 
 /// What all workers share.
@@ -128,13 +135,15 @@ impl Ground {
             progress: vec![Progress::in_the_past()],
             others: crate::cluster::Others::none(),
         };
+        let timeline = Arc::new(timeline.under(sets.union()));
+        let gathered = Gathered::new(Arc::clone(&timeline));
         Ok(Arc::new(Self {
             shared,
-            timeline: Arc::new(timeline.under(sets.union())),
+            timeline,
             clickhouse: config.clickhouse.clone(),
             workers: config.stream.worker_count(),
             tally: Mutex::new(Tally::new(sets, asked.from_ms)),
-            gathered: Mutex::default(),
+            gathered: Mutex::new(Some(gathered)),
             asked,
         }))
     }
@@ -161,25 +170,14 @@ impl Ground {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is archived of the span, partition by partition, for each worker.
-    async fn lanes(&self) -> Result<Vec<Vec<Lane>>> {
-        let (reader, world) = (Reader::new(&self.clickhouse), &self.shared.world);
-        let mut lanes: Vec<Vec<Lane>> = vec![Vec::new(); self.workers];
-        for (number, topic) in (0u16..).zip(&world.topics) {
-            let parts: Vec<(u16, i32)> = (0u16..)
-                .zip(&world.parts)
-                .filter_map(|(part, of)| (of.topic == number).then_some((part, of.partition)))
-                .collect();
-            let wanted = vec![Wanted { first: 0, end: i64::MAX, since_ms: self.since_ms() }; parts.len()];
-            let shelves = reader.archived_shelves(topic.id, &wanted).await.context("the archive cannot be read")?;
-            for ((part, partition), Shelf { stretches, .. }) in parts.into_iter().zip(shelves) {
-                let stretches = stretches.into_iter().filter(|stretch| stretch.oldest_ms < self.asked.to_ms).collect();
-                let lane = Lane { part, topic: number, topic_id: topic.id, partition, to: 0, newest_ms: 0, stretches };
-                if let Some(of_worker) = lanes.get_mut(reader_of(number, partition, self.workers)) {
-                    of_worker.push(lane);
-                }
+    /// A desk for each worker, with the partitions that are its own.
+    fn desks(self: &Arc<Self>, most_entities: usize) -> impl Iterator<Item = Desk> {
+        let mut parts = vec![Vec::new(); self.workers];
+        for (number, part) in (0u16..).zip(&self.shared.world.parts) {
+            if let Some(of_worker) = parts.get_mut(reader_of(part.topic, part.partition, self.workers)) {
+                of_worker.push(number);
             }
         }
-        Ok(lanes)
+        parts.into_iter().map(move |parts| Desk::new(self, parts, most_entities))
     }
 }
