@@ -9,7 +9,7 @@ use crate::moment;
 use crate::output::{answer, progress};
 use anyhow::Result;
 use gridwarden_runtime::clock::now_ms;
-use gridwarden_stream::{Against, Asked, Candidates};
+use gridwarden_stream::{Against, Asked, Candidates, Source};
 use std::path::PathBuf;
 
 /// Arguments of `gridwarden backtest`.
@@ -25,7 +25,10 @@ pub(crate) struct BacktestArgs {
     /// What is compared with
     #[arg(long, value_enum, default_value = "active")]
     against: AgainstArg,
-    /// First append time whose alerts count: RFC 3339 or epoch ms; the begin of the archive when missing
+    /// Where the records come from
+    #[arg(long, value_enum, default_value = "archive")]
+    source: SourceArg,
+    /// First append time whose alerts count: RFC 3339 or epoch ms; the begin of the archive, or of the topics, when missing
     #[arg(long, value_parser = moment::read)]
     from: Option<i64>,
     /// The moment after the last; now when missing
@@ -55,6 +58,14 @@ enum AgainstArg {
     Nothing,
 }
 
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+enum SourceArg {
+    /// The archive in ClickHouse
+    Archive,
+    /// What Kafka's topics still hold
+    Topic,
+}
+
 /// Tries rules, and says what they would have said.
 ///
 /// # Errors
@@ -70,6 +81,10 @@ pub(crate) async fn run(args: BacktestArgs) -> Result<()> {
     let asked = Asked {
         candidates: Candidates { rules, whole: args.whole },
         against,
+        source: match args.source {
+            SourceArg::Archive => Source::Archive,
+            SourceArg::Topic => Source::Topic,
+        },
         from_ms: args.from.unwrap_or(0),
         to_ms: args.to.unwrap_or_else(now_ms),
         incidents,
@@ -77,6 +92,7 @@ pub(crate) async fn run(args: BacktestArgs) -> Result<()> {
     };
     let outcome =
         gridwarden_stream::backtest(config, asked, |records| progress(&format!("{records} records read"))).await?;
+    words::unseen(&outcome.unseen).iter().for_each(|line| progress(line));
     if args.json {
         answer(&serde_json::to_string(&outcome)?);
     } else {

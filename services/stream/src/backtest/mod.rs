@@ -3,10 +3,10 @@
 //! ```text
 //!  control topics ─▶ layers, registry as they were ─┐
 //!  rules asked for, rules in force ─▶ one set (sets)─┤
-//!  archive, partition by partition ──────────────────┴▶ intake: the very operators ─▶ alerts ─▶ episodes, told apart (tally)
+//!  archive, or topics: partition by partition ───────┴▶ intake: the very operators ─▶ alerts ─▶ episodes, told apart (tally)
 //! ```
 //! Each worker has partitions of its own, and a thread that decides (desk). What it decides on comes from the archive, which one task
-//! reads for all. Nothing is written, and no stream is disturbed.
+//! reads for all, or from Kafka, which each reads for itself. Nothing is written, and no stream is disturbed.
 //!
 //! * `BKT-1` what it says is a function of the records, the control topics and the rules: the same order, clocks, repeats and places as
 //!   when the records were read live, so the same alerts ([`crate::rebuild`] rests on the same).
@@ -18,10 +18,11 @@ mod gathered;
 mod incidents;
 mod sets;
 mod tally;
+mod topic;
 
 pub use incidents::{Incident, Sign, Told};
 pub use sets::{Against, Candidates};
-pub use tally::{Change, Count, Episode, OfArea, OfRule, Outcome, Totals, What};
+pub use tally::{Change, Count, Episode, OfArea, OfRule, Outcome, Totals, Unseen, What};
 
 use crate::{
     beside::{Beside, load_city, look},
@@ -34,11 +35,15 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use desk::Desk;
 use gathered::Gathered;
+use gridwarden_bus::KafkaConfig;
 use gridwarden_domain::{alert::Alert, control::Timeline};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_store::ClickHouseConfig;
 use sets::Sets;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 use std::time::{Duration, Instant};
 use tally::Tally;
 use tokio::{sync::mpsc, task::JoinSet};
@@ -53,6 +58,8 @@ pub struct Asked {
     pub candidates: Candidates,
     /// What they are compared with.
     pub against: Against,
+    /// Where the records come from.
+    pub source: Source,
     /// Append time of the first record whose alerts count, epoch ms.
     pub from_ms: i64,
     /// One past the append time of the last.
@@ -63,7 +70,17 @@ pub struct Asked {
     pub warm_up_ms: i64,
 }
 
-/// Tries rules on what is archived. `tell` is told now and then how many records were read.
+/// Where the records of the past come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// The archive in ClickHouse.
+    #[default]
+    Archive,
+    /// What Kafka's topics still hold.
+    Topic,
+}
+
+/// Tries rules on what is archived, or still in Kafka. `tell` is told now and then how many records were read.
 ///
 /// # Errors
 /// Kafka or ClickHouse out of reach, control topics that cannot be read, a city that cannot.
@@ -72,8 +89,13 @@ pub async fn backtest(config: Config, asked: Asked, tell: impl Fn(u64)) -> Resul
         bail!("the span ends before it begins");
     }
     let ground = Ground::open(&config, asked).await?;
+    // Threads cannot be aborted as tasks are: whoever gives this up tells them.
+    let _given_up = GiveUp(Arc::clone(&ground));
     let mut workers = JoinSet::new();
-    let begun = from_archive(&ground, config.stream.most_entities, &mut workers).await?;
+    let begun = match ground.asked.source {
+        Source::Archive => from_archive(&ground, config.stream.most_entities, &mut workers).await?,
+        Source::Topic => from_topics(&ground, config.stream.most_entities, &mut workers).await?,
+    };
     let mut often = tokio::time::interval(TELL_EVERY);
     often.tick().await;
     loop {
@@ -109,16 +131,41 @@ async fn from_archive(ground: &Arc<Ground>, most_entities: usize, workers: &mut 
     Ok(begun)
 }
 
+/// Sets workers to the topics; when they began.
+async fn from_topics(ground: &Arc<Ground>, most_entities: usize, workers: &mut Workers) -> Result<Instant> {
+    let of = Arc::clone(ground);
+    let stretches: Arc<[topic::Stretch]> =
+        tokio::task::spawn_blocking(move || topic::stretches(&of)).await?.context("the topics cannot be read")?.into();
+    let begun = Instant::now();
+    for desk in ground.desks(most_entities) {
+        let stretches = Arc::clone(&stretches);
+        workers.spawn_blocking(move || desk.run_topic(&stretches));
+    }
+    Ok(begun)
+}
+
 /// What all workers share.
 struct Ground {
     shared: Shared,
     timeline: Arc<Timeline>,
+    kafka: KafkaConfig,
     clickhouse: ClickHouseConfig,
     workers: usize,
     asked: Asked,
     tally: Mutex<Tally>,
     /// Rules over several entities; until all is read.
     gathered: Mutex<Option<Gathered>>,
+    /// Whether nobody waits for the outcome any more.
+    given_up: AtomicBool,
+}
+
+/// Tells threads at its end that nobody waits for them.
+struct GiveUp(Arc<Ground>);
+
+impl Drop for GiveUp {
+    fn drop(&mut self) {
+        self.0.given_up.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Ground {
@@ -140,10 +187,12 @@ impl Ground {
         Ok(Arc::new(Self {
             shared,
             timeline,
+            kafka: config.kafka.clone(),
             clickhouse: config.clickhouse.clone(),
             workers: config.stream.worker_count(),
             tally: Mutex::new(Tally::new(sets, asked.from_ms)),
             gathered: Mutex::new(Some(gathered)),
+            given_up: AtomicBool::new(false),
             asked,
         }))
     }
@@ -168,6 +217,10 @@ impl Ground {
 
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// A desk for each worker, with the partitions that are its own.

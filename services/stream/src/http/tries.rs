@@ -1,7 +1,7 @@
-//! Back-tests by HTTP: begun, looked at, stopped. One runs at a time: it reads the archive as fast as it can.
+//! Back-tests by HTTP: begun, looked at, stopped. One runs at a time: it reads the past as fast as it can.
 
 use super::{Api, ask::documents, rules::object};
-use crate::backtest::{Against, Asked, Candidates, Incident, Outcome, backtest};
+use crate::backtest::{Against, Asked, Candidates, Incident, Outcome, Source, backtest};
 use axum::{
     Json,
     extract::{Path, State},
@@ -86,6 +86,7 @@ struct Wanted {
     #[serde(default)]
     whole: bool,
     against: Option<String>,
+    source: Option<String>,
     from: Option<i64>,
     to: Option<i64>,
     #[serde(default)]
@@ -100,6 +101,11 @@ impl Wanted {
             Some("nothing") => Against::Nothing,
             Some(_) => return Err(Problem::bad_request("against must be active or nothing")),
         };
+        let source = match self.source.as_deref() {
+            None | Some("archive") => Source::Archive,
+            Some("topic") => Source::Topic,
+            Some(_) => return Err(Problem::bad_request("source must be archive or topic")),
+        };
         let (from_ms, to_ms) = (self.from.unwrap_or(0), self.to.unwrap_or_else(now_ms));
         if from_ms >= to_ms {
             return Err(Problem::bad_request("from must lie before to (epoch ms)"));
@@ -107,6 +113,7 @@ impl Wanted {
         Ok(Asked {
             candidates: Candidates { rules: documents(self.rules, calendars)?, whole: self.whole },
             against,
+            source,
             from_ms,
             to_ms,
             incidents: self.incidents,
