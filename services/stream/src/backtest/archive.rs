@@ -3,7 +3,7 @@
 use super::{Ground, desk::Desk};
 use crate::{
     intake::Record,
-    rebuild::{Lane, SLICE_RECORDS, next_slices},
+    rebuild::{Lane, next_slices},
     shard::reader_of,
     source::{number, numbers_of_world},
 };
@@ -11,6 +11,10 @@ use anyhow::{Context, Result};
 use gridwarden_store::read::{LogPart, Reader, Shelf, Wanted};
 use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, Sender};
+
+/// Records asked for at once, for all workers: they are held in memory, and ClickHouse looks at everything appended at their time for each
+/// slice.
+const SLICE_RECORDS: u64 = 1_000_000;
 
 /// Topic (its number), and what a slice of it holds in a worker's partitions.
 pub(super) type Piece = (u16, Vec<LogPart>);

@@ -2,7 +2,7 @@
 
 use super::{
     look::{Look, Outcome, Stand},
-    slices::{Lane, SLICE_RECORDS, Slice, next_slices},
+    slices::{Lane, Slice, next_slices},
 };
 use crate::{cluster::Seat, prepare::is_transient, shard::reader_of, shared::Shared, wake::Wakers};
 use anyhow::{Context, Result};
@@ -46,6 +46,8 @@ pub(crate) struct Feeder {
 #[derive(Clone)]
 pub(crate) struct Ground {
     pub(crate) clickhouse: ClickHouseConfig,
+    /// Records read at once.
+    pub(crate) slice_records: u64,
     pub(crate) look: Look,
     pub(crate) shared: Arc<Shared>,
     pub(crate) wakers: Wakers,
@@ -80,7 +82,7 @@ impl Feeder {
         let mut ahead = None;
         loop {
             if self.slices.is_empty() {
-                self.slices.extend(next_slices(&mut self.lanes, SLICE_RECORDS));
+                self.slices.extend(next_slices(&mut self.lanes, ground.slice_records));
             }
             let slice = self.slices.pop_front();
             if slice.is_none() && ahead.is_none() {

@@ -7,9 +7,6 @@ use gridwarden_domain::identity::TopicId;
 use gridwarden_store::read::{LogSlice, OffsetRange, Stretch};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Records asked for at once: they are held in memory, and ClickHouse looks at everything appended at their time for each slice.
-pub(crate) const SLICE_RECORDS: u64 = 1_000_000;
-
 /// A partition on its way through the archive.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Lane {
