@@ -53,7 +53,7 @@ enum Command {
     Replay(ReplayArgs),
     /// Count windows again from the archive: what came too late, after a redraw, after rejects were sent again
     Recompute(RecomputeArgs),
-    /// Try rules on the archived past: alerts added, removed and changed against the rules in force
+    /// Try rules on the past, from the archive or from Kafka: alerts added, removed and changed against the rules in force
     Backtest(BacktestArgs),
     /// Say what every rule makes of one observation, and why
     Explain(ExplainArgs),

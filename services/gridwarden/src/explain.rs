@@ -1,6 +1,6 @@
 //! `gridwarden explain`: what every rule makes of one observation, and why. Rules and places are those of a city's folder.
 
-use crate::{backtest::documents, output::answer, publish};
+use crate::{documents, output::answer, publish};
 use anyhow::{Context, Result, anyhow};
 use gridwarden_domain::{control::RuleSet, decode::Decoder, time};
 use gridwarden_runtime::city::City;
@@ -46,8 +46,8 @@ fn told(args: &ExplainArgs) -> Result<()> {
     let rules = match args.rules.as_slice() {
         [] => Arc::clone(timeline.rules_at(i64::MAX)),
         paths => {
-            let documents = paths.iter().map(|path| documents::read(path)).collect::<Result<Vec<_>>>()?;
-            Arc::new(RuleSet { revision: 1, rules: documents.into_iter().flatten().map(Arc::new).collect() })
+            let rules = documents::of_city(paths, &args.city)?;
+            Arc::new(RuleSet { revision: 1, rules: rules.into_iter().map(Arc::new).collect() })
         }
     };
     let name = args.observation.display().to_string();

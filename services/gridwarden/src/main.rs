@@ -12,6 +12,7 @@ mod city_check;
 mod city_command;
 mod cli;
 mod doctor;
+mod documents;
 mod explain;
 mod large_pages;
 mod moment;

@@ -96,6 +96,8 @@ pub struct StreamSection {
     pub watchdog_s: u64,
     /// Without a checkpoint: how many days of the archive the state is made from.
     pub rebuild_days: u32,
+    /// Records of the archive read at once.
+    pub rebuild_slice: u64,
     /// Rows of changed windows per worker and second.
     pub live_rows_per_s: usize,
     /// How far behind a log is the past, in ms.
@@ -175,6 +177,7 @@ fn check(config: &Config) -> Result<(), Wrong> {
         ("cluster.silence_s", config.cluster.silence_s, 1, 3_600),
         ("stream.watchdog_s", own.watchdog_s, 5, 3_600),
         ("stream.rebuild_days", u64::from(own.rebuild_days), 0, 3_650),
+        ("stream.rebuild_slice", own.rebuild_slice, 100, 10_000_000),
         ("stream.live_rows_per_s", own.live_rows_per_s as u64, 100, 10_000_000),
         ("stream.windows_mib", own.windows_mib as u64, 1, 1 << 20),
         ("stream.fences_mib", own.fences_mib as u64, 1, 1 << 20),

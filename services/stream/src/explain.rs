@@ -11,6 +11,7 @@ use gridwarden_domain::{
     control::{RuleSet, Timeline},
     locate::Places,
     observation::{ObservationRef, Position},
+    rule::State,
     value::Fixed,
 };
 use jiff::tz::TimeZone;
@@ -45,6 +46,9 @@ impl Explained {
     }
 }
 
+/// Why one looks at nothing; a draft is explained as if it were in force.
+const RETIRED: &str = "the rule is retired";
+
 /// What rules make of an observation, with layers and registry as they are at the end of a timeline. Memory of the index of fences: so
 /// many MiB.
 pub fn explain(
@@ -77,6 +81,7 @@ pub fn explain(
     };
     let explained = |(book, slot, ready): (&Book, u32, &Ready)| {
         let (looks, matches, why) = match look(book, (slot, ready), &event) {
+            _ if ready.rule.state == State::Retired => (false, false, RETIRED.to_owned()),
             Finding::Out(out) => (false, false, out.words().to_owned()),
             Finding::In(why) => (true, true, why),
             Finding::Not(why) => (true, false, why),
@@ -96,7 +101,7 @@ fn registered(timeline: &Timeline, source: &str) -> Option<Position> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gridwarden_domain::{control::Fold, decode::Decoder};
+    use gridwarden_domain::{control::Fold, decode::Decoder, rule};
 
     const RULES: [(&str, &str); 8] = [
         ("hot", r#""threshold":{"value":"t","side":"above","level":30}"#),
@@ -147,5 +152,22 @@ mod tests {
         assert_eq!(told[0], "+at-night: t = 31 is above 30");
         assert_eq!(told[4], " near: it does not say where it is, and the registry does not know");
         assert_eq!(told[5], "-of-another: it spoke: it is silent if nothing follows within 60 s");
+    }
+
+    #[test]
+    fn a_retired_rule_looks_at_nothing_and_a_draft_as_if_it_were_in_force() {
+        let rule = |state: &str| {
+            let text = format!(
+                r#"{{"id":"{state}","version":1,"title":{{"en":"x"}},"severity":"minor","state":"{state}","threshold":{{"value":"t","side":"above","level":30}}}}"#
+            );
+            Arc::new(rule::read(text.as_bytes()).expect("a rule"))
+        };
+        let rules = Arc::new(RuleSet { revision: 1, rules: vec![rule("draft"), rule("retired")] });
+        let text = r#"{"source":"s","kind":"air","time":"2026-01-01T12:00:00Z","values":{"t":31}}"#;
+        let decoder = Decoder::observations();
+        let observation = decoder.observation(text.as_bytes()).expect("an observation");
+        let explained = explain(&observation, &rules, (&Timeline::default(), &TimeZone::UTC), 1);
+        let said: Vec<_> = explained.iter().map(|one| (one.sign(), one.why.as_str())).collect();
+        assert_eq!(said, [('+', "t = 31 is above 30"), (' ', RETIRED)]);
     }
 }

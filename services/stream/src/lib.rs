@@ -16,7 +16,7 @@
 //! ids as before.
 //!
 //! Invariants (each stands where it holds and is tested there): `SHD-1` shards, `WIN-1…3` windows, `WMK-1…2` clocks,
-//! `RUL-1…3` rules, `BKT-1…2` rules tried on the past, `INT-1…3` intake, `CKP-1…6` checkpoints, `REC-1…4` counting again, `WDG-1` the watchdog,
+//! `RUL-1…3` rules, `BKT-1…4` rules tried on the past, `INT-1…3` intake, `CKP-1…6` checkpoints, `REC-1…4` counting again, `WDG-1` the watchdog,
 //! `CLU-1…3` clusters, `RBD-1…5` state from the archive, `AHD-1` reading what is ahead, `SHF-1…3` the shelf of rules.
 
 mod alerts;
@@ -60,8 +60,8 @@ mod watermark;
 mod windows;
 
 pub use backtest::{
-    Against, Asked, Candidates, Change, Count, Episode, Incident, OfArea, OfRule, Outcome, Sign, Told, Totals, What,
-    backtest,
+    Against, Asked, Candidates, Change, Count, Episode, Incident, OfArea, OfRule, Outcome, Sign, Source, Told, Totals,
+    Unseen, What, backtest,
 };
 pub use config::{CitySection, ClusterSection, Config, StreamSection, config};
 pub use explain::{Explained, explain};

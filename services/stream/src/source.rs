@@ -443,7 +443,8 @@ impl Source {
 }
 
 #[inline]
-fn read<'a>(record: &BusRecord<'a>, part: u16) -> Record<'a> {
+/// A record of the log as the intake takes it.
+pub(crate) fn read<'a>(record: &BusRecord<'a>, part: u16) -> Record<'a> {
     let said = record.headers();
     Record {
         part,

@@ -155,6 +155,7 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     for feeder in feeders {
         let ground = rebuild::Ground {
             clickhouse: config.clickhouse.clone(),
+            slice_records: config.stream.rebuild_slice,
             look: look.clone(),
             shared: Arc::clone(&shared),
             wakers: wakers.clone(),

@@ -1,4 +1,4 @@
-//! Where logs begin and end, asked over a connection of its own.
+//! Where logs begin and end, and where they stood at a moment, asked over a connection of its own.
 
 use crate::log::{Logs, listen};
 use crate::{BusError, KafkaConfig};
@@ -40,13 +40,26 @@ impl Offsets {
         self.ask(partitions, Offset::Beginning)
     }
 
+    /// The offset of the first record appended at or after a moment (epoch ms), per (topic without prefix, partition); none: there is
+    /// no such record.
+    pub fn first_since(&self, partitions: &[(&str, i32)], moment_ms: i64) -> Result<Vec<Option<i64>>, BusError> {
+        // Negative ones mean something else to Kafka.
+        self.answers(partitions, Offset::Offset(moment_ms.max(0)))
+    }
+
     fn ask(&self, partitions: &[(&str, i32)], which: Offset) -> Result<Vec<i64>, BusError> {
+        let answers = self.answers(partitions, which)?;
+        let unknown = |topic: &str| BusError::UnknownTopic { topic: self.kafka.full_name(topic) };
+        answers.iter().zip(partitions).map(|(answer, (topic, _))| answer.ok_or_else(|| unknown(topic))).collect()
+    }
+
+    fn answers(&self, partitions: &[(&str, i32)], which: Offset) -> Result<Vec<Option<i64>>, BusError> {
         let answer = self.asked(partitions, which).map_err(|error| error.because(&self.client));
         listen(&self.client);
         answer
     }
 
-    fn asked(&self, partitions: &[(&str, i32)], which: Offset) -> Result<Vec<i64>, BusError> {
+    fn asked(&self, partitions: &[(&str, i32)], which: Offset) -> Result<Vec<Option<i64>>, BusError> {
         let refused = |error: KafkaError| BusError::request(&self.kafka.bootstrap, &error);
         let of_topic = |name: &str, error: KafkaError| match error.rdkafka_error_code() {
             Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
@@ -72,10 +85,10 @@ impl Offsets {
                     return Err(BusError::UnknownTopic { topic: name });
                 };
                 element.error().map_err(|error| of_topic(&name, error))?;
-                match element.offset() {
-                    Offset::Offset(offset) => Ok(offset),
-                    _ => Err(BusError::UnknownTopic { topic: name }),
-                }
+                Ok(match element.offset() {
+                    Offset::Offset(offset) => Some(offset),
+                    _ => None,
+                })
             })
             .collect()
     }

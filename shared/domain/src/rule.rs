@@ -10,7 +10,7 @@ mod schedule;
 pub mod together;
 mod validity;
 
-pub use document::{Document, DocumentError, read_document};
+pub use document::{Calendars, Document, DocumentError, read_document};
 pub use hours::Hours;
 pub use reading::read;
 pub use schedule::{Calendar, Date, DayKind, Period, Schedule, TimeOfDay};

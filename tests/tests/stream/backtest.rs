@@ -1,4 +1,5 @@
-//! `BKT-1…2`: what rules would have said of the archived past is what they said of it live, by the real binary.
+//! `BKT-1…4`: what rules would have said of the past, from the archive and from the topics, is what they said of it live, by the real
+//! binary.
 
 use super::recompute::file;
 use super::*;
@@ -6,7 +7,8 @@ use crate::support::Archive;
 use gridwarden_domain::alert::Subject;
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_tests::binary;
-use serde_json::Value;
+use gridwarden_tests::wire::Wire;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -36,12 +38,115 @@ fn walk(source: u32, step: u32) -> (f64, f64) {
 const SOURCES: u32 = 5;
 const STEPS: u32 = 60;
 
-async fn run(file: &Path, args: &[String]) -> Value {
+async fn output(file: &Path, args: &[String]) -> std::process::Output {
     let mut command = binary::gridwarden();
     command.args(["backtest", "--json", "--config"]).arg(file).args(args);
-    let output = tokio::task::spawn_blocking(move || command.output().expect("gridwarden starts")).await.expect("task");
+    tokio::task::spawn_blocking(move || command.output().expect("gridwarden starts")).await.expect("task")
+}
+
+async fn run(file: &Path, args: &[String]) -> Value {
+    let output = output(file, args).await;
     assert!(output.status.success(), "{}", binary::stderr(&output));
     serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+fn words(args: &[&str]) -> Vec<String> {
+    args.iter().map(|arg| (*arg).to_owned()).collect()
+}
+
+/// `BKT-4`: from the archive and from the topics the very same is said, of all of it and of a part.
+async fn topics_say_what_the_archive_says(file: &Path, whole: &[String], parts: &Parts) {
+    let middle =
+        count(parts, "SELECT toUInt64(toUnixTimestamp64Milli(quantileExact(0.5)(appended_at))) FROM observations_rows")
+            .await;
+    let (middle, later) = (middle.to_string(), (now_ms() + 1).to_string());
+    let spans = [
+        words(&["--to", &later]),
+        words(&["--from", &middle, "--to", &later, "--warm-up", "0"]),
+        words(&["--to", &middle]),
+    ];
+    let mut read = Vec::new();
+    for span in spans {
+        let mut said = Vec::new();
+        for source in ["archive", "topic", "topic"] {
+            let mut outcome = run(file, &[whole, &span, &words(&["--source", source])].concat()).await;
+            outcome["read_s"] = Value::Null;
+            said.push(outcome);
+        }
+        assert_eq!(said[0], said[1], "{span:?}");
+        assert_eq!(said[1], said[2], "{span:?}");
+        read.push(said[0]["records"].as_u64().expect("a number"));
+    }
+    assert!(read[1] > 0 && read[2] > 0 && read[1] + read[2] == read[0], "{read:?}");
+}
+
+/// What left a log is not seen, and that is said.
+async fn what_left_the_log_is_named(file: &Path, whole: &[String], parts: &Parts) {
+    let of = "FROM (SELECT partition, count() AS held, max(offset) AS last FROM observations_rows GROUP BY partition ORDER BY held DESC, partition LIMIT 1)";
+    let partition = count(parts, &format!("SELECT toUInt64(partition) {of}")).await;
+    let last = count(parts, &format!("SELECT last {of}")).await;
+    assert!(last > 0, "a partition with two records at least");
+    let topic = parts.kafka.full_name(OBSERVATIONS);
+    Wire::connect(&parts.kafka.bootstrap).delete_records(&topic, partition as i32, last as i64);
+    let appended = count(parts, &format!("SELECT toUInt64(toUnixTimestamp64Milli(appended_at)) FROM observations_rows WHERE partition = {partition} AND offset = {last}")).await;
+    let held = count(
+        parts,
+        &format!("SELECT count() FROM observations_rows WHERE NOT (partition = {partition} AND offset < {last})"),
+    )
+    .await;
+    let output = output(file, &[whole, &words(&["--source", "topic", "--from", "1"])].concat()).await;
+    assert!(output.status.success(), "{}", binary::stderr(&output));
+    let outcome: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!(outcome["records"], held);
+    let cut = json!({ "topic": OBSERVATIONS, "partition": partition, "begins_at": last, "appended_at": appended });
+    assert_eq!(outcome["unseen"], json!([cut]));
+    let said = format!("{OBSERVATIONS}, partitions {partition}: Kafka no longer holds all that was appended before ");
+    assert!(binary::stderr(&output).contains(&said), "{}", binary::stderr(&output));
+}
+
+/// `BKT-3`, and the days of a calendar: of a set that is whole retired rules do not run, drafts do; calendars are the city's.
+async fn retired_rules_rest_and_calendars_are_the_citys(file: &Path, rules: &Path, city: &City) {
+    let folder = rules.with_file_name("others");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = words(&["--rules", &folder.display().to_string(), "--whole"]);
+    let hot = |id: &str, more: &str| {
+        hot(1, 90).replace("\"hot\"", &format!("\"{id}\"")).replacen('{', &format!("{{{more}"), 1)
+    };
+    let write =
+        |id: &str, more: &str| std::fs::write(folder.join(format!("{id}.json")), hot(id, more)).expect("written");
+    write("hot", r#""state":"retired","#);
+    write("draft", r#""state":"draft","#);
+    let at_work = |calendar: &str| {
+        format!(
+            r#""schedule":{{"periods":[{{"days":["workday"],"from":"00:00","to":"24:00"}}],"calendar":"{calendar}"}},"#
+        )
+    };
+    write("off", &at_work("off"));
+    write("on", &at_work("on"));
+    let refused = output(file, &path).await;
+    let said = "schedule.calendar: off is no calendar of this city; it has none (rule off)";
+    assert!(!refused.status.success() && binary::stderr(&refused).contains(said), "{}", binary::stderr(&refused));
+    let days = three_days();
+    let head = city.folder.join("city.toml");
+    let text = std::fs::read_to_string(&head).expect("city.toml");
+    std::fs::write(&head, format!("{text}[calendars.off]\nholidays = {days}\n[calendars.on]\nworkdays = {days}\n"))
+        .expect("written");
+    let outcome = run(file, &path).await;
+    let said = outcome["rules"].as_array().expect("a list").iter();
+    let after: BTreeMap<&str, u64> =
+        said.map(|of| (of["rule"].as_str().expect("an id"), of["after"].as_u64().expect("a number"))).collect();
+    let all = raised_above(90.0);
+    let of = |rule: &str| after.get(rule).copied();
+    assert_eq!((of("hot"), of("draft"), of("off"), of("on")), (Some(0), Some(all), Some(0), Some(all)), "{outcome}");
+}
+
+/// Yesterday, today and tomorrow in UTC, as a list.
+fn three_days() -> String {
+    let day = |shift: i64| {
+        let moment = jiff::Timestamp::from_millisecond(now_ms() + shift * 86_400_000).expect("a moment");
+        jiff::tz::TimeZone::UTC.to_datetime(moment).date().to_string()
+    };
+    format!("{:?}", [-1, 0, 1].map(day))
 }
 
 /// Rule, subject, event time of the raise and of the end.
@@ -145,6 +250,8 @@ async fn rules_say_of_the_archived_past_what_they_said_of_it_live_and_others_are
     assert_eq!(outcome["records"].as_u64(), Some(count));
     assert!(outcome["changes"] == run(&file, &whole).await["changes"], "a second run says something else");
 
+    topics_say_what_the_archive_says(&file, &whole, &parts).await;
+
     // One of them with another level, and a new one, against those in force.
     let tried = city.folder.with_file_name("tried.json");
     let new = r#"{"id":"cold","version":1,"title":{"en":"Cold"},"severity":"critical","threshold":{"value":"t","side":"below","level":-1}}"#;
@@ -180,4 +287,6 @@ async fn rules_say_of_the_archived_past_what_they_said_of_it_live_and_others_are
     assert_eq!((totals("before"), totals("after")), (live.len() as u64, live.len() as u64 + after - before));
     let changes = outcome["changes"].as_array().expect("a list");
     assert!(changes.iter().all(|change| change["rule"] == "hot" && change["cause"]["offset"].is_number()), "{outcome}");
+    retired_rules_rest_and_calendars_are_the_citys(&file, &folder, &city).await;
+    what_left_the_log_is_named(&file, &whole, &parts).await;
 }

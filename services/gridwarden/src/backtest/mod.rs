@@ -1,30 +1,34 @@
 //! `gridwarden backtest`: rules tried on the past. Arguments in, a table or JSON out; the stream's crate decides.
 
-pub(crate) mod documents;
 mod incidents;
 mod words;
 
 use crate::beside::BesideArgs;
+use crate::documents;
 use crate::moment;
 use crate::output::{answer, progress};
 use anyhow::Result;
 use gridwarden_runtime::clock::now_ms;
-use gridwarden_stream::{Against, Asked, Candidates};
+use gridwarden_stream::{Against, Asked, Candidates, Source};
 use std::path::PathBuf;
 
 /// Arguments of `gridwarden backtest`.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct BacktestArgs {
-    /// A rule document, a list of them, or a folder of documents (JSON); may be given several times
+    /// A rule document, a list of them, or a folder of documents (YAML or JSON); may be given several times
     #[arg(long, required = true)]
     rules: Vec<PathBuf>,
-    /// The documents are the whole set; without it they are put into the set in force, in place of those with their ids
+    /// The documents are the whole set, but for retired ones; without it they are put into the set in force, in place of those with
+    /// their ids
     #[arg(long)]
     whole: bool,
     /// What is compared with
     #[arg(long, value_enum, default_value = "active")]
     against: AgainstArg,
-    /// First append time whose alerts count: RFC 3339 or epoch ms; the begin of the archive when missing
+    /// Where the records come from
+    #[arg(long, value_enum, default_value = "archive")]
+    source: SourceArg,
+    /// First append time whose alerts count: RFC 3339 or epoch ms; the begin of the archive, or of the topics, when missing
     #[arg(long, value_parser = moment::read)]
     from: Option<i64>,
     /// The moment after the last; now when missing
@@ -54,17 +58,22 @@ enum AgainstArg {
     Nothing,
 }
 
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+enum SourceArg {
+    /// The archive in ClickHouse
+    Archive,
+    /// What Kafka's topics still hold
+    Topic,
+}
+
 /// Tries rules, and says what they would have said.
 ///
 /// # Errors
 /// A document that cannot be read, Kafka or ClickHouse out of reach.
 pub(crate) async fn run(args: BacktestArgs) -> Result<()> {
-    let mut rules = Vec::new();
-    for path in &args.rules {
-        rules.extend(documents::read(path)?);
-    }
-    let incidents = args.incidents.as_deref().map(incidents::read).transpose()?.unwrap_or_default();
     let config = args.beside.config()?;
+    let rules = documents::of_city(&args.rules, &config.city.folder)?;
+    let incidents = args.incidents.as_deref().map(incidents::read).transpose()?.unwrap_or_default();
     let against = match args.against {
         AgainstArg::Active => Against::Active,
         AgainstArg::Nothing => Against::Nothing,
@@ -72,6 +81,10 @@ pub(crate) async fn run(args: BacktestArgs) -> Result<()> {
     let asked = Asked {
         candidates: Candidates { rules, whole: args.whole },
         against,
+        source: match args.source {
+            SourceArg::Archive => Source::Archive,
+            SourceArg::Topic => Source::Topic,
+        },
         from_ms: args.from.unwrap_or(0),
         to_ms: args.to.unwrap_or_else(now_ms),
         incidents,
@@ -79,6 +92,7 @@ pub(crate) async fn run(args: BacktestArgs) -> Result<()> {
     };
     let outcome =
         gridwarden_stream::backtest(config, asked, |records| progress(&format!("{records} records read"))).await?;
+    words::unseen(&outcome.unseen).iter().for_each(|line| progress(line));
     if args.json {
         answer(&serde_json::to_string(&outcome)?);
     } else {

@@ -2,7 +2,8 @@
 
 use crate::moment::said as time;
 use gridwarden_domain::alert::AreaRef;
-use gridwarden_stream::{Change, Outcome, Told, Totals, What};
+use gridwarden_stream::{Change, Outcome, Told, Totals, Unseen, What};
+use std::collections::BTreeMap;
 
 /// The lines of the table, with so many differences.
 pub(super) fn lines(outcome: &Outcome, show: usize) -> Vec<String> {
@@ -26,6 +27,22 @@ pub(super) fn lines(outcome: &Outcome, show: usize) -> Vec<String> {
         lines.push(format!("and {more} more; --json has all of them"));
     }
     lines
+}
+
+/// What of the time asked for is no longer in Kafka, a line a topic.
+pub(super) fn unseen(logs: &[Unseen]) -> Vec<String> {
+    let mut of_topics: BTreeMap<&str, Vec<&Unseen>> = BTreeMap::new();
+    logs.iter().for_each(|log| of_topics.entry(&log.topic).or_default().push(log));
+    let of_topic = |(topic, logs): (&str, Vec<&Unseen>)| {
+        let partitions: Vec<String> = logs.iter().map(|log| log.partition.to_string()).collect();
+        let begins = logs.iter().filter_map(|log| log.appended_at).max();
+        let before = begins.map_or("the time asked for".to_owned(), time);
+        format!(
+            "{topic}, partitions {}: Kafka no longer holds all that was appended before {before}; what is gone is not seen",
+            partitions.join(", ")
+        )
+    };
+    of_topics.into_iter().map(of_topic).collect()
 }
 
 fn of_totals(name: &str, totals: &Totals) -> String {

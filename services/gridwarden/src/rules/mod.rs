@@ -4,15 +4,16 @@ mod words;
 
 use crate::{
     beside::BesideArgs,
+    documents,
     output::{answer, progress},
 };
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, bail};
 use clap::Subcommand;
 use gridwarden_bus::KafkaConfig;
-use gridwarden_domain::rule::{Changed, Rule, State, read_document};
+use gridwarden_domain::rule::{Changed, Rule, State};
 use gridwarden_runtime::city;
 use gridwarden_stream::shelf::{self, Refusal, Shelf, Wish, Written, decide, differences, state_name};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What to do with rules.
 #[derive(Subcommand, Debug)]
@@ -89,6 +90,9 @@ pub(crate) struct CheckArgs {
     /// Documents, YAML or JSON
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// City folder whose calendars the documents name; without it calendars are not looked at
+    #[arg(long)]
+    city: Option<PathBuf>,
 }
 
 /// Who writes, and why.
@@ -213,23 +217,14 @@ async fn diff(args: &DiffArgs) -> Result<()> {
     Ok(())
 }
 
-/// A document, with the days of a city's calendar where it names one.
-fn document(path: &Path, city: Option<&Path>) -> Result<Rule> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
-    let mut rule = read_document(&text).map_err(|error| anyhow!("{name}: {error}"))?;
-    if let (Some(schedule), Some(city)) = (&mut rule.schedule, city) {
-        let calendars = city::head(city)?.calendars;
-        schedule.fill(&calendars).map_err(|error| anyhow!("{name}: {error}"))?;
-    }
-    Ok(rule)
-}
-
 fn check(args: &CheckArgs) -> Result<()> {
+    let calendars = args.city.as_deref().map(city::head).transpose()?.map(|city| city.calendars);
     let mut wrong = 0;
     for path in &args.files {
-        match document(path, None) {
-            Ok(rule) => answer(&format!("{}: rule {}, {}", path.display(), rule.id, rule.condition.kind())),
+        match documents::read(path, calendars.as_ref()) {
+            Ok(rules) => rules.iter().for_each(|rule| {
+                answer(&format!("{}: rule {}, {}", path.display(), rule.id, rule.condition.kind()));
+            }),
             Err(error) => {
                 wrong += 1;
                 answer(&format!("error: {error:#}"));
@@ -241,10 +236,8 @@ fn check(args: &CheckArgs) -> Result<()> {
 
 async fn put(args: &PutArgs) -> Result<()> {
     let config = args.beside.config()?;
-    let read = |path: &PathBuf| document(path, Some(&config.city.folder));
     // All of them are read before the first is written.
-    let rules = args.files.iter().map(read).collect::<Result<Vec<_>>>()?;
-    for rule in rules {
+    for rule in documents::of_city(&args.files, &config.city.folder)? {
         let id = rule.id.clone();
         write(&config.kafka, &id, Wish::Put(Box::new(rule)), args.author.changed()).await?;
     }

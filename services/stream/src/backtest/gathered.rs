@@ -15,18 +15,16 @@ pub(super) struct Gathered {
     together: Together,
     in_force: InForce,
     marks: Marks,
+    /// Partitions of which all is read.
+    closed: BTreeSet<u16>,
     alerts: Vec<Alert>,
 }
 
 impl Gathered {
-    /// Of these partitions something will be read; of the others nothing.
-    pub(super) fn new(timeline: Arc<Timeline>, shared: &Shared, read: &BTreeSet<u16>) -> Self {
-        let mut marks = Marks::default();
-        for part in (0..shared.world.parts.len() as u16).filter(|part| !read.contains(part)) {
-            marks.set(LIVE, part, i64::MAX);
-        }
+    pub(super) fn new(timeline: Arc<Timeline>) -> Self {
         let in_force = InForce { timeline, known_until: i64::MAX };
-        Self { together: Together::new(0, 1), in_force, marks, alerts: Vec::new() }
+        let (marks, closed) = (Marks::default(), BTreeSet::new());
+        Self { together: Together::new(0, 1), in_force, marks, closed, alerts: Vec::new() }
     }
 
     /// Takes what a worker saw, and how far its partitions have come; what is said of it.
@@ -41,13 +39,18 @@ impl Gathered {
                 shared.metrics.too_late_for_together.inc();
             }
         }
-        intake.marks(1, |mark| self.marks.set(mark.domain, mark.part, mark.watermark));
+        intake.marks(1, |mark| {
+            if mark.domain != LIVE || !self.closed.contains(&mark.part) {
+                self.marks.set(mark.domain, mark.part, mark.watermark);
+            }
+        });
         self.advance(shared)
     }
 
     /// All of some partitions is read.
     pub(super) fn close(&mut self, parts: &[u16], shared: &Shared) -> Vec<Alert> {
         parts.iter().for_each(|part| self.marks.set(LIVE, *part, i64::MAX));
+        self.closed.extend(parts);
         self.advance(shared)
     }
 

@@ -3,48 +3,50 @@
 //! ```text
 //!  control topics ─▶ layers, registry as they were ─┐
 //!  rules asked for, rules in force ─▶ one set (sets)─┤
-//!  archive, partition by partition ──────────────────┴▶ intake: the very operators ─▶ alerts ─▶ episodes, told apart (tally)
+//!  archive, or topics: partition by partition ───────┴▶ intake: the very operators ─▶ alerts ─▶ episodes, told apart (tally)
 //! ```
-//! Each worker has partitions of its own: a task reads, a thread decides. Nothing is written, and no stream is disturbed: it reads what
-//! the archive holds and Kafka's control topics.
+//! Each worker has partitions of its own, and a thread that decides (desk). What it decides on comes from the archive, which one task
+//! reads for all, or from Kafka, which each reads for itself. Nothing is written, and no stream is disturbed.
 //!
-//! * `BKT-1` what it says is a function of the archive, the control topics and the rules: the same order, clocks, repeats and places as
+//! * `BKT-1` what it says is a function of the records, the control topics and the rules: the same order, clocks, repeats and places as
 //!   when the records were read live, so the same alerts ([`crate::rebuild`] rests on the same).
 //! * `BKT-2` both sets see the same records in one pass. A rule that is the same in both runs once.
 
+mod archive;
 mod desk;
 mod gathered;
 mod incidents;
 mod sets;
 mod tally;
+mod topic;
 
 pub use incidents::{Incident, Sign, Told};
 pub use sets::{Against, Candidates};
-pub use tally::{Change, Count, Episode, OfArea, OfRule, Outcome, Totals, What};
+pub use tally::{Change, Count, Episode, OfArea, OfRule, Outcome, Totals, Unseen, What};
 
 use crate::{
     beside::{Beside, load_city, look},
     config::Config,
     metrics::Metrics,
     prepare::{parts_of, world},
-    rebuild::Lane,
     shard::reader_of,
     shared::{Lore, Progress, Shared},
 };
 use anyhow::{Context, Result, bail};
 use desk::Desk;
 use gathered::Gathered;
+use gridwarden_bus::KafkaConfig;
 use gridwarden_domain::{alert::Alert, control::Timeline};
 use gridwarden_runtime::clock::now_ms;
-use gridwarden_store::{
-    ClickHouseConfig,
-    read::{Reader, Shelf, Wanted},
-};
+use gridwarden_store::ClickHouseConfig;
 use sets::Sets;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 use std::time::{Duration, Instant};
 use tally::Tally;
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
 
 /// How often it is told how many records were read.
 const TELL_EVERY: Duration = Duration::from_secs(2);
@@ -56,6 +58,8 @@ pub struct Asked {
     pub candidates: Candidates,
     /// What they are compared with.
     pub against: Against,
+    /// Where the records come from.
+    pub source: Source,
     /// Append time of the first record whose alerts count, epoch ms.
     pub from_ms: i64,
     /// One past the append time of the last.
@@ -66,7 +70,17 @@ pub struct Asked {
     pub warm_up_ms: i64,
 }
 
-/// Tries rules on what is archived. `tell` is told now and then how many records were read.
+/// Where the records of the past come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// The archive in ClickHouse.
+    #[default]
+    Archive,
+    /// What Kafka's topics still hold.
+    Topic,
+}
+
+/// Tries rules on what is archived, or still in Kafka. `tell` is told now and then how many records were read.
 ///
 /// # Errors
 /// Kafka or ClickHouse out of reach, control topics that cannot be read, a city that cannot.
@@ -75,17 +89,13 @@ pub async fn backtest(config: Config, asked: Asked, tell: impl Fn(u64)) -> Resul
         bail!("the span ends before it begins");
     }
     let ground = Ground::open(&config, asked).await?;
-    let lanes = ground.lanes().await?;
-    let read = lanes.iter().flatten().map(|lane| lane.part).collect();
-    let gathered = Gathered::new(Arc::clone(&ground.timeline), &ground.shared, &read);
-    *ground.gathered.lock().unwrap_or_else(PoisonError::into_inner) = Some(gathered);
-    let begun = Instant::now();
+    // Threads cannot be aborted as tasks are: whoever gives this up tells them.
+    let _given_up = GiveUp(Arc::clone(&ground));
     let mut workers = JoinSet::new();
-    for lanes in lanes {
-        let (chunks, desk) = Desk::new(&ground, &lanes, config.stream.most_entities);
-        workers.spawn(desk::feed(Arc::clone(&ground), lanes, chunks));
-        workers.spawn_blocking(move || desk.run());
-    }
+    let begun = match ground.asked.source {
+        Source::Archive => from_archive(&ground, config.stream.most_entities, &mut workers).await?,
+        Source::Topic => from_topics(&ground, config.stream.most_entities, &mut workers).await?,
+    };
     let mut often = tokio::time::interval(TELL_EVERY);
     often.tick().await;
     loop {
@@ -102,16 +112,60 @@ pub async fn backtest(config: Config, asked: Asked, tell: impl Fn(u64)) -> Resul
     Ok(tally.outcome(&ground.asked, begun.elapsed().as_secs_f64()))
 }
 
+type Workers = JoinSet<Result<()>>;
+
+/// Sets workers to the archive; when they began.
+async fn from_archive(ground: &Arc<Ground>, most_entities: usize, workers: &mut Workers) -> Result<Instant> {
+    let lanes = archive::lanes(ground).await?;
+    let begun = Instant::now();
+    let mut ends = Vec::new();
+    for desk in ground.desks(most_entities) {
+        let (end, pieces) = mpsc::channel(1);
+        ends.push(end);
+        workers.spawn_blocking(move || {
+            desk.run_archive(pieces);
+            Ok(())
+        });
+    }
+    workers.spawn(archive::feed(Arc::clone(ground), lanes, ends));
+    Ok(begun)
+}
+
+/// Sets workers to the topics; when they began.
+async fn from_topics(ground: &Arc<Ground>, most_entities: usize, workers: &mut Workers) -> Result<Instant> {
+    let of = Arc::clone(ground);
+    let stretches: Arc<[topic::Stretch]> =
+        tokio::task::spawn_blocking(move || topic::stretches(&of)).await?.context("the topics cannot be read")?.into();
+    let begun = Instant::now();
+    for desk in ground.desks(most_entities) {
+        let stretches = Arc::clone(&stretches);
+        workers.spawn_blocking(move || desk.run_topic(&stretches));
+    }
+    Ok(begun)
+}
+
 /// What all workers share.
 struct Ground {
     shared: Shared,
     timeline: Arc<Timeline>,
+    kafka: KafkaConfig,
     clickhouse: ClickHouseConfig,
     workers: usize,
     asked: Asked,
     tally: Mutex<Tally>,
     /// Rules over several entities; until all is read.
     gathered: Mutex<Option<Gathered>>,
+    /// Whether nobody waits for the outcome any more.
+    given_up: AtomicBool,
+}
+
+/// Tells threads at its end that nobody waits for them.
+struct GiveUp(Arc<Ground>);
+
+impl Drop for GiveUp {
+    fn drop(&mut self) {
+        self.0.given_up.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Ground {
@@ -128,13 +182,17 @@ impl Ground {
             progress: vec![Progress::in_the_past()],
             others: crate::cluster::Others::none(),
         };
+        let timeline = Arc::new(timeline.under(sets.union()));
+        let gathered = Gathered::new(Arc::clone(&timeline));
         Ok(Arc::new(Self {
             shared,
-            timeline: Arc::new(timeline.under(sets.union())),
+            timeline,
+            kafka: config.kafka.clone(),
             clickhouse: config.clickhouse.clone(),
             workers: config.stream.worker_count(),
             tally: Mutex::new(Tally::new(sets, asked.from_ms)),
-            gathered: Mutex::default(),
+            gathered: Mutex::new(Some(gathered)),
+            given_up: AtomicBool::new(false),
             asked,
         }))
     }
@@ -161,25 +219,18 @@ impl Ground {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is archived of the span, partition by partition, for each worker.
-    async fn lanes(&self) -> Result<Vec<Vec<Lane>>> {
-        let (reader, world) = (Reader::new(&self.clickhouse), &self.shared.world);
-        let mut lanes: Vec<Vec<Lane>> = vec![Vec::new(); self.workers];
-        for (number, topic) in (0u16..).zip(&world.topics) {
-            let parts: Vec<(u16, i32)> = (0u16..)
-                .zip(&world.parts)
-                .filter_map(|(part, of)| (of.topic == number).then_some((part, of.partition)))
-                .collect();
-            let wanted = vec![Wanted { first: 0, end: i64::MAX, since_ms: self.since_ms() }; parts.len()];
-            let shelves = reader.archived_shelves(topic.id, &wanted).await.context("the archive cannot be read")?;
-            for ((part, partition), Shelf { stretches, .. }) in parts.into_iter().zip(shelves) {
-                let stretches = stretches.into_iter().filter(|stretch| stretch.oldest_ms < self.asked.to_ms).collect();
-                let lane = Lane { part, topic: number, topic_id: topic.id, partition, to: 0, newest_ms: 0, stretches };
-                if let Some(of_worker) = lanes.get_mut(reader_of(number, partition, self.workers)) {
-                    of_worker.push(lane);
-                }
+    fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// A desk for each worker, with the partitions that are its own.
+    fn desks(self: &Arc<Self>, most_entities: usize) -> impl Iterator<Item = Desk> {
+        let mut parts = vec![Vec::new(); self.workers];
+        for (number, part) in (0u16..).zip(&self.shared.world.parts) {
+            if let Some(of_worker) = parts.get_mut(reader_of(part.topic, part.partition, self.workers)) {
+                of_worker.push(number);
             }
         }
-        Ok(lanes)
+        parts.into_iter().map(move |parts| Desk::new(self, parts, most_entities))
     }
 }

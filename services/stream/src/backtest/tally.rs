@@ -153,6 +153,21 @@ pub struct Outcome {
     pub areas: Vec<OfArea>,
     /// Every difference, by time.
     pub changes: Vec<Change>,
+    /// Logs that no longer hold all of the time asked for; none when the archive was read.
+    pub unseen: Vec<Unseen>,
+}
+
+/// A log that begins so late that records of the time asked for may have left it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unseen {
+    /// Topic, without prefix.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// The oldest offset it holds.
+    pub begins_at: i64,
+    /// When that record was appended, epoch ms; none: there is no record.
+    pub appended_at: Option<i64>,
 }
 
 /// Gathers alerts; what it says does not depend on the order of those of different entities.
@@ -164,15 +179,21 @@ pub(super) struct Tally {
     episodes: Vec<(Side, Episode)>,
     /// Open ones, by alert id.
     open: HashMap<String, usize>,
+    unseen: Vec<Unseen>,
 }
 
 impl Tally {
     pub(super) fn new(sets: Sets, from_ms: i64) -> Self {
-        Self { sets, from_ms, records: 0, episodes: Vec::new(), open: HashMap::new() }
+        Self { sets, from_ms, records: 0, episodes: Vec::new(), open: HashMap::new(), unseen: Vec::new() }
     }
 
     pub(super) fn records(&self) -> u64 {
         self.records
+    }
+
+    /// Notes what could not be looked at.
+    pub(super) fn unseen(&mut self, unseen: Unseen) {
+        self.unseen.push(unseen);
     }
 
     /// Takes what so many records led to. What was raised while warming up does not count.
@@ -221,6 +242,8 @@ impl Tally {
         let hours = hours(before.iter().chain(&after).map(|episode| episode.raised_at));
         let mut changes = differences(&self.episodes);
         changes.sort_by(|one, other| order(one).cmp(&order(other)));
+        let mut unseen = self.unseen;
+        unseen.sort();
         Outcome {
             from_ms: asked.from_ms,
             to_ms: asked.to_ms,
@@ -232,6 +255,7 @@ impl Tally {
             rules: of_rules(&self.sets, (&before, &after), &changes),
             areas: of_areas((&before, &after), &changes),
             changes,
+            unseen,
         }
     }
 }

@@ -6,10 +6,10 @@ use axum::{Json, extract::State, http::StatusCode, response::IntoResponse, respo
 use gridwarden_domain::{
     control::RuleSet,
     decode::Decoder,
-    rule::{self, DocumentError, Rule},
+    rule::{Calendars, Document, DocumentError, Rule, RuleError},
     time,
 };
-use gridwarden_runtime::{city, http::Problem};
+use gridwarden_runtime::http::Problem;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
@@ -25,28 +25,27 @@ struct Asked {
 }
 
 /// Documents of a request; the error names which one.
-pub(super) fn documents(documents: &[Value]) -> Result<Vec<Rule>, Problem> {
-    let read = |(number, document): (usize, &Value)| {
-        rule::read(document.to_string().as_bytes()).map_err(|error| {
+pub(super) fn documents(documents: Vec<Value>, calendars: &Calendars) -> Result<Vec<Rule>, Problem> {
+    let read = |(number, document): (usize, Value)| {
+        Document::from(document).rule(Some(calendars)).map_err(|DocumentError { error, .. }| {
             let field = format!("rules[{number}].{}", error.field);
-            let detail = error.detail.split(" (line ").next().unwrap_or_default().to_owned();
-            unreadable(&DocumentError::from(rule::RuleError { field, detail }))
+            unreadable(&DocumentError::from(RuleError { field, ..error }))
         })
     };
-    documents.iter().enumerate().map(read).collect()
+    documents.into_iter().enumerate().map(read).collect()
 }
 
 /// What rules make of an observation.
 pub(super) async fn explain(State(api): State<Arc<Api>>, body: String) -> Result<Response, Problem> {
     let Asked { observation, rules } = object(&body)?;
     let timeline = api.control()?.timeline();
-    let rules = match rules.as_deref().map(documents).transpose()? {
+    let city = api.city().await?;
+    let rules = match rules.map(|rules| documents(rules, &city.calendars)).transpose()? {
         None => Arc::clone(timeline.rules_at(i64::MAX)),
         Some(rules) => Arc::new(RuleSet { revision: 1, rules: rules.into_iter().map(Arc::new).collect() }),
     };
-    let (folder, fences_mib) = (api.config.city.folder.clone(), api.config.stream.fences_mib);
+    let fences_mib = api.config.stream.fences_mib;
     let work = move || {
-        let city = city::head(&folder).map_err(|error| Problem::unavailable(error.to_string()))?;
         let zone = time::zone(&city.timezone).unwrap_or(TimeZone::UTC);
         let decoder = Decoder::observations();
         let observation = decoder.observation(observation.get().as_bytes()).map_err(|reason| {

@@ -18,8 +18,8 @@ use axum::{
     routing::{get, post},
 };
 use gridwarden_bus::control::ControlReader;
-use gridwarden_domain::rule::DocumentError;
-use gridwarden_runtime::http::Problem;
+use gridwarden_domain::{city::CityFile, rule::DocumentError};
+use gridwarden_runtime::{city, http::Problem};
 use std::sync::{Arc, OnceLock};
 use tries::Tries;
 
@@ -55,6 +55,12 @@ impl Api {
 
     fn control(&self) -> Result<&Arc<ControlReader>, Problem> {
         self.control.get().ok_or_else(|| Problem::unavailable("the stream begins; what is in force is not known yet"))
+    }
+
+    /// The city as its folder says it now.
+    async fn city(&self) -> Result<CityFile, Problem> {
+        let folder = self.config.city.folder.clone();
+        apart(move || city::head(&folder)).await?.map_err(|error| Problem::unavailable(error.to_string()))
     }
 }
 

@@ -10,12 +10,12 @@ use axum::{
 };
 use gridwarden_domain::{
     control::FORCE_DELAY_MS,
-    rule::{self, Calendar, Changed, Document, DocumentError, Rule, State as RuleState},
+    rule::{Calendars, Changed, Document, DocumentError, Rule, State as RuleState},
 };
-use gridwarden_runtime::{city, http::Problem};
+use gridwarden_runtime::http::Problem;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use serde_json::{Value, json};
+use std::sync::Arc;
 
 type Answer = Result<Response, Problem>;
 
@@ -135,7 +135,7 @@ pub(super) async fn diff(
 
 /// Whether a document is a rule.
 pub(super) async fn check(State(api): State<Arc<Api>>, body: String) -> Answer {
-    let draft = Draft::read(&api, &body, None).await?;
+    let mut draft = Draft::read(&api, &body, None).await?;
     Ok(Json(draft.rule(1)?).into_response())
 }
 
@@ -147,7 +147,7 @@ pub(super) async fn put(
     body: String,
 ) -> Answer {
     let expected = expected(&headers)?;
-    let draft = Draft::read(&api, &body, Some(&id)).await?;
+    let mut draft = Draft::read(&api, &body, Some(&id)).await?;
     let wish = |next: u32| {
         let rule = draft.rule(next)?;
         let missing =
@@ -174,8 +174,7 @@ pub(super) async fn turn(
     body: String,
 ) -> Answer {
     let Turn { state, by, why } = object(&body)?;
-    write(&api, &id, expected(&headers)?, |_| Ok((Wish::Turn(state), Changed { by: by.clone(), why: why.clone() })))
-        .await
+    write(&api, &id, expected(&headers)?, |_| Ok((Wish::Turn(state), Changed { by, why }))).await
 }
 
 #[derive(Deserialize)]
@@ -196,7 +195,7 @@ pub(super) async fn rollback(
     let Rollback { to, by, why } = object(&body)?;
     let why = why.unwrap_or_else(|| format!("back to version {to}"));
     let changed = Changed { by, why: Some(why) };
-    write(&api, &id, expected(&headers)?, |_| Ok((Wish::Back(to), changed.clone()))).await
+    write(&api, &id, expected(&headers)?, |_| Ok((Wish::Back(to), changed))).await
 }
 
 pub(super) fn object<T: for<'de> Deserialize<'de>>(body: &str) -> Result<T, Problem> {
@@ -214,44 +213,33 @@ fn expected(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
 /// A document as it came: it may leave out its id and its number, and the days of the calendar it names.
 struct Draft<'t> {
     document: Document<'t>,
-    calendars: BTreeMap<String, Calendar>,
+    calendars: Calendars,
 }
 
 impl<'t> Draft<'t> {
     async fn read(api: &Api, body: &'t str, id: Option<&str>) -> Result<Self, Problem> {
         let mut document = Document::read(body).map_err(|error| unreadable(&error))?;
-        let folder = api.config.city.folder.clone();
-        let city =
-            apart(move || city::head(&folder)).await?.map_err(|error| Problem::unavailable(error.to_string()))?;
-        if let (Value::Object(fields), Some(id)) = (&mut document.value, id) {
-            of_id(fields, id)?;
+        if let Some(id) = id {
+            of_id(&mut document, id)?;
         }
-        Ok(Self { document, calendars: city.calendars })
+        Ok(Self { document, calendars: api.city().await?.calendars })
     }
 
     /// The rule, with this number where it has none.
-    fn rule(&self, next: u32) -> Result<Rule, Problem> {
-        let mut value = self.document.value.clone();
-        if let Value::Object(fields) = &mut value {
-            fields.entry("version").or_insert_with(|| next.into());
-        }
-        let read = rule::read(value.to_string().as_bytes()).and_then(|mut rule| {
-            if let Some(schedule) = &mut rule.schedule {
-                schedule.fill(&self.calendars)?;
-                rule::validate(&rule)?;
-            }
-            Ok(rule)
-        });
-        read.map_err(|error| unreadable(&self.document.located(error)))
+    fn rule(&mut self, next: u32) -> Result<Rule, Problem> {
+        // One that is no list of fields is refused by its reader.
+        self.document.field("version", next);
+        self.document.rule(Some(&self.calendars)).map_err(|error| unreadable(&error))
     }
 }
 
-fn of_id(fields: &mut Map<String, Value>, id: &str) -> Result<(), Problem> {
-    let said = fields.entry("id").or_insert_with(|| id.into());
-    if said.as_str() == Some(id) {
-        return Ok(());
+fn of_id(document: &mut Document<'_>, id: &str) -> Result<(), Problem> {
+    match document.field("id", id) {
+        Some(said) if said.as_str() != Some(id) => {
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY).field("id", "differs from the one in the path"))
+        }
+        _ => Ok(()),
     }
-    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY).field("id", "differs from the one in the path"))
 }
 
 /// Decides on a wish and appends what comes of it; `wish` makes it for the number of the next version.
@@ -259,7 +247,7 @@ async fn write(
     api: &Api,
     id: &str,
     expected: Option<u32>,
-    wish: impl Fn(u32) -> Result<(Wish, Changed), Problem>,
+    wish: impl FnOnce(u32) -> Result<(Wish, Changed), Problem>,
 ) -> Answer {
     let _alone = api.writing.lock().await;
     let (shelf, end) = read(api).await?;

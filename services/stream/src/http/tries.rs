@@ -1,13 +1,14 @@
-//! Back-tests by HTTP: begun, looked at, stopped. One runs at a time: it reads the archive as fast as it can.
+//! Back-tests by HTTP: begun, looked at, stopped. One runs at a time: it reads the past as fast as it can.
 
 use super::{Api, ask::documents, rules::object};
-use crate::backtest::{Against, Asked, Candidates, Incident, Outcome, backtest};
+use crate::backtest::{Against, Asked, Candidates, Incident, Outcome, Source, backtest};
 use axum::{
     Json,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use gridwarden_domain::rule::Calendars;
 use gridwarden_runtime::{clock::now_ms, http::Problem};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -85,6 +86,7 @@ struct Wanted {
     #[serde(default)]
     whole: bool,
     against: Option<String>,
+    source: Option<String>,
     from: Option<i64>,
     to: Option<i64>,
     #[serde(default)]
@@ -93,19 +95,25 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn asked(self) -> Result<Asked, Problem> {
+    fn asked(self, calendars: &Calendars) -> Result<Asked, Problem> {
         let against = match self.against.as_deref() {
             None | Some("active") => Against::Active,
             Some("nothing") => Against::Nothing,
             Some(_) => return Err(Problem::bad_request("against must be active or nothing")),
+        };
+        let source = match self.source.as_deref() {
+            None | Some("archive") => Source::Archive,
+            Some("topic") => Source::Topic,
+            Some(_) => return Err(Problem::bad_request("source must be archive or topic")),
         };
         let (from_ms, to_ms) = (self.from.unwrap_or(0), self.to.unwrap_or_else(now_ms));
         if from_ms >= to_ms {
             return Err(Problem::bad_request("from must lie before to (epoch ms)"));
         }
         Ok(Asked {
-            candidates: Candidates { rules: documents(&self.rules)?, whole: self.whole },
+            candidates: Candidates { rules: documents(self.rules, calendars)?, whole: self.whole },
             against,
+            source,
             from_ms,
             to_ms,
             incidents: self.incidents,
@@ -116,7 +124,8 @@ impl Wanted {
 
 /// Begins one.
 pub(super) async fn begin(State(api): State<Arc<Api>>, body: String) -> Result<Response, Problem> {
-    let asked = object::<Wanted>(&body)?.asked()?;
+    let wanted = object::<Wanted>(&body)?;
+    let asked = wanted.asked(&api.city().await?.calendars)?;
     let mut inner = api.tries.inner();
     if inner.tries.values().any(|of| matches!(of.state, Progress::Runs(_))) {
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS).detail("a back-test runs; one at a time");

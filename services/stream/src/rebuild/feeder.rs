@@ -2,15 +2,16 @@
 
 use super::{
     look::{Look, Outcome, Stand},
-    slices::{Lane, SLICE_RECORDS, Slice, next_slices},
+    slices::{Lane, Slice, next_slices},
 };
 use crate::{cluster::Seat, prepare::is_transient, shard::reader_of, shared::Shared, wake::Wakers};
 use anyhow::{Context, Result};
 use gridwarden_runtime::shutdown::Shutdown;
 use gridwarden_store::{
-    ClickHouseConfig, StoreError,
-    read::{LogChunk, Reader},
+    ClickHouseConfig,
+    read::{LogChunk, LogPart, Reader},
 };
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -36,6 +37,8 @@ pub(crate) type Pieces = Receiver<Piece>;
 /// Reads for one worker.
 pub(crate) struct Feeder {
     lanes: Vec<Lane>,
+    /// Taken off the lanes.
+    slices: VecDeque<Slice>,
     pieces: Sender<Piece>,
 }
 
@@ -43,6 +46,8 @@ pub(crate) struct Feeder {
 #[derive(Clone)]
 pub(crate) struct Ground {
     pub(crate) clickhouse: ClickHouseConfig,
+    /// Records read at once.
+    pub(crate) slice_records: u64,
     pub(crate) look: Look,
     pub(crate) shared: Arc<Shared>,
     pub(crate) wakers: Wakers,
@@ -64,19 +69,23 @@ pub(crate) fn feeders(lanes: Vec<Lane>, seat: Seat) -> (Vec<Feeder>, Vec<Option<
         let needed = !lanes.is_empty();
         ends.push(needed.then_some(end));
         if needed {
-            feeders.push(Feeder { lanes, pieces });
+            feeders.push(Feeder { lanes, slices: VecDeque::new(), pieces });
         }
     }
     (feeders, ends)
 }
 
 impl Feeder {
-    /// Reads until all is read, or the shutdown.
+    /// Reads until all is read, or the shutdown; a slice ahead of what is handed out.
     pub(crate) async fn run(mut self, ground: Ground) -> Result<()> {
         let reader = Reader::new(&ground.clickhouse);
+        let mut ahead = None;
         loop {
-            let slices = next_slices(&mut self.lanes, SLICE_RECORDS);
-            if slices.is_empty() {
+            if self.slices.is_empty() {
+                self.slices.extend(next_slices(&mut self.lanes, ground.slice_records));
+            }
+            let slice = self.slices.pop_front();
+            if slice.is_none() && ahead.is_none() {
                 if !self.look_again(&ground).await? {
                     return Ok(());
                 }
@@ -85,46 +94,25 @@ impl Feeder {
                     self.give(Piece::Done, &ground).await;
                     return Ok(());
                 }
+                continue;
             }
-            for slice in slices {
-                if !self.read(&reader, slice, &ground).await? {
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// Reads a slice, again from where it broke off as often as it takes; false when nobody wants it any more.
-    async fn read(&self, reader: &Reader, mut slice: Slice, ground: &Ground) -> Result<bool> {
-        loop {
-            match self.try_read(reader, &mut slice, ground).await {
-                Ok(goes_on) => return Ok(goes_on),
-                Err(error) if error.retry().can_help() => {
-                    ground.look.is_away(&error.to_string());
-                    if !ground.shutdown.sleep(AGAIN).await {
-                        return Ok(false);
-                    }
-                }
-                Err(error) => return Err(error).context("the archive cannot be read"),
+            let (goes_on, read) = tokio::join!(self.hand_out(ahead, &ground), read(&reader, slice, &ground));
+            match read? {
+                Read::Slice(slice) if goes_on => ahead = slice,
+                _ => return Ok(()),
             }
         }
     }
 
-    async fn try_read(&self, reader: &Reader, slice: &mut Slice, ground: &Ground) -> Result<bool, StoreError> {
-        let mut cursor = reader.archived_log(&slice.of)?;
-        loop {
-            let chunk = tokio::select! {
-                chunk = cursor.next() => chunk?,
-                () = ground.shutdown.wait() => return Ok(false),
-            };
-            let Some(chunk) = chunk else { return Ok(true) };
-            ground.look.is_there();
-            let ends: Vec<(i32, i64)> = chunk.ends().collect();
-            if !self.give(Piece::Records(slice.topic, chunk), ground).await {
-                return Ok(false);
+    /// False when nobody wants it any more.
+    async fn hand_out(&self, slice: Option<Held>, ground: &Ground) -> bool {
+        let Some((topic, parts)) = slice else { return true };
+        for chunk in parts.into_iter().flat_map(LogPart::chunks) {
+            if !self.give(Piece::Records(topic, chunk), ground).await {
+                return false;
             }
-            ends.into_iter().for_each(|(partition, next)| slice.is_read_to(partition, next));
         }
+        true
     }
 
     async fn give(&self, piece: Piece, ground: &Ground) -> bool {
@@ -155,6 +143,40 @@ impl Feeder {
             }
         }
         Ok(true)
+    }
+}
+
+/// A slice that is read: its topic, and what it holds.
+type Held = (u16, Vec<LogPart>);
+
+enum Read {
+    /// What was asked for, if anything.
+    Slice(Option<Held>),
+    /// The shutdown came first.
+    Shutdown,
+}
+
+/// Reads a slice, as often as it takes.
+async fn read(reader: &Reader, slice: Option<Slice>, ground: &Ground) -> Result<Read> {
+    let Some(slice) = slice else { return Ok(Read::Slice(None)) };
+    loop {
+        let read = tokio::select! {
+            read = reader.archived_log(&slice.of) => read,
+            () = ground.shutdown.wait() => return Ok(Read::Shutdown),
+        };
+        match read {
+            Ok(parts) => {
+                ground.look.is_there();
+                return Ok(Read::Slice(Some((slice.topic, parts))));
+            }
+            Err(error) if error.retry().can_help() => {
+                ground.look.is_away(&error.to_string());
+                if !ground.shutdown.sleep(AGAIN).await {
+                    return Ok(Read::Shutdown);
+                }
+            }
+            Err(error) => return Err(error).context("the archive cannot be read"),
+        }
     }
 }
 

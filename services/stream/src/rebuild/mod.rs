@@ -20,4 +20,4 @@ mod slices;
 
 pub(crate) use feeder::{Ground, Piece, Pieces, feeders};
 pub(crate) use look::{Look, Stand};
-pub(crate) use slices::{Lane, SLICE_RECORDS, next_slices};
+pub(crate) use slices::{Lane, next_slices};

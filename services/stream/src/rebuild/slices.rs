@@ -1,15 +1,11 @@
 //! In which pieces the archive is read: pure.
 //!
 //! `RBD-5` of every partition offsets are asked for once, in order; partitions go side by side, the one whose next records are the
-//! oldest first, so that no partition's windows wait for another's past. A slice is bounded, and is asked for again from where it
-//! broke off.
+//! oldest first, so that no partition's windows wait for another's past. A slice is bounded, and is read as a whole or not at all.
 
 use gridwarden_domain::identity::TopicId;
 use gridwarden_store::read::{LogSlice, OffsetRange, Stretch};
 use std::collections::{BTreeMap, VecDeque};
-
-/// Records asked for at once. ClickHouse sorts them; it looks at everything appended at their time for each slice.
-pub(crate) const SLICE_RECORDS: u64 = 2_000_000;
 
 /// A partition on its way through the archive.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,17 +55,6 @@ pub(crate) fn next_slices(lanes: &mut [Lane], records: u64) -> Vec<Slice> {
     slices.into_values().collect()
 }
 
-impl Slice {
-    /// Goes on behind a record that has come.
-    pub(crate) fn is_read_to(&mut self, partition: i32, next: i64) {
-        for (of, range) in &mut self.of.parts {
-            if *of == partition {
-                range.first = range.first.max(next);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,15 +96,5 @@ mod tests {
         let rest = next_slices(&mut lanes, 1_000);
         assert_eq!(rest.iter().map(parts).collect::<Vec<_>>(), [[(1, 15, 25), (0, 20, 30)]]);
         assert!(next_slices(&mut lanes, 1).is_empty());
-    }
-
-    #[test]
-    fn a_slice_that_broke_off_is_asked_for_from_there() {
-        let mut lanes = [lane(0, 0, &[(0, 10, 100)]), lane(1, 0, &[(5, 15, 200)])];
-        let mut slices = next_slices(&mut lanes, 100);
-        slices[0].is_read_to(0, 10);
-        slices[0].is_read_to(1, 9);
-        slices[0].is_read_to(1, 8);
-        assert_eq!(parts(&slices[0]), [(0, 10, 10), (1, 9, 15)]);
     }
 }

@@ -1,11 +1,16 @@
 //! A rule as people write it: YAML 1.2 or JSON, with the line of what is wrong. Topics hold JSON alone; this is for files, commands and
-//! the API.
+//! the API, all of which read documents here and nowhere else.
+//!
+//! `DOC-1` a rule read with a city's calendars is whole: the days of the calendar it names stand in it, or it is refused.
 
-use super::{Rule, RuleError, read};
+use super::{Calendar, Rule, RuleError, read, validate};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use saphyr_parser::{Event, Parser};
 use serde_json::{Map, Number, Value};
-use std::fmt;
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+/// A city's calendars, by name.
+pub type Calendars = BTreeMap<String, Calendar>;
 
 /// What is wrong with a document, and on which line (from 1), where that is known.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -33,9 +38,16 @@ impl From<RuleError> for DocumentError {
 
 /// A document that is a value, and knows where its parts stand.
 pub struct Document<'t> {
-    /// The value.
-    pub value: Value,
+    value: Value,
+    /// The text, where it is JSON and says what the value says: only there a field that stands twice is found.
+    json: Option<&'t str>,
     marked: Option<MarkedYaml<'t>>,
+}
+
+impl From<Value> for Document<'_> {
+    fn from(value: Value) -> Self {
+        Self { value, json: None, marked: None }
+    }
 }
 
 impl<'t> Document<'t> {
@@ -43,34 +55,49 @@ impl<'t> Document<'t> {
     pub fn read(text: &'t str) -> Result<Self, DocumentError> {
         // JSON is asked first: its reader knows every number to the last bit, and a field that stands twice is found later.
         if let Ok(value) = serde_json::from_str(text) {
-            return Ok(Self { value, marked: marked(text).ok() });
+            return Ok(Self { value, json: Some(text), marked: marked(text).ok() });
         }
         let marked = marked(text)?;
         let value = value_of(&marked, "")?;
-        Ok(Self { value, marked: Some(marked) })
+        Ok(Self { value, json: None, marked: Some(marked) })
     }
 
-    /// The rule in it.
-    pub fn rule(&self) -> Result<Rule, DocumentError> {
-        read(self.value.to_string().as_bytes()).map_err(|error| self.located(error))
+    /// What a field says; one that is missing says `missing` from now on. None when it is no list of fields.
+    pub fn field(&mut self, name: &str, missing: impl Into<Value>) -> Option<&Value> {
+        let fields = self.value.as_object_mut()?;
+        if !fields.contains_key(name) {
+            fields.insert(name.to_owned(), missing.into());
+            self.json = None;
+        }
+        fields.get(name)
+    }
+
+    /// The rule in it, with the days of the calendar it names; without calendars (nobody knows the city) those stay open.
+    pub fn rule(&self, calendars: Option<&Calendars>) -> Result<Rule, DocumentError> {
+        let text = self.json.map_or_else(|| Cow::Owned(self.value.to_string()), Cow::Borrowed);
+        let read = read(text.as_bytes()).and_then(|rule| filled(rule, calendars));
+        read.map_err(|error| self.located(error))
     }
 
     /// What is wrong, with its line. Places a reader counted are those of another text.
-    pub fn located(&self, error: RuleError) -> DocumentError {
+    fn located(&self, error: RuleError) -> DocumentError {
         let detail = error.detail.split(" (line ").next().unwrap_or_default().to_owned();
         let line = self.marked.as_ref().and_then(|marked| line_of(marked, &error.field));
         DocumentError { line, error: RuleError { detail, ..error } }
     }
 }
 
-/// Reads and checks a rule document, YAML or JSON.
-pub fn read_document(text: &str) -> Result<Rule, DocumentError> {
-    let document = Document::read(text)?;
-    // Whether a field stands twice can be told of the text alone.
-    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        Ok(_) => read(text.as_bytes()).map_err(|error| document.located(error)),
-        Err(_) => document.rule(),
-    }
+/// Reads and checks a rule document, YAML or JSON, with the days of the calendar it names.
+pub fn read_document(text: &str, calendars: Option<&Calendars>) -> Result<Rule, DocumentError> {
+    Document::read(text)?.rule(calendars)
+}
+
+fn filled(mut rule: Rule, calendars: Option<&Calendars>) -> Result<Rule, RuleError> {
+    let Some((schedule, calendars)) = rule.schedule.as_mut().zip(calendars) else { return Ok(rule) };
+    let of_rule = |error: RuleError| RuleError { detail: format!("{} (rule {})", error.detail, rule.id), ..error };
+    schedule.fill(calendars).map_err(of_rule)?;
+    validate(&rule)?;
+    Ok(rule)
 }
 
 fn wrong(line: usize, field: &str, detail: impl Into<String>) -> DocumentError {
@@ -148,6 +175,7 @@ fn line_of(root: &MarkedYaml<'_>, field: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::schedule::Date;
 
     const YAML: &str = "\
 # lorries in the old town
@@ -170,9 +198,9 @@ fence:
 
     #[test]
     fn yaml_and_json_say_the_same() {
-        let rule = read_document(YAML).expect("a rule");
+        let rule = read_document(YAML, None).expect("a rule");
         let json = serde_json::to_string_pretty(&rule).expect("json");
-        assert_eq!(read_document(&json), Ok(rule.clone()));
+        assert_eq!(read_document(&json, None), Ok(rule.clone()));
         assert_eq!(read(json.as_bytes()), Ok(rule));
     }
 
@@ -180,7 +208,7 @@ fence:
     fn what_is_wrong_is_said_with_its_line() {
         let said = |from: &str, to: &str| {
             assert!(YAML.contains(from), "{from}");
-            read_document(&YAML.replace(from, to)).expect_err(to).to_string()
+            read_document(&YAML.replace(from, to), None).expect_err(to).to_string()
         };
         assert_eq!(
             said("radius_m: 1500", "radius_m: -5"),
@@ -206,9 +234,41 @@ fence:
             ("a: 1\n---\nb: 2\n", "line 3: is more than one document"),
             ("1: x", "line 1: holds a field whose name is not a text"),
         ] {
-            assert_eq!(read_document(text).expect_err(text).to_string(), said, "{text}");
+            assert_eq!(read_document(text, None).expect_err(text).to_string(), said, "{text}");
         }
         let twice = "{\n \"id\": \"a\",\n \"id\": \"b\"}";
-        assert!(read_document(twice).expect_err("twice").to_string().ends_with("id: stands twice"));
+        assert!(read_document(twice, None).expect_err("twice").to_string().ends_with("id: stands twice"));
+    }
+
+    #[test]
+    fn the_days_of_a_calendar_are_put_in_or_it_is_refused() {
+        let named = YAML.replace("holidays: [2026-10-01]", "calendar: cn");
+        let day = |text: &str| Date::try_from(text.to_owned()).expect("a day");
+        let cn = Calendar { holidays: vec![day("2026-10-01")], workdays: vec![day("2026-10-10")] };
+        let calendars = Calendars::from([("cn".to_owned(), cn.clone())]);
+        let schedule = |calendars| read_document(&named, calendars).expect("a rule").schedule.expect("a schedule");
+        assert_eq!(schedule(None).holidays, []);
+        assert_eq!(
+            (schedule(Some(&calendars)).holidays, schedule(Some(&calendars)).workdays),
+            (cn.holidays, cn.workdays)
+        );
+        let none = Calendars::new();
+        for (calendars, known) in
+            [(&none, "it has none"), (&Calendars::from([("us".to_owned(), Calendar::default())]), "it has us")]
+        {
+            let said = format!("line 9: schedule.calendar: cn is no calendar of this city; {known} (rule lorries)");
+            assert_eq!(read_document(&named, Some(calendars)).expect_err("refused").to_string(), said);
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_missing_is_put_in_and_one_that_stands_twice_is_found() {
+        let text = r#"{"id":"a","title":{"en":"x"},"severity":"minor","silence":{"after_s":5}}"#;
+        let mut document = Document::read(text).expect("a document");
+        assert_eq!(document.rule(None).expect_err("refused").error.field, "version");
+        assert_eq!(document.field("version", 7), Some(&7.into()));
+        assert_eq!(document.field("id", "b"), Some(&"a".into()));
+        assert_eq!(document.rule(None).map(|rule| (rule.id, rule.version)), Ok(("a".to_owned(), 7)));
+        assert_eq!(Document::from(Value::from(5)).field("id", "a"), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::{Findings, parts::text};
 use gridwarden_domain::{
     city::CityFile,
-    rule::{Document, DocumentError, Rule, read_document},
+    rule::{Rule, read_document},
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub(super) fn rules(folder: &Path, file: &CityFile, findings: &mut Findings) -> 
         let Some(written) = text(folder, &place, findings) else {
             continue;
         };
-        match read(&written, file) {
+        match read_document(&written, Some(&file.calendars)) {
             Ok(rule) => {
                 let id = rule.id.clone();
                 if let Some((other, _)) = rules.insert(id.clone(), (place.clone(), rule)) {
@@ -36,17 +36,6 @@ pub(super) fn rules(folder: &Path, file: &CityFile, findings: &mut Findings) -> 
         }
     }
     rules.into_values().map(|(_, rule)| rule).collect()
-}
-
-fn read(written: &str, file: &CityFile) -> Result<Rule, DocumentError> {
-    let mut rule = read_document(written)?;
-    if let Some(schedule) = &mut rule.schedule {
-        schedule.fill(&file.calendars).map_err(|error| match Document::read(written) {
-            Ok(document) => document.located(error),
-            Err(_) => error.into(),
-        })?;
-    }
-    Ok(rule)
 }
 
 /// Names of the folder's files, in order.

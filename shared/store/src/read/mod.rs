@@ -21,7 +21,9 @@ pub use console_figures::{FigureBounds, Figures, Newest, RejectCount, RejectFoun
 pub use console_metrics::{AreaFold, MetricSeen, WindowPoint, WindowsOf};
 pub use console_reports::{ReportFilter, ReportFound, ReportGroup};
 pub use console_sketches::{EstimatePoint, SeriesOf};
-pub use log::{LogChunk, LogCursor, LogObservation, LogRecord, LogReport, LogSaid, LogSlice, Shelf, Stretch, Wanted};
+pub use log::{
+    LogChunk, LogChunks, LogObservation, LogPart, LogRecord, LogReport, LogSaid, LogSlice, Shelf, Stretch, Wanted,
+};
 pub use offsets::OffsetRange;
 pub use recount::{Archived, Counted, LateMinute, Recomputed, Rows, SameId, WindowKey};
 pub use replays::{Original, RejectFilter, Rejected};
@@ -34,18 +36,24 @@ use clickhouse::Client;
 #[derive(Clone)]
 pub struct Reader {
     client: Client,
+    spare: log::Spare,
 }
 
 impl Reader {
     /// A reader of the configured database. Connects with the first query.
     pub fn new(config: &ClickHouseConfig) -> Self {
-        Self { client: config.client() }
+        Self { client: config.client(), spare: log::Spare::default() }
     }
 
     /// Whether ClickHouse answers at all; costs it nothing.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.client.query_raw("SELECT 1").fetch_one::<u8>().await?;
         Ok(())
+    }
+
+    /// Memory to read slices of the log into.
+    fn spare(&self) -> &log::Spare {
+        &self.spare
     }
 
     /// For the files of this module.

@@ -33,6 +33,7 @@ impl Ground<'_> {
             ("GRIDWARDEN_CLUSTER__SILENCE_S", &silence),
             ("GRIDWARDEN_STREAM__WORKERS", "1"),
             ("GRIDWARDEN_STREAM__WRITE_MS", "200"),
+            ("GRIDWARDEN_STREAM__REBUILD_SLICE", "500"),
         ];
         let ground = role::Ground { test: self.test, parts: self.parts, city: &self.city.folder };
         ground.start("stream", arguments, &[&settings, environment].concat())

@@ -15,6 +15,7 @@ async fn in_the_middle(ground: &Ground<'_>, door: &Door, every_ms: &str) -> Role
         ("GRIDWARDEN_CHECKPOINTS__EVERY_MS", every_ms),
         ("GRIDWARDEN_STREAM__WORKERS", "2"),
         ("GRIDWARDEN_STREAM__WRITE_MS", "100"),
+        ("GRIDWARDEN_STREAM__REBUILD_SLICE", "500"),
     ];
     let mut stream = ground.start("stream", &[], &settings);
     door.until_held(2).await;
@@ -86,7 +87,12 @@ async fn clickhouse_may_be_away_before_and_while_the_archive_is_read_it_is_told_
     drop(clickhouse);
 
     let door = Door::narrow(&town.parts).await;
-    let stream = Stream::start(&door.before(&town.parts), &town.city).await;
+    let stream = Stream::with(&door.before(&town.parts), &town.city, |config| {
+        config.checkpoints.every_ms = 3_600_000;
+        config.stream.workers = 2;
+        config.stream.rebuild_slice = 500;
+    })
+    .await;
     until_told(&stream).await;
     let mut clickhouse = engine(&options).await;
     door.until_held(2).await;

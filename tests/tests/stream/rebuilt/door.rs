@@ -1,17 +1,17 @@
-//! A door between a stream and ClickHouse through which, while it is narrow, of a long answer only the beginning comes: the middle of
-//! reading one is then a place to wait at, and not a moment to be lucky with. All that passes is the real engine's.
+//! A door between a stream and ClickHouse through which, while it is narrow, of all answers to one connection only the beginning comes: the
+//! middle of reading the archive is then a place to wait at, and not a moment to be lucky with. All that passes is the real engine's.
 
 use super::super::*;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// So many bytes of an answer come through while it is narrow: more than the first block of it (a MiB, compressed), less than the
-/// second.
+/// So many bytes come through a connection while it is narrow: more than a few slices of the archive, less than half of it. Nothing else
+/// is so long.
 const NARROW: usize = 1_000_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,6 @@ pub(super) struct Door {
 /// A connection that goes through it.
 struct Passage {
     way: watch::Receiver<Way>,
-    /// Whether something was asked since the last answer.
-    asked: AtomicBool,
     held: Arc<AtomicUsize>,
 }
 
@@ -60,7 +58,7 @@ impl Door {
                 if *way.borrow() != Way::Shut
                     && let Ok(server) = TcpStream::connect(&engine).await
                 {
-                    tokio::spawn(Passage { way, asked: AtomicBool::new(true), held }.go(client, server));
+                    tokio::spawn(Passage { way, held }.go(client, server));
                 }
             }
         });
@@ -115,7 +113,6 @@ impl Passage {
     async fn questions(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
         let mut buffer = vec![0; 1 << 16];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
-            self.asked.store(true, Ordering::SeqCst);
             if to.write_all(&buffer[..length]).await.is_err() {
                 return;
             }
@@ -125,7 +122,7 @@ impl Passage {
     async fn answers(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
         let (mut buffer, mut passed) = (vec![0; 1 << 16], 0);
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
-            passed = if self.asked.swap(false, Ordering::SeqCst) { length } else { passed + length };
+            passed += length;
             if passed > NARROW {
                 self.until_wide().await;
             }

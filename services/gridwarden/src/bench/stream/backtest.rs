@@ -13,7 +13,7 @@ use crate::output::progress;
 use anyhow::{Context, Result, ensure};
 use gridwarden_domain::decode::Encoding;
 use gridwarden_runtime::clock::now_ms;
-use gridwarden_stream::{Against, Asked, Candidates, Outcome};
+use gridwarden_stream::{Against, Asked, Candidates, Outcome, Source};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -105,6 +105,7 @@ async fn tried(run: &Run<'_>, town: &Town) -> Result<Outcome> {
     let asked = Asked {
         candidates: Candidates { rules: town.rules.clone(), whole: true },
         against: Against::Nothing,
+        source: Source::Archive,
         from_ms: 0,
         to_ms: now_ms(),
         incidents: Vec::new(),

@@ -1,6 +1,7 @@
 //! Alerts of two sets, told apart.
 
 use super::super::{
+    Source,
     incidents::{Incident, Sign},
     sets::{Against, Candidates},
 };
@@ -74,7 +75,15 @@ fn tally_with((from_ms, incidents): (i64, Vec<Incident>), sets: Sets, lines: &[&
         );
     }
     let candidates = Candidates { rules: Vec::new(), whole: true };
-    let asked = Asked { candidates, against: Against::Active, from_ms, to_ms: i64::MAX, incidents, warm_up_ms: 0 };
+    let asked = Asked {
+        candidates,
+        against: Against::Active,
+        source: Source::Archive,
+        from_ms,
+        to_ms: i64::MAX,
+        incidents,
+        warm_up_ms: 0,
+    };
     tally.outcome(&asked, 1.0)
 }
 

@@ -3,7 +3,25 @@
 
 use gridwarden_domain::observation::Position;
 
-/// Where a row lies, and what is asked of it before its turn.
+/// Where a row lies in what came, and where its record stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    pub(super) offset: i64,
+    /// Number of its block, and where it begins there.
+    pub(super) block: u32,
+    pub(super) start: u32,
+    pub(super) length: u32,
+    pub(super) what: u8,
+}
+
+impl Spot {
+    /// Whether it is a record of its own, or says something about the one at its offset.
+    pub(super) fn is_again(&self) -> bool {
+        self.what == AGAIN
+    }
+}
+
+/// What is asked of a row before its turn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outline {
     pub(super) start: usize,
@@ -15,7 +33,6 @@ pub(super) struct Outline {
     pub(super) feed: (u32, u32),
     pub(super) origin: (u32, u32),
     pub(super) simulated: bool,
-    pub(super) what: u8,
 }
 
 const AGAIN: u8 = 0;
@@ -25,26 +42,14 @@ const REJECT: u8 = 3;
 const MARKER: u8 = 4;
 const REPEAT: u8 = 5;
 
-impl Outline {
-    /// Its place among all.
-    pub(super) fn key(&self) -> (u32, i64) {
-        (self.partition, self.offset)
-    }
-
-    /// Whether it is a record of its own, or says something about one that follows.
-    pub(super) fn is_again(&self) -> bool {
-        self.what == AGAIN
-    }
-}
-
-/// The row that begins here; none when not all of it is there.
-pub(super) fn outline(bytes: &[u8], start: usize) -> Option<Outline> {
+/// The row that begins here (in a block of that number) and its partition; none when not all of it is there.
+#[inline]
+pub(super) fn spot(bytes: &[u8], (block, start): (u32, usize)) -> Option<(u32, Spot)> {
     let mut row = Bytes { bytes, at: start };
     let (partition, offset, what) = (row.u32()?, row.i64()?, row.u8()?);
-    let (appended_ms, _time) = (row.i64()?, row.i64()?);
-    let feed = row.span()?;
-    for _ in ["source", "kind", "id"] {
-        row.span()?;
+    row.skip(8 + 8 + 1)?;
+    for _ in ["feed", "origin", "source", "kind", "id"] {
+        row.raw()?;
     }
     for wide in [8, 8, 4] {
         if row.u8()? == 0 {
@@ -52,13 +57,24 @@ pub(super) fn outline(bytes: &[u8], start: usize) -> Option<Outline> {
         }
     }
     for _ in 0..row.length()? {
-        row.span()?;
+        row.raw()?;
     }
     let numbers = row.length()?;
     row.skip(numbers.checked_mul(8)?)?;
+    let length = u32::try_from(row.at - start).ok()?;
+    Some((partition, Spot { offset, block, start: u32::try_from(start).ok()?, length, what }))
+}
+
+/// What a whole row is asked for.
+pub(super) fn outline(bytes: &[u8], start: usize, end: usize) -> Option<Outline> {
+    let mut row = Bytes { bytes, at: start };
+    let (partition, offset) = (row.u32()?, row.i64()?);
+    row.skip(1)?;
+    let appended_ms = row.i64()?;
+    row.skip(8)?;
     let simulated = row.u8()? != 0;
-    let origin = row.span()?;
-    Some(Outline { start, end: row.at, partition, offset, appended_ms, feed, origin, simulated, what })
+    let (feed, origin) = (row.span()?, row.span()?);
+    Some(Outline { start, end, partition, offset, appended_ms, feed, origin, simulated })
 }
 
 /// What an archived record said.
@@ -137,7 +153,8 @@ impl<'a> LogSaid<'a> {
         let what = row.u8()?;
         row.skip(8)?;
         let time_ms = row.i64()?;
-        let feed = row.raw()?;
+        row.skip(1)?;
+        let (feed, _origin) = (row.raw()?, row.raw()?);
         let (source, kind, id) = (row.text()?, row.text()?, row.text()?);
         match what {
             OBSERVATION => {

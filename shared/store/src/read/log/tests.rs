@@ -21,7 +21,8 @@ fn row(partition: u32, offset: u64, what: u8, source: &str, origin: &str) -> Vec
     out.push(what);
     out.extend_from_slice(&(1_000 + offset).to_le_bytes());
     out.extend_from_slice(&(900 + offset).to_le_bytes());
-    for said in ["past", source, "air", "id-1"] {
+    out.push(1);
+    for said in ["past", origin, source, "air", "id-1"] {
         text(&mut out, said);
     }
     out.push(0);
@@ -35,23 +36,31 @@ fn row(partition: u32, offset: u64, what: u8, source: &str, origin: &str) -> Vec
     out.push(2);
     out.extend_from_slice(&1.5f64.to_le_bytes());
     out.extend_from_slice(&(-2.0f64).to_le_bytes());
-    out.push(1);
-    text(&mut out, origin);
     out
 }
 
-fn cut(rest: &mut Vec<u8>, last: &mut Option<(u32, i64)>, all: bool) -> Vec<(i32, i64, Option<String>)> {
-    let chunk = LogChunk::cut(rest, last, all);
+fn parts(pieces: &[&[u8]]) -> Result<Vec<LogPart>, usize> {
+    let mut pile = Pile::of(&Spare::default());
+    pieces.iter().for_each(|piece| pile.add(piece));
+    pile.parts()
+}
+
+/// Partition, offset, origin of every record, in the order they are handed out.
+fn handed_out(pieces: &[&[u8]]) -> Vec<(i32, i64, Option<String>)> {
     let origin = |record: &LogRecord<'_>| record.origin.map(|origin| String::from_utf8_lossy(origin).into_owned());
-    chunk.records(0).map(|record| (record.partition, record.offset, origin(&record))).collect()
+    let chunks = parts(pieces).expect("whole rows").into_iter().flat_map(LogPart::chunks);
+    let of_chunk = |chunk: LogChunk| {
+        chunk.records(0).map(|record| (record.partition, record.offset, origin(&record))).collect::<Vec<_>>()
+    };
+    chunks.flat_map(of_chunk).collect()
 }
 
 #[test]
 fn a_record_says_what_its_row_says() {
     let long = "s".repeat(300);
-    let mut rest = row(3, 7, 1, &long, "");
-    let chunk = LogChunk::cut(&mut rest, &mut None, false);
-    let [record] = chunk.records(0).collect::<Vec<_>>()[..] else { panic!("one") };
+    let chunks: Vec<LogChunk> =
+        parts(&[&row(3, 7, 1, &long, "")]).expect("whole").into_iter().flat_map(LogPart::chunks).collect();
+    let [record] = chunks[0].records(0).collect::<Vec<_>>()[..] else { panic!("one") };
     assert_eq!((record.partition, record.offset, record.appended_ms), (3, 7, 1_007));
     assert_eq!((record.feed, record.origin, record.simulated), (&b"past"[..], None, true));
     let Some(LogSaid::Observation(said)) = LogSaid::read(record.row) else { panic!("an observation") };
@@ -64,41 +73,41 @@ fn a_record_says_what_its_row_says() {
 fn a_row_that_is_cut_off_waits_for_its_rest_wherever_it_is_cut() {
     let whole = [row(0, 1, 1, "s", ""), row(0, 2, 1, "s", "")].concat();
     for cut_at in 0..=whole.len() {
-        let (mut rest, mut last) = (whole[..cut_at].to_vec(), None);
-        let mut found = cut(&mut rest, &mut last, false);
-        rest.extend_from_slice(&whole[cut_at..]);
-        found.extend(cut(&mut rest, &mut last, true));
-        assert_eq!(found, [(0, 1, None), (0, 2, None)], "cut at {cut_at}");
-        assert!(rest.is_empty());
+        let (one, other) = whole.split_at(cut_at);
+        assert_eq!(handed_out(&[one, other]), [(0, 1, None), (0, 2, None)], "cut at {cut_at}");
     }
+    assert_eq!(parts(&[&whole, &[0; 5]]).map(|parts| parts.len()), Err(5), "bytes that are no row");
+}
+
+#[test]
+fn whatever_the_order_of_rows_each_partition_is_in_that_of_the_log() {
+    let offsets = |partition: u32| (0..9_000u64).map(move |step| (partition, step * 7_919 % 9_000));
+    let rows: Vec<Vec<u8>> =
+        offsets(5).zip(offsets(2)).flat_map(|(one, other)| [one, other]).map(|(p, o)| row(p, o, 1, "s", "")).collect();
+    let pieces: Vec<&[u8]> = rows.iter().map(Vec::as_slice).collect();
+    let expected = [2, 5].into_iter().flat_map(|partition| (0..9_000).map(move |offset| (partition, offset, None)));
+    assert!(handed_out(&pieces).into_iter().eq(expected));
+    let chunks = parts(&pieces).expect("whole").into_iter().map(|part| part.chunks().count());
+    assert!(chunks.min() > Some(2), "a chunk is a part of a partition");
 }
 
 #[test]
 fn what_was_inserted_twice_comes_once() {
-    let rows = [(0, 1), (0, 1), (0, 2), (1, 1), (1, 1)];
-    let mut rest: Vec<u8> = rows.iter().flat_map(|(partition, offset)| row(*partition, *offset, 1, "s", "")).collect();
-    let mut last = Some((0, 0));
-    assert_eq!(cut(&mut rest, &mut last, false), [(0, 1, None), (0, 2, None), (1, 1, None)]);
-    let mut again = row(1, 1, 1, "s", "");
-    assert_eq!(cut(&mut again, &mut last, true), [], "nor in the next chunk");
+    let rows = [(0, 2), (1, 1), (0, 1), (1, 1), (0, 1)];
+    let rows: Vec<u8> = rows.iter().flat_map(|(partition, offset)| row(*partition, *offset, 1, "s", "")).collect();
+    assert_eq!(handed_out(&[&rows]), [(0, 1, None), (0, 2, None), (1, 1, None)]);
 }
 
 #[test]
-fn what_was_sent_again_comes_with_its_origin_though_a_chunk_ends_between() {
+fn what_was_sent_again_comes_with_its_origin_wherever_that_stands() {
     let origin = Some("first".to_owned());
     let (again, itself) = (row(0, 5, 0, "", "first"), row(0, 5, 1, "s", ""));
-    let mut rest = [again.clone(), itself.clone()].concat();
-    assert_eq!(cut(&mut rest, &mut None, false), [(0, 5, origin.clone())]);
-    let (mut rest, mut last) = ([row(0, 4, 1, "s", ""), again.clone()].concat(), None);
-    assert_eq!(cut(&mut rest, &mut last, false), [(0, 4, None)]);
-    rest.extend_from_slice(&itself);
-    assert_eq!(cut(&mut rest, &mut last, false), [(0, 5, origin)]);
+    assert_eq!(handed_out(&[&again, &itself]), [(0, 5, origin.clone())]);
+    assert_eq!(handed_out(&[&itself, &row(0, 4, 1, "s", ""), &again, &again]), [(0, 4, None), (0, 5, origin)]);
     // Noted, but never archived itself: nothing stands there.
-    let mut rest = [again, row(0, 6, 5, "", "other")].concat();
-    assert_eq!(cut(&mut rest, &mut None, false), [(0, 6, Some("other".to_owned()))]);
-    let mut alone = row(0, 7, 0, "", "first");
-    assert_eq!(cut(&mut alone, &mut None, true), []);
-    assert!(alone.is_empty());
+    let repeat = row(0, 6, 5, "", "other");
+    assert_eq!(handed_out(&[&again, &repeat]), [(0, 6, Some("other".to_owned()))]);
+    assert_eq!(handed_out(&[&again]), []);
 }
 
 /// One that takes the question and says no more: nothing at all, or only that an answer begins.
@@ -127,10 +136,9 @@ async fn an_answer_that_stops_is_broken_off() {
             oldest_ms: 0,
             newest_ms: 9,
         };
-        let mut cursor = Reader::new(&config).archived_log(&slice).expect("a question");
-        cursor.patience = Duration::from_millis(200);
-        let answer = cursor.next().await;
-        assert!(matches!(answer, Err(StoreError::TimedOut)), "{:?}", answer.map(|chunk| chunk.is_some()));
+        let reader = Reader::new(&config);
+        let answer = reader.patient_log(&slice, Duration::from_millis(200)).await;
+        assert!(matches!(answer, Err(StoreError::TimedOut)), "{:?}", answer.map(|parts| parts.len()));
         assert!(is_asked.recv().is_ok(), "it was asked");
     }
 }
