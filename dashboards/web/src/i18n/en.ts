@@ -222,7 +222,8 @@ export const en = {
   'rules.document.failed': 'The document cannot be loaded just now.',
   'rules.version': 'Version {version}',
   'rules.activate': 'Activate',
-  'rules.activate.about': 'Version {version} comes into force: from two seconds after it is written on.',
+  'rules.activate.about':
+    'What version {version} says comes into force two seconds after it is written, as a new version.',
   'rules.retire': 'Retire',
   'rules.retire.about':
     'The rule goes out of force and its open alerts are cleared. Version {version} stays in the history.',

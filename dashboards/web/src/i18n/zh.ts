@@ -222,7 +222,7 @@ export const zh: Record<Key, string> = {
   'rules.document.failed': '暂时无法载入文档。',
   'rules.version': '版本 {version}',
   'rules.activate': '启用',
-  'rules.activate.about': '版本 {version} 将在写入两秒后生效。',
+  'rules.activate.about': '版本 {version} 的内容将作为新版本写入，两秒后生效。',
   'rules.retire': '停用',
   'rules.retire.about': '此规则不再生效，未解除的告警随之解除。版本 {version} 保留在历史中。',
   'rules.edit': '编辑',
