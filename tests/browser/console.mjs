@@ -4,16 +4,16 @@
 //
 // SHOTS           folder for screenshots (default: no screenshots)
 // WAIT_S          how long to wait for each thing (default 60)
-// NEED            what must be seen, of areas,entities,alerts (default all three); a city without movers leaves some out
+// NEED            what must be seen, of areas,entities,alerts,rules (default all); a city without movers leaves some out
 // CLICKHOUSE_PID  the engine's process: it is stopped for a while, to see the page without it (default: left alone)
 // CHROMIUM        browser binary (default /usr/bin/chromium)
 //
 // Prints one line per check; exit code 1 when a check failed.
 import { clickHouseAway, hiddenTab, lineLost } from './faults.mjs';
 import { axe, base, check, chromium, failures, open, say, shoot, token } from './kit.mjs';
-import { everyLook, keyboard, signIn, switches, watchAlerts, watchAreas, watchCity, watchEntities } from './looks.mjs';
+import { everyLook, keyboard, signIn, switches, watchAlerts, watchAreas, watchCity, watchEntities, watchRules } from './looks.mjs';
 
-const needed = new Set((process.env.NEED ?? 'areas,entities,alerts').split(','));
+const needed = new Set((process.env.NEED ?? 'areas,entities,alerts,rules').split(','));
 
 if (base === '' || token === '') {
   say('CONSOLE_URL and TOKEN must be set');
@@ -38,6 +38,7 @@ try {
   await keyboard(page);
   await check('axe finds nothing on the page in use', () => axe(page, 'page'));
   await shoot(page, 'in-use');
+  if (needed.has('rules')) await watchRules(page);
   await switches(page);
   await page.context().close();
   await everyLook(browser);

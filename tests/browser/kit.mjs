@@ -163,3 +163,20 @@ export function fromTheStart(page) {
 export function coloursOf(page, selector) {
   return page.locator(selector).evaluateAll((all) => all.map((one) => getComputedStyle(one).backgroundColor));
 }
+
+/** Words of a language that do not belong on a page in the other. Names, ids and units are neither. */
+const NEITHER = /Gridwarden|ClickHouse|English|中文|JSON|YAML|PM2\.5|PM10|dB\(A\)|km\/h|µg\/m³|NTU|[a-z]+-\d+|[A-Za-z]+\d+/g;
+
+/** Words of the page that are not in its language, what stands in `own` left out. */
+export async function foreign(page, lang, own = []) {
+  const whole = await page.evaluate((own) => {
+    const body = document.body.cloneNode(true);
+    for (const one of own) for (const found of body.querySelectorAll(one)) found.remove();
+    document.body.append(body);
+    const text = body.innerText;
+    body.remove();
+    return text;
+  }, own);
+  const text = whole.replace(NEITHER, ' ');
+  return lang === 'zh' ? (text.match(/[A-Za-z]{3,}/g) ?? []) : (text.match(/\p{Script=Han}+/gu) ?? []);
+}

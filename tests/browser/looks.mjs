@@ -1,5 +1,5 @@
 // The page as a person meets it when all is well.
-import { ask, axe, base, check, coloursOf, enter, fromTheStart, limit, open, overflow, placesOf, shoot, token, until } from './kit.mjs';
+import { ask, axe, base, check, coloursOf, enter, foreign, fromTheStart, limit, open, overflow, placesOf, shoot, token, until } from './kit.mjs';
 
 export async function signIn(browser) {
   // Being refused once is what this page is for; the browser logs each 401 as an error.
@@ -240,14 +240,6 @@ export async function keyboard(page) {
   });
 }
 
-/** Words of a language that do not belong on a page in the other. Names, ids and units are neither. */
-const NEITHER = /Gridwarden|ClickHouse|English|中文|PM2\.5|PM10|dB\(A\)|km\/h|µg\/m³|NTU|[a-z]+-\d+|[A-Za-z]+\d+/g;
-
-async function foreign(page, lang) {
-  const text = (await page.locator('body').innerText()).replace(NEITHER, ' ');
-  return lang === 'zh' ? (text.match(/[A-Za-z]{3,}/g) ?? []) : (text.match(/\p{Script=Han}+/gu) ?? []);
-}
-
 export async function switches(page) {
   await check('language switches and is kept', async () => {
     const before = await page.locator('#alerts-title').textContent();
@@ -269,6 +261,24 @@ export async function switches(page) {
     await page.locator('.kpis').waitFor({ timeout: limit });
     if ((await theme()) !== after) throw new Error('forgotten after a reload');
     return `${before} → ${after}`;
+  });
+}
+
+/** The rules the city runs on; tests/browser/rules.mjs looks closer. */
+export async function watchRules(page) {
+  await check('the rules of the city stand on their page, and one says what it is', async () => {
+    await page.click('[data-page=rules]');
+    await page.locator('tr[data-rule]').first().waitFor({ timeout: limit });
+    await page.locator('tr[data-rule] .rule-open').first().click();
+    await page.locator('pre.document').waitFor({ timeout: limit });
+    await page.locator('.storms').waitFor({ timeout: limit });
+    await overflow(page);
+    await axe(page, 'rules');
+    await shoot(page, 'rules');
+    const detail = `${await page.locator('tr[data-rule]').count()} rules`;
+    await page.click('[data-page=city]');
+    await page.locator('.kpis').waitFor({ timeout: limit });
+    return detail;
   });
 }
 

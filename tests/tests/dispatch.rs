@@ -5,6 +5,7 @@ mod post_office;
 mod process;
 mod receiver;
 
+use crate::support::query;
 use gridwarden_bus::topics::{ALERTS, ensure};
 use gridwarden_bus::{Message, Producer, ProducerOptions, headers, topic_meta};
 use gridwarden_domain::alert::Alert;
@@ -441,12 +442,25 @@ async fn a_storm_is_told_once_and_what_it_holds_back_is_counted() {
         (&storm[0]["subject"]["place"], &storm[0]["level"], &storm[0]["value"]),
         (&"r".into(), &4.0.into(), &5.0.into())
     );
+    // It stands in its table too, once, with what it held back.
+    let sql = "SELECT concat(rule, ' ', toString(per_minute), ' ', toString(held_back), ' ', toString(isNull(until))) FROM storms";
+    dispatch.until_query("the storm in its table", sql, "r 4 8 1").await;
+    let ids = query(&parts, "SELECT id, since FROM storms").await;
     dispatch.stop().await;
 
-    // A restart reads history again: nobody is told anything twice.
+    // A restart reads history again: nobody is told anything twice, and the table's row is the same.
     let dispatch = Dispatch::start("storm", &parts, &endpoints, |_| {}).await;
     raise(&producer, 99, 1).await;
     until_received(&good, 10);
     assert_eq!(good.seen().len(), 10);
+    wait::until_async("the storm written again", SOON, || async {
+        let written =
+            metrics::sum(&dispatch.text("/metrics").await, "gridwarden_dispatch_table_rows_total{table=\"storms\"}");
+        if written >= 1.0 { Ok(()) } else { Err(written.to_string()) }
+    })
+    .await;
+    assert_eq!(query(&parts, "SELECT id, since FROM storms").await, ids);
+    let held = query(&parts, "SELECT held_back FROM storms").await;
+    assert_eq!(held.trim(), "8");
     dispatch.stop().await;
 }

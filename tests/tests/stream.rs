@@ -64,7 +64,7 @@ impl Stream {
         .await
     }
 
-    async fn with(parts: &Parts, city: &City, change: impl FnOnce(&mut gridwarden_stream::Config)) -> Self {
+    pub(crate) async fn with(parts: &Parts, city: &City, change: impl FnOnce(&mut gridwarden_stream::Config)) -> Self {
         let mut config = gridwarden_stream::config(None).expect("defaults");
         config.kafka = parts.kafka.clone();
         config.clickhouse = parts.clickhouse.clone();
@@ -73,8 +73,8 @@ impl Stream {
         config.crashes.folder = city.folder.with_file_name("crashes");
         config.stream.write_ms = 200;
         config.stream.minutes_ms = 200;
-        change(&mut config);
         config.http.listen = free_address();
+        change(&mut config);
         let base = format!("http://{}", config.http.listen);
         let shutdown = Shutdown::new();
         let task = tokio::spawn(told("stream", gridwarden_stream::run(config, shutdown.clone())));

@@ -184,3 +184,16 @@ async fn ask(parts: &Parts, sql: &str) -> Result<String, String> {
     let text = answer.text().await.map_err(|error| error.to_string())?;
     if ok { Ok(text) } else { Err(text) }
 }
+
+/// A real browser looks at a page: `tests/browser/<script>` says what it checks.
+pub(crate) async fn browser(script: &'static str, given: Vec<(&'static str, String)>) {
+    let looked = tokio::task::spawn_blocking(move || {
+        let root = gridwarden_tests::packs::workspace();
+        let mut command = std::process::Command::new(root.join("infra/with-node.sh"));
+        command.arg("node").arg(root.join("tests/browser").join(script)).current_dir(root.join("dashboards/web"));
+        command.envs(given).output().expect("node starts")
+    });
+    let output = looked.await.expect("thread");
+    let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "the page fails in the browser:\n{said}");
+}

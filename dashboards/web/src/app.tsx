@@ -5,6 +5,8 @@ import type { Metric } from './api/types';
 import { Overview } from './overview';
 import { SignIn } from './panels/sign-in';
 import { useSpeech } from './i18n';
+import { RulesPage } from './rules/rules-page';
+import { usePlace } from './state/place';
 import type { Start } from './state/use-city';
 import { useTheme } from './state/use-theme';
 
@@ -23,13 +25,15 @@ async function metricsIfAny(): Promise<Metric[] | null> {
 }
 
 async function fetchStart(): Promise<Start> {
-  const [city, { layers }, metrics] = await Promise.all([api.city(), api.layers(), metricsIfAny()]);
-  return { city, layers, metrics };
+  const asked = [api.session(), api.city(), api.layers(), metricsIfAny()] as const;
+  const [session, city, { layers }, metrics] = await Promise.all(asked);
+  return { at: Date.now(), session, city, layers, metrics };
 }
 
 export function App() {
   const { t, setMadeUp } = useSpeech();
   const [ground, flipGround] = useTheme();
+  const [place, go] = usePlace();
   const [phase, setPhase] = useState<Phase>({ at: 'loading' });
 
   const begin = useCallback(
@@ -64,9 +68,10 @@ export function App() {
   const leave = useCallback(() => setPhase({ at: 'token' }), []);
 
   if (phase.at === 'ready') {
-    return <Overview start={phase.start} ground={ground} flipGround={flipGround} leave={leave} />;
+    const frame = { start: phase.start, place, go, ground, flipGround, leave };
+    return place.page === 'rules' ? <RulesPage {...frame} /> : <Overview {...frame} />;
   }
-  if (phase.at === 'token') return <SignIn enter={begin} />;
+  if (phase.at === 'token') return <SignIn enter={() => begin(null)} />;
   return (
     <main className="gate" aria-busy={phase.at === 'loading'}>
       <h1 className="gate-name">{t('app.name')}</h1>

@@ -5,6 +5,7 @@ import './styles/layout.css';
 import './styles/controls.css';
 import './styles/map.css';
 import './styles/side.css';
+import './styles/rules.css';
 import { App } from './app';
 import { SpeechProvider } from './i18n';
 

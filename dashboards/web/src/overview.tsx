@@ -16,10 +16,10 @@ import { Legend } from './panels/legend';
 import { MapControls } from './panels/map-controls';
 import { Notice } from './panels/notice';
 import { PlaceSearch } from './panels/place-search';
-import { TopBar } from './panels/top-bar';
+import { Freshness, TopBar, type Frame } from './panels/top-bar';
 import { scaleOf, stillFits, type ColourScale, type Ground } from './pure/scale';
 import { NO_VALUES } from './pure/values';
-import { useCity, type Start } from './state/use-city';
+import { useCity } from './state/use-city';
 import { useNow } from './state/use-now';
 
 type Chosen =
@@ -45,14 +45,8 @@ function useScale(values: Map<number, number>, key: string, ground: Ground): Col
   }, [values, key, ground]);
 }
 
-interface OverviewProps {
-  start: Start;
-  ground: Ground;
-  flipGround: () => void;
-  leave: () => void;
-}
-
-export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
+export function Overview(frame: Frame) {
+  const { start, go, ground, leave } = frame;
   const { t, tx } = useSpeech();
   const { model, choose, attach } = useCity(start, leave);
   const now = useNow();
@@ -143,6 +137,7 @@ export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
   const onAlert = useCallback((alert: Alert) => setChosen({ what: 'alert', id: alert.id }), []);
   const findEntities = useCallback((words: string, most: number) => map.current?.findEntities(words, most) ?? [], []);
 
+  const goRule = useCallback((rule: string) => go({ page: 'rules', rule }), [go]);
   const onSignOut = useCallback(() => {
     void closeSession().finally(leave);
   }, [leave]);
@@ -166,7 +161,9 @@ export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
 
   return (
     <div className="page">
-      <TopBar model={model} now={now} ground={ground} flipGround={flipGround} leave={onSignOut} />
+      <TopBar frame={frame} cityNow={cityNow} skip={['alerts', t('app.skip')]} leave={onSignOut}>
+        <Freshness model={model} now={now} />
+      </TopBar>
       <Notice model={model} now={now} />
       <Kpis kpi={model.kpi} stale={model.kpi !== null && cityNow - model.kpi.at > STALE_MS} />
       <main className="work">
@@ -228,12 +225,22 @@ export function Overview({ start, ground, flipGround, leave }: OverviewProps) {
             />
           )}
           {chosenAlert !== null && (
-            <AlertPanel alert={chosenAlert} model={model} now={now} goArea={goArea} goEntity={goEntity} close={close} />
+            <AlertPanel
+              alert={chosenAlert}
+              model={model}
+              now={now}
+              goArea={goArea}
+              goEntity={goEntity}
+              goRule={goRule}
+              close={close}
+            />
           )}
           <Alerts
             alerts={model.alerts}
             beyond={model.alertsBeyond}
             failed={model.failed.has('alerts')}
+            storms={model.storms}
+            goRule={goRule}
             now={cityNow}
             mainLayer={mainLayer}
             citySimulated={model.city.simulated}

@@ -1,8 +1,10 @@
 //! console's configuration; `config.default.toml` explains it.
 
+use crate::access::Role;
 use crate::session::Lasting;
 use gridwarden_bus::KafkaConfig;
-use gridwarden_runtime::config::{self, AuthConfig, ConfigError, HttpConfig};
+use gridwarden_runtime::config::{self, ConfigError, HttpConfig};
+use gridwarden_runtime::secrets::Secret;
 use gridwarden_store::ClickHouseConfig;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -21,9 +23,11 @@ pub struct Config {
     pub clickhouse: ClickHouseConfig,
     /// The city folder.
     pub city: CityConfig,
-    /// The administrator.
+    /// Who may ask.
     #[serde(default)]
     pub auth: AuthConfig,
+    /// Who holds the rules.
+    pub stream: StreamConfig,
     /// The live stream.
     pub live: LiveConfig,
     /// What may be asked at once.
@@ -39,6 +43,45 @@ pub struct Config {
 pub struct CityConfig {
     /// Folder with `city.toml`.
     pub folder: PathBuf,
+}
+
+/// `[auth]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct AuthConfig {
+    /// Bearer token of those who may do everything; without one there is nobody.
+    #[serde(default)]
+    pub admin_token: Option<Secret>,
+    /// Bearer token of those who may look; without one there is nobody.
+    #[serde(default)]
+    pub viewer_token: Option<Secret>,
+}
+
+impl AuthConfig {
+    /// The token of a role.
+    pub fn token(&self, role: Role) -> Option<&Secret> {
+        match role {
+            Role::Administrator => self.admin_token.as_ref(),
+            Role::Viewer => self.viewer_token.as_ref(),
+        }
+    }
+
+    /// Whose token this is.
+    pub fn role_of(&self, token: &str) -> Option<Role> {
+        let roles = [Role::Administrator, Role::Viewer];
+        roles.into_iter().find(|role| self.token(*role).is_some_and(|secret| secret.matches(token)))
+    }
+}
+
+/// `[stream]`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StreamConfig {
+    /// Base URL of its API; empty: there is none.
+    pub url: String,
+    /// Its administrator's token; console's own when missing.
+    #[serde(default)]
+    pub admin_token: Option<Secret>,
+    /// Seconds after which an answer is given up.
+    pub answer_s: u32,
 }
 
 /// `[live]`.

@@ -1,11 +1,14 @@
 //! Key figures and freshness, asked for and put into the API's words.
 
-use crate::api::model::{FreshnessView, KpiView};
-use crate::kpi;
+use crate::api::ask::EVER_MS;
+use crate::api::model::{FreshnessView, KpiView, StormsView};
 use crate::world::World;
+use crate::{kpi, views};
 use gridwarden_store::StoreError;
 use std::collections::BTreeMap;
 
+/// Storms that are told live.
+const STORMS: u32 = 50;
 /// Where the newest moments are looked for first, and then, epoch ms before now.
 const NEAR_MS: [i64; 2] = [3_600_000, 40 * 86_400_000];
 /// Severities in falling order.
@@ -54,4 +57,10 @@ pub async fn freshness(world: &World, now: i64) -> Result<FreshnessView, StoreEr
         view.metrics = newest.values().max().map(|start| (start + 60_000).min(now));
     }
     Ok(view)
+}
+
+/// The storms that go on.
+pub async fn storms(world: &World) -> Result<StormsView, StoreError> {
+    let found = world.reader.storms(EVER_MS, STORMS).await?;
+    Ok(StormsView { storms: found.into_iter().map(views::storm).collect() })
 }

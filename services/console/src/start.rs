@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::live::{Hub, Ticker};
 use crate::metrics::Metrics;
 use crate::pages;
+use crate::relay::Relay;
 use crate::tile_shelf::TileShelf;
 use crate::world::{CityFacts, World};
 use anyhow::{Context, Result, bail};
@@ -33,9 +34,12 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
     let listener = shell::bind(config.http.listen).await?;
     let world = Arc::new(World::new(city, Reader::new(&config.clickhouse)));
     let hub = Arc::new(Hub::new(config.live.buffer, config.limits.maps));
+    let relay =
+        Relay::new(&config.stream, config.auth.admin_token.as_ref()).context("the HTTP client cannot be made")?;
     let api = Api {
         world: Arc::clone(&world),
         hub: Arc::clone(&hub),
+        relay: Arc::new(relay),
         shelf: Arc::new(TileShelf::new(config.tiles.keep)),
         auth: config.auth.clone(),
         lasting: config.session.into(),
@@ -43,7 +47,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
         metrics: metrics.clone(),
     };
     if config.auth.admin_token.is_none() {
-        tracing::warn!("auth.admin_token is not set: the API answers 401 to everybody");
+        tracing::warn!("auth.admin_token is not set: the API answers 401 to everybody who is no viewer");
     }
     let unknown = || async { Problem::not_found("there is no page at this address") };
     let routes = pages::secured(api::router(api).merge(pages::router()).fallback(unknown));

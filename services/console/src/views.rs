@@ -1,11 +1,13 @@
 //! From what is known to what the API says.
 
-use crate::api::model::{AlertView, AreaRefView, AreaView, KindView, LayerView, LevelView, SubjectView, TextView};
+use crate::api::model::{
+    AlertView, AreaRefView, AreaView, KindView, LayerView, LevelView, StormView, SubjectView, TextView,
+};
 use crate::atlas::{Atlas, Sheet};
 use crate::world::World;
 use gridwarden_domain::alert::AreaRef;
 use gridwarden_runtime::clock::now_ms;
-use gridwarden_store::read::AlertState;
+use gridwarden_store::read::{AlertState, StormFound};
 use std::collections::BTreeMap;
 
 /// A layer.
@@ -86,6 +88,21 @@ pub fn alert(world: &World, state: &AlertState, now: i64) -> AlertView {
         urgency: state.urgency.clone(),
         certainty: state.certainty.clone(),
         evidence: state.evidence.clone(),
+    }
+}
+
+/// A storm.
+pub fn storm(found: StormFound) -> StormView {
+    StormView {
+        id: found.id,
+        rule: found.rule,
+        title: TextView { en: found.title_en, zh: found.title_zh },
+        severity: found.severity,
+        per_minute: found.per_minute,
+        since: found.since_ms,
+        until: found.until_ms,
+        held_back: found.held_back,
+        simulated: found.simulated,
     }
 }
 

@@ -7,6 +7,7 @@
 //!                                    │ decide (pure)
 //!                                    ├─▶ courier of endpoint A ─▶ sender ─▶ webhook ─▶ deliveries.v1 (the ledger)
 //!                                    └─▶ courier of endpoint B …                         │
+//!                                    ├─▶ storms (pure) ─▶ pending ─▶ storm table ─▶ ClickHouse
 //!  alerts.v1 + deliveries.v1 ─▶ tables (thread) ─▶ ClickHouse ◀──────────────────────────┘
 //! ```
 //!
@@ -47,6 +48,7 @@ pub mod signature;
 mod start;
 pub mod status;
 pub mod storm;
+pub mod storm_table;
 pub mod tables;
 pub mod watch;
 

@@ -10,8 +10,9 @@ use crate::ledger_log::LedgerLog;
 use crate::metrics::Metrics;
 use crate::queue::Job;
 use crate::storm::Storms;
+use crate::storm_table::Pending;
 use anyhow::Result;
-use gridwarden_domain::alert::{Alert, Transition};
+use gridwarden_domain::alert::Transition;
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::health::Health;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub struct Router {
     pub health: Health,
     /// Rules that raise more than people can look at.
     pub storms: Storms,
+    /// Storms on their way to ClickHouse.
+    pub pending: Arc<Pending>,
     /// Whether what the topic held at the start is read.
     pub caught_up: bool,
 }
@@ -61,14 +64,15 @@ impl Router {
                 },
                 // History is not over before it is read.
                 _ = often.tick(), if self.caught_up => {
-                    let now = now_ms();
-                    let over = self.storms.over_by(now);
-                    self.tell(over, now).await;
+                    self.look_at_storms().await;
                     continue;
                 }
             };
             for read in &handed.reads {
                 self.take(read, handed.live).await;
+            }
+            if handed.caught_up {
+                self.look_at_storms().await;
             }
             self.caught_up |= handed.caught_up;
             self.metrics.open.set(i64::try_from(self.board.open_count()).unwrap_or(i64::MAX));
@@ -85,24 +89,28 @@ impl Router {
             return;
         };
         self.metrics.alerts.with_label_values(&["new"]).inc();
-        let counted = self.storms.count(&read.alert, read.appended_ms);
-        self.tell(counted.notices, read.appended_ms).await;
-        self.hand_out(read, (highest_seq, counted.held_back)).await;
+        let held_back = self.storms.count(&read.alert, read.appended_ms);
+        self.hand_out(read, (highest_seq, held_back)).await;
     }
 
     /// Tells of storms, as of alerts; they stand in no topic.
-    async fn tell(&self, notices: Vec<Alert>, appended_ms: i64) {
-        for notice in notices {
+    async fn look_at_storms(&mut self) {
+        let now = now_ms();
+        let look = self.storms.look(now);
+        for notice in look.notices {
             let (rule, count) = (&notice.rule, notice.value.unwrap_or_default());
             match notice.transition {
                 Transition::Raised => tracing::warn!(rule, limit = notice.level, "a storm: alerts are held back"),
                 _ => tracing::warn!(rule, held_back = count, "the storm is over"),
             }
+            // What history tells is as old as it is.
+            let appended_ms = if self.caught_up { now } else { notice.time };
             let read = Read { alert: Arc::new(notice), appended_ms };
             let Admission::New { highest_seq } = self.board.admit(&read.alert, self.caught_up) else { continue };
             self.hand_out(&read, (highest_seq, false)).await;
         }
-        self.metrics.storms.set(i64::try_from(self.storms.all().count()).unwrap_or(i64::MAX));
+        self.pending.note(look.stands);
+        self.metrics.storms.set(i64::try_from(self.storms.going_on()).unwrap_or(i64::MAX));
     }
 
     async fn hand_out(&self, read: &Read, (highest_seq, held_back): (u32, bool)) {

@@ -14,6 +14,7 @@ use crate::router::{Router, Way};
 use crate::sender::Sender;
 use crate::status::Status;
 use crate::storm::Storms;
+use crate::storm_table::{self, Pending};
 use crate::tables::{self, Tables};
 use crate::watch;
 use anyhow::{Context, Result};
@@ -70,8 +71,12 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
         let max_age_ms = i64::from(config.webhooks.deliver_max_age_s) * 1000;
         tasks.spawn("kafka watch", watch::run(config.kafka.clone(), health.clone(), shutdown.clone()));
         let storms = Storms::new(config.storms.per_minute);
+        let pending = Arc::new(Pending::default());
+        let (stands, rows, figures, ending) = (Arc::clone(&pending), writer.clone(), metrics.clone(), shutdown.clone());
+        tasks.spawn("storm table", storm_table::run(stands, rows, figures, ending));
+        let caught_up = false;
         let router =
-            Router { board, ways, log, metrics: metrics.clone(), max_age_ms, health, storms, caught_up: false };
+            Router { board, ways, log, metrics: metrics.clone(), max_age_ms, health, storms, pending, caught_up };
         let (sender, inbox) = mpsc::channel(AHEAD);
         tasks.spawn("router", router.run(inbox));
         let (kafka, figures, ending) = (config.kafka.clone(), metrics.clone(), shutdown.clone());

@@ -21,6 +21,7 @@ pub(crate) struct Town {
     pub(crate) parts: Parts,
     pub(crate) door: Door,
     pub(crate) base: String,
+    pub(crate) city: City,
     shutdown: Shutdown,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
@@ -48,7 +49,7 @@ impl Town {
         let base = format!("http://{}", own.http.listen);
         let shutdown = Shutdown::new();
         let task = tokio::spawn(gridwarden_console::run(own, shutdown.clone()));
-        let town = Self { parts, door, base, shutdown, task };
+        let town = Self { parts, door, base, city, shutdown, task };
         let client = town.client();
         wait::until_async("the console to be ready", SOON, || async {
             let (status, body) = client.get("/readyz").await?;
@@ -149,6 +150,15 @@ impl Town {
              '扬尘', 'entity', 'fixed', now64(3), now64(3), now64(3), generateUUIDv4(), 0, {seq}, 0.5, 0.5, \
              ['grid', 'grid'], ['a', 'C'], 'pm25', 180, 150, false, 'expected', 'likely', \
              if({seq} = 1, ['0a/3/7', '0a/3/9'], [])"
+        );
+        query(&self.parts, &insert).await;
+    }
+
+    /// A storm of rule `dust` that goes on, and has held back so many.
+    pub(crate) async fn storm(&self, held_back: u32) {
+        let insert = format!(
+            "INSERT INTO storms_rows SELECT 's', 'dust', 'major', 'Dust', '扬尘', 600, toDateTime64(1700000000, 3), NULL, \
+             {held_back}, false, {held_back} * 2"
         );
         query(&self.parts, &insert).await;
     }

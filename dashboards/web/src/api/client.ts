@@ -11,6 +11,8 @@ import type {
   Metric,
   ProblemDocument,
   Series,
+  Session,
+  Storm,
 } from './types';
 
 export class ApiError extends Error {
@@ -36,9 +38,10 @@ async function problemOf(answer: Response): Promise<ApiError> {
   return new ApiError(answer.status, body ?? { status: answer.status });
 }
 
-/** Exchanges the token for a session cookie. */
-export async function openSession(token: string): Promise<void> {
-  const answer = await fetch('/api/v1/session', { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+/** Exchanges the token for a session cookie; the name, if any, stands beside the changes of who signs in. */
+export async function openSession(token: string, name = ''): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const answer = await fetch('/api/v1/session', { method: 'POST', headers, body: JSON.stringify({ name }) });
   if (!answer.ok) throw await problemOf(answer);
 }
 
@@ -57,17 +60,28 @@ export function queryOf(query: Query): string {
   return text === '' ? '' : `?${text}`;
 }
 
-async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
-  const url = `/api/v1/${path}${queryOf(query)}`;
-  const options: RequestInit = signal === undefined ? {} : { signal };
-  const answer = await fetch(url, options);
-  if (!answer.ok) throw await problemOf(answer);
-  return (await answer.json()) as T;
+interface Said {
+  query?: Query;
+  body?: string;
+  headers?: Record<string, string>;
+  signal?: AbortSignal | undefined;
 }
 
-const part = encodeURIComponent;
+/** Asks the API; an answer without a body is null. */
+export async function ask<T>(method: string, path: string, said: Said = {}): Promise<T> {
+  const { query = {}, signal, ...rest } = said;
+  const options: RequestInit = { method, ...rest, ...(signal === undefined ? {} : { signal }) };
+  const answer = await fetch(`/api/v1/${path}${queryOf(query)}`, options);
+  if (!answer.ok) throw await problemOf(answer);
+  return (answer.status === 204 ? null : await answer.json()) as T;
+}
+
+const get = <T>(path: string, query: Query = {}, signal?: AbortSignal) => ask<T>('GET', path, { query, signal });
+
+export const part = encodeURIComponent;
 
 export const api = {
+  session: (signal?: AbortSignal) => get<Session>('session', {}, signal),
   city: (signal?: AbortSignal) => get<City>('city', {}, signal),
   layers: (signal?: AbortSignal) => get<{ layers: Layer[] }>('layers', {}, signal),
   metrics: (signal?: AbortSignal) => get<{ metrics: Metric[] }>('metrics', {}, signal),
@@ -84,4 +98,6 @@ export const api = {
   entities: (signal?: AbortSignal) => get<Entities>('entities', {}, signal),
   entity: (source: string, signal?: AbortSignal) => get<EntityDetail>(`entities/${part(source)}`, {}, signal),
   alerts: (query: { limit: number; open?: boolean }, signal?: AbortSignal) => get<Alerts>('alerts', query, signal),
+  storms: (query: { limit: number; since?: number }, signal?: AbortSignal) =>
+    get<{ storms: Storm[] }>('storms', query, signal),
 };

@@ -1,7 +1,7 @@
 // The live stream: one EventSource per page. When what is watched changes, the new stream is open before the old one is
 // closed, so nothing is missed; a tab nobody sees holds none, because a browser opens only six to one place.
 import { queryOf } from './client';
-import type { Alert, EntityMoves, Freshness, Kpi, Tick, ValueChanges } from './types';
+import type { Alert, EntityMoves, Freshness, Kpi, Storm, Tick, ValueChanges } from './types';
 
 export interface Watched {
   layer: string;
@@ -17,6 +17,8 @@ export interface LiveHandlers {
   alerts(alerts: Alert[]): void;
   kpi(kpi: Kpi): void;
   freshness(freshness: Freshness): void;
+  /** those that go on */
+  storms(storms: Storm[]): void;
   /** something was missed (slow viewer, line or console was down): fetch everything anew */
   gap(): void;
   /** alerts changed that the stream does not tell one by one: fetch the list */
@@ -122,6 +124,7 @@ export class Live {
     on('alerts', (news: { alerts: Alert[] }) => handlers.alerts(news.alerts));
     on('kpi', (kpi: Kpi) => handlers.kpi(kpi));
     on('freshness', (freshness: Freshness) => handlers.freshness(freshness));
+    on('storms', (news: { storms: Storm[] }) => handlers.storms(news.storms));
     on('gap', () => handlers.gap());
     on('alerts_gap', () => handlers.alertsGap());
     on('layers', () => handlers.layers());

@@ -205,3 +205,27 @@ export interface ValueChanges {
   values: number[];
   gone: number[];
 }
+
+/** A rule that raises more alerts in a minute than are told. */
+export interface Storm {
+  id: string;
+  rule: string;
+  title: Text;
+  severity: Severity;
+  /** raises that are told in a minute */
+  per_minute: number;
+  since: number;
+  /** null while it goes on */
+  until: number | null;
+  held_back: number;
+  simulated: boolean;
+}
+
+/** Who is signed in, and what they may. */
+export interface Session {
+  role: 'administrator' | 'viewer';
+  /** as said when signing in */
+  name: string | null;
+  has_rules: boolean;
+  may_change_rules: boolean;
+}

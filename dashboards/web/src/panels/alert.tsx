@@ -30,10 +30,11 @@ interface AlertPanelProps {
   now: number;
   goArea: (layer: string, code: string) => void;
   goEntity: (source: string) => void;
+  goRule: (rule: string) => void;
   close: () => void;
 }
 
-export function AlertPanel({ alert, model, now, goArea, goEntity, close }: AlertPanelProps) {
+export function AlertPanel({ alert, model, now, goArea, goEntity, goRule, close }: AlertPanelProps) {
   const { t, tx, lang } = useSpeech();
   const value = useValueSaid()(alert);
   const cityNow = now + model.offset;
@@ -100,7 +101,11 @@ export function AlertPanel({ alert, model, now, goArea, goEntity, close }: Alert
         <dt>{t('entity.place')}</dt>
         <dd>{alert.areas.length === 0 ? t('alerts.nowhere') : <AreaLinks areas={alert.areas} go={goArea} />}</dd>
         <dt>{t('alert.rule')}</dt>
-        <dd className="num">{alert.rule}</dd>
+        <dd className="num">
+          <button type="button" className="link" onClick={() => goRule(alert.rule)} data-do="rule">
+            {alert.rule}
+          </button>
+        </dd>
         {alert.evidence.length > 0 && (
           <>
             <dt>{t('alert.evidence')}</dt>

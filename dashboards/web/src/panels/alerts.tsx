@@ -1,9 +1,10 @@
 // The live list of alerts. Choosing one shows it on the map.
 import { memo, useMemo, useState } from 'react';
-import type { Alert, Severity } from '../api/types';
+import type { Alert, Severity, Storm } from '../api/types';
 import { useSpeech } from '../i18n';
 import { SEVERITIES, filterAlerts, isWithin, lastMoment, placeOf, type AlertFilter } from '../pure/alerts';
 import { age, number } from '../pure/format';
+import { StormFlags } from './storms';
 import { SeverityMark } from './severity';
 
 /** Rows drawn at once; the rest is counted, so that a storm does not freeze the page. */
@@ -76,6 +77,9 @@ interface AlertsProps {
   /** open ones that were not fetched */
   beyond: number;
   failed: boolean;
+  /** those that go on */
+  storms: Storm[];
+  goRule: (rule: string) => void;
   now: number;
   mainLayer: string | undefined;
   citySimulated: boolean;
@@ -85,7 +89,7 @@ interface AlertsProps {
 }
 
 export function Alerts(props: AlertsProps) {
-  const { alerts, beyond, failed, now, mainLayer, citySimulated, within, chosen, choose } = props;
+  const { alerts, beyond, failed, storms, goRule, now, mainLayer, citySimulated, within, chosen, choose } = props;
   const { t, lang } = useSpeech();
   const [filter, setFilter] = useState<AlertFilter>({ open: true, severities: [] });
   const [narrow, setNarrow] = useState(false);
@@ -153,6 +157,7 @@ export function Alerts(props: AlertsProps) {
           </button>
         )}
       </div>
+      <StormFlags storms={storms} now={now} go={goRule} />
       {alerts === null ? (
         <p className="empty" role="status">
           {t(failed ? 'alerts.failed' : 'alerts.loading')}

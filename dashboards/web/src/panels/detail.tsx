@@ -8,7 +8,7 @@ interface DetailProps {
   close: () => void;
   children: ReactNode;
   /** what is shown, for whoever looks the page over by program */
-  data: { 'data-area'?: string; 'data-entity'?: string; 'data-chosen-alert'?: string };
+  data: { 'data-area'?: string; 'data-entity'?: string; 'data-chosen-alert'?: string; 'data-chosen-rule'?: string };
 }
 
 export function Detail({ eyebrow, title, close, children, data }: DetailProps) {
@@ -19,7 +19,7 @@ export function Detail({ eyebrow, title, close, children, data }: DetailProps) {
   });
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      const writes = event.target instanceof HTMLElement && event.target.matches('input, select');
+      const writes = event.target instanceof HTMLElement && event.target.matches('input, select, textarea');
       if (event.key === 'Escape' && !writes) latest.current();
     };
     document.addEventListener('keydown', onKey);

@@ -3,9 +3,10 @@ import { useState, type SyntheticEvent } from 'react';
 import { ApiError, openSession } from '../api/client';
 import { useSpeech } from '../i18n';
 
-export function SignIn({ enter }: { enter: (token: string) => Promise<void> }) {
+export function SignIn({ enter }: { enter: () => Promise<void> }) {
   const { t, lang, switchLang } = useSpeech();
   const [token, setToken] = useState('');
+  const [name, setName] = useState('');
   const [fault, setFault] = useState<'refused' | 'failed' | null>(null);
   const [busy, setBusy] = useState(false);
 
@@ -14,8 +15,8 @@ export function SignIn({ enter }: { enter: (token: string) => Promise<void> }) {
     setBusy(true);
     setFault(null);
     try {
-      await openSession(token.trim());
-      await enter(token.trim());
+      await openSession(token.trim(), name.trim());
+      await enter();
     } catch (error) {
       setFault(error instanceof ApiError && error.status === 401 ? 'refused' : 'failed');
     } finally {
@@ -42,6 +43,17 @@ export function SignIn({ enter }: { enter: (token: string) => Promise<void> }) {
           aria-describedby="session-about"
           onChange={(event) => setToken(event.target.value)}
           required
+        />
+        <label htmlFor="person">
+          {t('session.name')} <span className="quiet">{t('session.name.about')}</span>
+        </label>
+        <input
+          id="person"
+          name="person"
+          autoComplete="name"
+          maxLength={64}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
         />
         {fault !== null && (
           <p className="fault" role="alert">

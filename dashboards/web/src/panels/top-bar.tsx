@@ -1,10 +1,13 @@
-// Name of the city, whether it is simulated, how fresh the data are, language and theme.
+// Name of the city, whether it is simulated, the pages, how fresh the data are, language and theme.
+import type { ReactNode } from 'react';
 import type { Key } from '../i18n/en';
 import { useSpeech } from '../i18n';
 import { age, clock, date } from '../pure/format';
 import { grade, type Feed, type Grade } from '../pure/freshness';
 import type { Ground } from '../pure/scale';
 import type { Model } from '../state/model';
+import type { Go, PageName, Place } from '../state/place';
+import type { Start } from '../state/use-city';
 
 const FEEDS: readonly [Feed, Key, Key][] = [
   ['observations', 'fresh.observations', 'fresh.observations.about'],
@@ -50,39 +53,76 @@ function FreshChip({ model, feed, name, about, now }: FreshChipProps) {
   );
 }
 
-interface TopBarProps {
-  model: Model;
-  now: number;
+export function Freshness({ model, now }: { model: Model; now: number }) {
+  const { t } = useSpeech();
+  return (
+    <ul className="freshness" aria-label={t('fresh.title')}>
+      {FEEDS.map(([feed, name, about]) => (
+        <FreshChip key={feed} model={model} feed={feed} name={t(name)} about={t(about)} now={now} />
+      ))}
+    </ul>
+  );
+}
+
+/** What every page is shown in. */
+export interface Frame {
+  start: Start;
+  place: Place;
+  go: Go;
   ground: Ground;
   flipGround: () => void;
   leave: () => void;
 }
 
-export function TopBar({ model, now, ground, flipGround, leave }: TopBarProps) {
+const PAGES: readonly [PageName, Key][] = [
+  ['city', 'page.city'],
+  ['rules', 'page.rules'],
+];
+
+interface TopBarProps {
+  frame: Frame;
+  /** the city's time */
+  cityNow: number;
+  /** id of what the skip link leads to, and what it is called */
+  skip: [string, string];
+  leave: () => void;
+  children?: ReactNode;
+}
+
+export function TopBar({ frame, cityNow, skip: [main, skip], leave, children }: TopBarProps) {
   const { t, tx, lang, switchLang } = useSpeech();
-  const cityNow = now + model.offset;
-  const zone = model.city.timezone;
+  const { city, session } = frame.start;
   return (
     <header className="top">
-      <a className="skip" href="#alerts">
-        {t('app.skip')}
+      <a className="skip" href={`#${main}`}>
+        {skip}
       </a>
       <h1 className="top-city">
         <span className="brand">{t('app.name')}</span>
-        <span className="top-name">{tx(model.city.name, t('app.title'))}</span>
+        <span className="top-name">{tx(city.name, t('app.title'))}</span>
       </h1>
-      {model.city.simulated && (
+      {city.simulated && (
         <p className="simulated" title={t('app.simulated.about')}>
           {t('app.simulated')}
         </p>
       )}
-      <ul className="freshness" aria-label={t('fresh.title')}>
-        {FEEDS.map(([feed, name, about]) => (
-          <FreshChip key={feed} model={model} feed={feed} name={t(name)} about={t(about)} now={now} />
+      <nav className="segments pages" aria-label={t('page.title')}>
+        {PAGES.map(([page, name]) => (
+          <button
+            key={page}
+            type="button"
+            data-page={page}
+            aria-pressed={frame.place.page === page}
+            onClick={() => frame.go({ page, rule: null })}
+          >
+            {t(name)}
+          </button>
         ))}
-      </ul>
-      <time className="top-clock num" title={t('app.zone', { zone })}>
-        <span className="top-date">{date(cityNow, zone, lang)}</span> {clock(cityNow, cityNow, zone, lang)}
+      </nav>
+      {children}
+      <time className="top-clock num" title={t('app.zone', { zone: city.timezone })}>
+        <span className="top-date">{date(cityNow, city.timezone, lang)}</span>{' '}
+        {clock(cityNow, cityNow, city.timezone, lang)}
       </time>
       <div className="top-buttons">
         <button type="button" className="button small" onClick={switchLang} aria-label={t('lang.label')} data-do="lang">
@@ -91,13 +131,19 @@ export function TopBar({ model, now, ground, flipGround, leave }: TopBarProps) {
         <button
           type="button"
           className="button small"
-          onClick={flipGround}
+          onClick={frame.flipGround}
           aria-label={t('theme.label')}
           data-do="theme"
         >
-          {t(ground === 'dark' ? 'theme.light' : 'theme.dark')}
+          {t(frame.ground === 'dark' ? 'theme.light' : 'theme.dark')}
         </button>
-        <button type="button" className="button small" onClick={leave} data-do="leave">
+        <button
+          type="button"
+          className="button small"
+          onClick={leave}
+          title={session.name === null ? undefined : t('session.of', { name: session.name })}
+          data-do="leave"
+        >
           {t('session.leave')}
         </button>
       </div>

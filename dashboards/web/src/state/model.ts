@@ -1,5 +1,5 @@
 // What the page knows, and how each piece of news changes it. Pure.
-import type { Alert, City, Freshness, Kpi, Layer, Metric, Tick, ValueChanges } from '../api/types';
+import type { Alert, City, Freshness, Kpi, Layer, Metric, Storm, Tick, ValueChanges } from '../api/types';
 import type { LiveState, Watched } from '../api/live';
 import { mergeAlerts } from '../pure/alerts';
 import { NO_VALUES, applyChanges, type Values } from '../pure/values';
@@ -20,6 +20,8 @@ export interface Model {
   alertsBeyond: number;
   kpi: Kpi | null;
   freshness: Freshness | null;
+  /** storms that go on */
+  storms: Storm[];
   live: LiveState;
   /** page's clock when the console was last heard */
   heardAt: number | null;
@@ -47,6 +49,7 @@ export type News =
   | { type: 'alertList'; list: AlertList }
   | { type: 'kpi'; kpi: Kpi }
   | { type: 'freshness'; freshness: Freshness }
+  | { type: 'storms'; storms: Storm[] }
   | { type: 'live'; live: LiveState }
   | { type: 'heard'; at: number; tick: Tick }
   | { type: 'failed'; part: Part }
@@ -64,6 +67,7 @@ export function firstModel(city: City, layers: Layer[], metrics: Metric[], choic
     alertsBeyond: 0,
     kpi: null,
     freshness: null,
+    storms: [],
     live: 'connecting',
     heardAt: null,
     away: null,
@@ -111,6 +115,8 @@ export function reduce(model: Model, news: News): Model {
       return { ...model, kpi: news.kpi };
     case 'freshness':
       return { ...model, freshness: news.freshness };
+    case 'storms':
+      return { ...model, storms: news.storms };
     case 'live':
       return { ...model, live: news.live };
     case 'heard':

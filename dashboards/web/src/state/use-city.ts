@@ -3,11 +3,14 @@
 import { useCallback, useEffect, useReducer, useRef } from 'react';
 import { ApiError, api } from '../api/client';
 import { Live, type Watched } from '../api/live';
-import type { City, Entities, EntityMoves, Layer, Metric } from '../api/types';
+import type { City, Entities, EntityMoves, Layer, Metric, Session } from '../api/types';
 import { CLEARED_KEPT } from '../pure/alerts';
 import { firstModel, reduce, settleChoice, type Model, type Part } from './model';
 
 export interface Start {
+  /** the page's clock when this was fetched */
+  at: number;
+  session: Session;
   city: City;
   layers: Layer[];
   /** null: ClickHouse could not be asked */
@@ -62,7 +65,7 @@ export function useCity(start: Start, signedOut: () => void): CityHand {
   const [model, tell] = useReducer(reduce, start, (from) => {
     const metrics = from.metrics ?? [];
     const choice = settleChoice(askedFor(), from.layers, metrics);
-    return firstModel(from.city, from.layers, metrics, choice, Date.now());
+    return firstModel(from.city, from.layers, metrics, choice, from.at);
   });
   const live = useRef<Live | null>(null);
   const sink = useRef<EntitySink | null>(null);
@@ -119,6 +122,7 @@ export function useCity(start: Start, signedOut: () => void): CityHand {
       alerts: (alerts) => tell({ type: 'alerts', alerts }),
       kpi: (kpi) => tell({ type: 'kpi', kpi }),
       freshness: (freshness) => tell({ type: 'freshness', freshness }),
+      storms: (storms) => tell({ type: 'storms', storms }),
       alertsGap: () => reload('alerts'),
       gap: () => {
         reload('layers', 'metrics', 'alerts', 'entities');
@@ -139,13 +143,15 @@ export function useCity(start: Start, signedOut: () => void): CityHand {
     });
     live.current = stream;
     stream.watch(watchable(choice.current));
+    // What the page began with may be older than its being shown.
+    if (Date.now() - start.at > METRICS_EVERY_MS) reload('layers', 'metrics');
     reload('alerts');
     const timer = setInterval(() => reload('metrics'), METRICS_EVERY_MS);
     return () => {
       clearInterval(timer);
       stream.close();
     };
-  }, [reload]);
+  }, [reload, start.at]);
 
   // What failed is tried again; while ClickHouse is known to be away that would be in vain.
   const { failed } = model;

@@ -4,7 +4,7 @@ use super::model::AlertsNews;
 use crate::live::book::{Fresh, Moves};
 use crate::live::diff::ValueChanges;
 use crate::live::stream::Tick;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -18,8 +18,40 @@ use utoipa::OpenApi;
 )]
 pub(super) struct Description;
 
+/// What the stream says of the part of its API that is passed on: paths, and the schemas they name.
+const RULES: &str = include_str!("../../../../infra/schema/openapi/rules.json");
+/// Schemas of the stream stand beside ours under names of their own.
+const SCHEMAS: &str = "#/components/schemas/";
+
+/// Takes over what the stream says of rules and back-tests; whoever is not let through hears why.
+fn with_rules(description: &mut Value) {
+    let renamed = RULES.replace(SCHEMAS, &format!("{SCHEMAS}Rules"));
+    let mut rules: Value = serde_json::from_str(&renamed).unwrap_or_default();
+    let mut take = |pointer: &str| match rules.pointer_mut(pointer).map(Value::take) {
+        Some(Value::Object(found)) => found,
+        _ => Map::new(),
+    };
+    let (paths, schemas) = (take("/paths"), take("/components/schemas"));
+    for (path, mut item) in paths {
+        if !(path.starts_with("/v1/rules") || path.starts_with("/v1/backtests")) {
+            continue;
+        }
+        for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            put(operation, "/tags", json!(["rules"]));
+            for status in ["403", "501", "503", "504"] {
+                put(operation, &format!("/responses/{status}"), json!({}));
+            }
+        }
+        put_named(description, "/paths", format!("/api{path}"), item);
+    }
+    for (name, schema) in schemas {
+        put_named(description, "/components/schemas", format!("Rules{name}"), schema);
+    }
+}
+
 /// What is missing in what the routes say of themselves: problems have their own media type, and who may ask.
 pub(super) fn finish(mut description: Value) -> Value {
+    with_rules(&mut description);
     let mut each = |operation: &mut Value| {
         // A route that says itself who may ask is not guarded.
         if operation.get("security").is_none() {
@@ -54,9 +86,14 @@ fn problem() -> Value {
 
 /// Puts a value where a JSON pointer says; the object above is there.
 fn put(whole: &mut Value, pointer: &str, value: Value) {
-    if let Some((above, name)) = pointer.rsplit_once('/')
-        && let Some(Value::Object(object)) = whole.pointer_mut(above)
-    {
-        object.insert(name.to_owned(), value);
+    if let Some((above, name)) = pointer.rsplit_once('/') {
+        put_named(whole, above, name.to_owned(), value);
+    }
+}
+
+/// Puts a value into the object a JSON pointer names.
+fn put_named(whole: &mut Value, pointer: &str, name: String, value: Value) {
+    if let Some(Value::Object(object)) = whole.pointer_mut(pointer) {
+        object.insert(name, value);
     }
 }

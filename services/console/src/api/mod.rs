@@ -8,12 +8,15 @@ mod maps;
 pub mod model;
 mod numbers;
 mod places;
+mod rules;
+mod storms;
 mod things;
 
 use crate::atlas::Sheet;
-use crate::config::LimitConfig;
+use crate::config::{AuthConfig, LimitConfig};
 use crate::live::Hub;
 use crate::metrics::Metrics;
+use crate::relay::Relay;
 use crate::session::Lasting;
 use crate::tile_shelf::TileShelf;
 use crate::world::World;
@@ -24,7 +27,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, body::Bytes};
 use description::Description;
-use gridwarden_runtime::config::AuthConfig;
 use gridwarden_runtime::http::Problem;
 use gridwarden_store::StoreError;
 use gridwarden_store::read::Reader;
@@ -41,6 +43,8 @@ pub struct Api {
     pub world: Arc<World>,
     /// The live stream.
     pub hub: Arc<Hub>,
+    /// The way to the rules.
+    pub relay: Arc<Relay>,
     /// Tiles made.
     pub shelf: Arc<TileShelf>,
     /// Who may ask.
@@ -99,6 +103,8 @@ fn described() -> OpenApiRouter<Api> {
             .routes(routes!(things::entities))
             .routes(routes!(things::entity))
             .routes(routes!(things::alerts))
+            .routes(routes!(storms::storms))
+            .routes(routes!(door::who))
             .routes(routes!(counts::summary))
             .routes(routes!(counts::list))
             .routes(routes!(counts::rejects))
@@ -125,6 +131,8 @@ pub fn router(api: Api) -> Router {
         || async { Problem::not_found("the API has nothing at this address; /openapi.json lists what it has") };
     inner
         .route_layer(middleware::from_fn_with_state(api.clone(), in_time))
+        // The stream has its own time to answer.
+        .merge(rules::router())
         .route_layer(middleware::from_fn_with_state(api.clone(), door::guard))
         .merge(door)
         .layer(middleware::from_fn(door::same_site))

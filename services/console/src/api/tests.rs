@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::atlas::tests::small_city;
-use crate::config::{self, DEFAULTS};
+use crate::config::{self, AuthConfig, DEFAULTS};
 use crate::world::CityFacts;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method};
@@ -50,7 +50,8 @@ fn build() -> Router {
         world: Arc::new(world),
         hub: Arc::new(Hub::new(own.live.buffer, own.limits.maps)),
         shelf: Arc::new(TileShelf::new(16)),
-        auth: AuthConfig { admin_token: Some(Secret::literal("root")) },
+        relay: Arc::new(Relay::new(&own.stream, None).expect("client")),
+        auth: AuthConfig { admin_token: Some(Secret::literal("root")), viewer_token: Some(Secret::literal("see")) },
         lasting: own.session.into(),
         limits: own.limits,
         metrics: Metrics::new(&telemetry::registry("console")).expect("metrics"),
@@ -117,10 +118,13 @@ fn example(path: &str, operation: &Value) -> String {
         "code" => "1",
         "metric" => "air.pm25",
         "source" => "air-1",
+        "version" if path.contains("/rules/") => "1",
         "version" => "v1",
         "z" => "10",
         "x" => "856",
         "file" => "418.mvt",
+        "id" => "hot",
+        "number" | "from" => "1",
         other => panic!("an example for the parameter {other} is missing"),
     };
     let (mut path, mut query) = (path.to_owned(), Vec::new());
@@ -270,6 +274,7 @@ async fn what_is_wrong_is_a_problem_that_names_the_parameter() {
         ("/alerts?severity=bad", 400, "severity"),
         ("/alerts?open=maybe", 400, "open"),
         ("/alerts?limit=5001", 400, "limit"),
+        ("/storms?limit=0", 400, "limit"),
         ("/reports?area=1", 400, "layer"),
         ("/reports?layer=grid", 400, "area"),
         ("/reports?layer=none&area=1", 404, "layer"),
@@ -316,7 +321,7 @@ async fn without_clickhouse_the_map_is_there_and_numbers_are_refused_in_words() 
         assert_eq!(ask(&console, &format!("/api/v1{path}")).await.status, 200, "{path}");
     }
     let numbers = ["/metrics", "/metrics/areas?layer=grid&level=cell&metric=m", "/kpi", "/freshness", "/alerts"];
-    for path in numbers.into_iter().chain(["/entities", "/entities/a", "/reports", "/rejects"]) {
+    for path in numbers.into_iter().chain(["/entities", "/entities/a", "/reports", "/rejects", "/storms"]) {
         let answer = ask(&console, &format!("/api/v1{path}")).await;
         assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{path}: {}", answer.body);
         assert!(answer.body["detail"].as_str().is_some_and(|text| text.contains("ClickHouse")), "{}", answer.body);
@@ -333,4 +338,46 @@ async fn a_tile_is_compressed_known_again_and_kept_by_the_browser() {
     assert!(first.header("cache-control").contains("private") && first.header("cache-control").contains("immutable"));
     let again = send(&console, Method::GET, path, &[bearer, ("if-none-match", first.header("etag"))]).await;
     assert_eq!(again.status, 304);
+}
+
+#[tokio::test]
+async fn a_viewer_looks_and_changes_no_rule() {
+    let console = console();
+    let see = ("authorization", "Bearer see");
+    let opened = send(&console, Method::POST, "/api/v1/session", &[see]).await;
+    let cookie = opened.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+    for who in [see, ("cookie", cookie.as_str())] {
+        let session = send(&console, Method::GET, "/api/v1/session", &[who]).await;
+        assert_eq!((&session.body["role"], &session.body["may_change_rules"]), (&"viewer".into(), &false.into()));
+        assert_eq!(send(&console, Method::GET, "/api/v1/city", &[who]).await.status, 200);
+        let mut refused = 0;
+        for (path, method, operation) in operations(&description(&console).await) {
+            if path.contains("/rules") || path.contains("/backtests") {
+                // Nobody is configured here who could be asked.
+                let wanted = if method == Method::GET { 501 } else { 403 };
+                let answer = send(&console, method.clone(), &example(&path, &operation), &[who]).await;
+                assert_eq!(answer.status, wanted, "{method} {path}: {}", answer.body);
+                refused += usize::from(wanted == 403);
+            }
+        }
+        assert_eq!(refused, 6, "check, put, state, rollback, begin and stop a back-test");
+    }
+}
+
+#[tokio::test]
+async fn who_signs_in_with_a_name_is_called_so() {
+    let console = console();
+    let request = |body: &'static str| {
+        let request = Request::builder().method("POST").uri("/api/v1/session").header("authorization", "Bearer root");
+        console.clone().oneshot(request.body(Body::from(body)).expect("request"))
+    };
+    for wrong in ["{\"name\":\"a\\u0007\"}", "{\"nam\":\"a\"}", "name"] {
+        assert_eq!(request(wrong).await.expect("answer").status(), 400, "{wrong}");
+    }
+    let opened = request("{\"name\":\" 王芳 \"}").await.expect("answer");
+    let cookie = opened.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("value").to_owned();
+    let session = send(&console, Method::GET, "/api/v1/session", &[("cookie", &cookie)]).await;
+    let wanted =
+        serde_json::json!({"role": "administrator", "name": "王芳", "has_rules": false, "may_change_rules": true});
+    assert_eq!(session.body, wanted);
 }

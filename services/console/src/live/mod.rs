@@ -34,6 +34,8 @@ pub struct Frame {
     pub kpi: Option<String>,
     /// Freshness.
     pub freshness: Option<String>,
+    /// Storms that go on.
+    pub storms: Option<String>,
     /// Entities that moved.
     pub entities: Option<String>,
     /// Alerts that changed.
@@ -44,6 +46,17 @@ pub struct Frame {
     pub layers: bool,
     /// Changed values per subject.
     pub values: HashMap<String, String>,
+}
+
+/// The newest figures told; every part is JSON.
+#[derive(Clone, Debug, Default)]
+pub struct Latest {
+    /// Key figures.
+    pub kpi: Option<String>,
+    /// Freshness.
+    pub freshness: Option<String>,
+    /// Storms that go on.
+    pub storms: Option<String>,
 }
 
 struct Watch {
@@ -58,8 +71,8 @@ pub struct Hub {
     frames: broadcast::Sender<Arc<Frame>>,
     watches: Mutex<HashMap<Subject, Watch>>,
     most_watches: usize,
-    /// The newest key figures and freshness, for those who just came.
-    latest: Mutex<(Option<String>, Option<String>)>,
+    /// The newest figures, for those who just came.
+    latest: Mutex<Latest>,
     /// Someone came: the next tick need not wait.
     arrived: Notify,
 }
@@ -130,19 +143,20 @@ impl Hub {
     fn tell(&self, frame: Frame) {
         {
             let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-            if frame.kpi.is_some() {
-                latest.0.clone_from(&frame.kpi);
-            }
-            if frame.freshness.is_some() {
-                latest.1.clone_from(&frame.freshness);
+            let told = [&frame.kpi, &frame.freshness, &frame.storms];
+            let Latest { kpi, freshness, storms } = &mut *latest;
+            for (kept, told) in [kpi, freshness, storms].into_iter().zip(told) {
+                if told.is_some() {
+                    kept.clone_from(told);
+                }
             }
         }
         // Nobody there is no fault.
         self.frames.send(Arc::new(frame)).ok();
     }
 
-    /// The newest key figures and freshness told.
-    pub fn latest(&self) -> (Option<String>, Option<String>) {
+    /// The newest figures told.
+    pub fn latest(&self) -> Latest {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -40,6 +40,7 @@ fn events(frame: &Frame, key: Option<&str>) -> Vec<Said> {
     say("alerts_gap", frame.alerts_gap.then_some("{}"));
     say("kpi", frame.kpi.as_deref());
     say("freshness", frame.freshness.as_deref());
+    say("storms", frame.storms.as_deref());
     let tick = Tick { now: frame.now, away_since: frame.away_since };
     say("tick", serde_json::to_string(&tick).ok().as_deref());
     said
@@ -58,9 +59,10 @@ pub fn of(hub: &Arc<Hub>, subject: Option<Subject>) -> Option<impl Stream<Item =
         None => (None, None),
     };
     let mut first: Vec<Said> = Vec::new();
-    let (kpi, freshness) = hub.latest();
-    first.extend(kpi.map(|data| Ok(event("kpi", &data))));
-    first.extend(freshness.map(|data| Ok(event("freshness", &data))));
+    let latest = hub.latest();
+    for (name, data) in [("kpi", latest.kpi), ("freshness", latest.freshness), ("storms", latest.storms)] {
+        first.extend(data.map(|data| Ok(event(name, &data))));
+    }
     if let (Some(look), Some(key)) = (look, &key)
         && let Ok(data) = serde_json::to_string(&look.whole(key))
     {

@@ -274,6 +274,9 @@ impl Ticker {
         if all || self.ticks.is_multiple_of(FRESHNESS_EVERY) {
             frame.freshness = json(&figures::freshness(&self.world, frame.now).await?);
         }
+        if all || self.ticks.is_multiple_of(KPI_EVERY) {
+            frame.storms = json(&figures::storms(&self.world).await?);
+        }
         Ok(())
     }
 

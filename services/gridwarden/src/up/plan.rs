@@ -109,7 +109,8 @@ impl<'a> Plan<'a> {
             Role::Gateway => "http kafka city auth",
             Role::Stream => "http kafka clickhouse city checkpoints crashes rasters auth",
             Role::Archive => "http kafka clickhouse city crashes rasters",
-            Role::Dispatch | Role::Console => "http kafka clickhouse city auth",
+            Role::Dispatch => "http kafka clickhouse city auth",
+            Role::Console => "http kafka clickhouse city auth stream",
         };
         let mut settings: Vec<(OsString, OsString)> = Vec::new();
         let mut set = |key: &str, value: &Path| settings.push((format!("GRIDWARDEN_{key}").into(), value.into()));
@@ -121,6 +122,7 @@ impl<'a> Plan<'a> {
                     set("CLICKHOUSE__URL", Path::new(&self.ports.url("clickhouse")));
                     set("CLICKHOUSE__DATABASE", Path::new(DATABASE));
                 }
+                "stream" => set("STREAM__URL", Path::new(&self.ports.url(Role::Stream.name()))),
                 "city" => set("CITY__FOLDER", &self.city),
                 "rasters" => set("RASTERS__FOLDER", &self.folder.path("rasters")),
                 "crashes" => set("CRASHES__FOLDER", &self.folder.path("crashes")),

@@ -108,7 +108,7 @@ impl Sets {
 /// Whether two documents say the same of when to alert; title and severity do not matter for that, but to those who are alerted.
 fn is_same(one: &Rule, other: &Rule) -> bool {
     let looks = one.condition == other.condition && one.select == other.select && one.severity == other.severity;
-    looks && hours(one) == hours(other)
+    looks && hours(one) == hours(other) && one.reorder_s == other.reorder_s
 }
 
 /// When a rule looks; the name of a calendar is for people.

@@ -10,7 +10,8 @@ use axum::{
 };
 use gridwarden_domain::{
     control::FORCE_DELAY_MS,
-    rule::{Calendars, Changed, Document, DocumentError, Rule, State as RuleState},
+    rule::{Calendars, Changed, Document, DocumentError, Rule, Severity, State as RuleState},
+    text::Text,
 };
 use gridwarden_runtime::http::Problem;
 use serde::{Deserialize, Serialize};
@@ -30,20 +31,31 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    severity: Option<Severity>,
+    /// Who wrote it, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<&'a Changed>,
+    /// The document, where it is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'a Rule>,
     /// When it was written, epoch ms.
     appended_at: i64,
 }
 
 impl<'a> Line<'a> {
-    fn of(id: &'a str, version: &'a Version) -> Self {
+    fn of(id: &'a str, version: &'a Version, documents: bool) -> Self {
         let rule = version.rule.as_ref();
         Self {
             id,
             state: version.state(),
             version: rule.map(|rule| rule.version),
             kind: rule.map(|rule| rule.condition.kind()),
-            rule,
+            title: rule.map(|rule| &rule.title),
+            severity: rule.map(|rule| rule.severity),
+            changed: rule.and_then(|rule| rule.changed.as_ref()),
+            rule: rule.filter(|_| documents),
             appended_at: version.appended_ms,
         }
     }
@@ -66,12 +78,14 @@ fn no_rule(id: &str) -> Problem {
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     state: Option<String>,
+    documents: Option<bool>,
 }
 
 /// All rules, each as it is now.
 pub(super) async fn list(State(api): State<Arc<Api>>, Query(query): Query<ListQuery>) -> Answer {
     let (shelf, _) = read(&api).await?;
-    let lines = shelf.rules().map(|(id, version)| Line::of(id, version));
+    let documents = query.documents.unwrap_or(true);
+    let lines = shelf.rules().map(|(id, version)| Line::of(id, version, documents));
     let lines: Vec<Line<'_>> =
         lines.filter(|line| query.state.as_deref().is_none_or(|state| line.state == state)).collect();
     let unread: Vec<Value> =
@@ -90,14 +104,25 @@ fn tag(version: u32) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VersionsQuery {
+    documents: Option<bool>,
+}
+
 /// A rule's history, oldest first.
-pub(super) async fn versions(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn versions(
+    State(api): State<Arc<Api>>,
+    Path(id): Path<String>,
+    Query(query): Query<VersionsQuery>,
+) -> Answer {
     let (shelf, _) = read(&api).await?;
     let versions = shelf.versions(&id);
     if versions.is_empty() {
         return Err(no_rule(&id));
     }
-    let lines: Vec<Line<'_>> = versions.iter().map(|version| Line::of(&id, version)).collect();
+    let documents = query.documents.unwrap_or(true);
+    let lines: Vec<Line<'_>> = versions.iter().map(|version| Line::of(&id, version, documents)).collect();
     Ok(Json(json!({ "versions": lines })).into_response())
 }
 
@@ -139,10 +164,19 @@ pub(super) async fn check(State(api): State<Arc<Api>>, body: String) -> Answer {
     Ok(Json(draft.rule(1)?).into_response())
 }
 
+/// Who writes a document and why, in place of what its `changed` says: for whoever passes documents on as they came.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PutQuery {
+    by: Option<String>,
+    why: Option<String>,
+}
+
 /// Puts a document on the shelf.
 pub(super) async fn put(
     State(api): State<Arc<Api>>,
     Path(id): Path<String>,
+    Query(query): Query<PutQuery>,
     headers: HeaderMap,
     body: String,
 ) -> Answer {
@@ -152,7 +186,10 @@ pub(super) async fn put(
         let rule = draft.rule(next)?;
         let missing =
             || Problem::new(StatusCode::UNPROCESSABLE_ENTITY).field("changed.by", "is missing: who writes this");
-        let changed = rule.changed.clone().ok_or_else(missing)?;
+        let changed = match &query.by {
+            Some(by) => Changed { by: by.clone(), why: query.why.clone() },
+            None => rule.changed.clone().ok_or_else(missing)?,
+        };
         Ok((Wish::Put(Box::new(rule)), changed))
     };
     write(&api, &id, expected, wish).await

@@ -30,4 +30,5 @@ pub(super) const FILES: &[Migration] = &[
     migration!(15, "sliding_windows", "0015_sliding_windows.sql"),
     migration!(16, "archived_log", "0016_archived_log.sql"),
     migration!(17, "alert_evidence", "0017_alert_evidence.sql"),
+    migration!(18, "storms", "0018_storms.sql"),
 ];

@@ -9,6 +9,7 @@ mod console_figures;
 mod console_metrics;
 mod console_reports;
 mod console_sketches;
+mod console_storms;
 mod log;
 mod offsets;
 mod recount;
@@ -21,6 +22,7 @@ pub use console_figures::{FigureBounds, Figures, Newest, RejectCount, RejectFoun
 pub use console_metrics::{AreaFold, MetricSeen, WindowPoint, WindowsOf};
 pub use console_reports::{ReportFilter, ReportFound, ReportGroup};
 pub use console_sketches::{EstimatePoint, SeriesOf};
+pub use console_storms::StormFound;
 pub use log::{
     LogChunk, LogChunks, LogObservation, LogPart, LogRecord, LogReport, LogSaid, LogSlice, Shelf, Stretch, Wanted,
 };

@@ -4,7 +4,17 @@ use super::sealed;
 use crate::native::{BOOL, Declared, Encoder, Kind, MILLIS, NULLABLE_F64, NULLABLE_MILLIS, U16, U32, U64, UUID};
 use gridwarden_domain::{alert::Alert, rule::Severity};
 
-const SEVERITY: Kind = Kind::Fixed(1, "Enum8('warning' = 1, 'minor' = 2, 'major' = 3, 'critical' = 4)");
+pub(super) const SEVERITY: Kind = Kind::Fixed(1, "Enum8('warning' = 1, 'minor' = 2, 'major' = 3, 'critical' = 4)");
+
+/// A severity as its column holds it.
+pub(super) fn severity(severity: Severity) -> u8 {
+    match severity {
+        Severity::Warning => 1,
+        Severity::Minor => 2,
+        Severity::Major => 3,
+        Severity::Critical => 4,
+    }
+}
 
 /// One transition of an alert.
 pub struct AlertRow<'a>(
@@ -59,12 +69,7 @@ impl sealed::Table for Alerts {
         out.str(&alert.rule);
         out.u32(alert.rule_version);
         out.str(&alert.kind);
-        out.u8(match alert.severity {
-            Severity::Warning => 1,
-            Severity::Minor => 2,
-            Severity::Major => 3,
-            Severity::Critical => 4,
-        });
+        out.u8(severity(alert.severity));
         out.str(&alert.title.en);
         out.str(&alert.title.zh);
         let (kind, subject) = alert.subject.named();

@@ -13,6 +13,7 @@ mod recompute;
 mod replay;
 mod report;
 mod sketch;
+mod storm;
 
 pub use alert::{AlertRow, Alerts, Deliveries, DeliveryRow, DeliveryState};
 pub use counts::{ArchiveCounts, CountsRow, StreamCounts};
@@ -23,6 +24,7 @@ pub use recompute::{RecomputeRow, Recomputes};
 pub use replay::{ReplayRow, Replays};
 pub use report::{ReportRow, Reports};
 pub use sketch::{AreaSketchRow, AreaSketches};
+pub use storm::{StormRow, Storms};
 
 use crate::native::{Declared, Encoder};
 

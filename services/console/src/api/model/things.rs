@@ -153,3 +153,33 @@ pub struct AlertsNews {
     /// As they stand now.
     pub alerts: Vec<AlertView>,
 }
+
+/// A storm: a rule that raises more alerts in a minute than are told.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StormView {
+    /// Storm id.
+    pub id: String,
+    /// Rule id.
+    pub rule: String,
+    /// Title of the rule.
+    pub title: TextView,
+    /// Severity of the rule.
+    pub severity: String,
+    /// Raises of the rule that are told in a minute.
+    pub per_minute: u32,
+    /// Begin of the first minute beyond the limit.
+    pub since: i64,
+    /// End of the last such minute; null while it goes on.
+    pub until: Option<i64>,
+    /// Alerts that were not told.
+    pub held_back: u64,
+    /// Whether it is made up.
+    pub simulated: bool,
+}
+
+/// Storms. In the live stream's event `storms`: those that go on.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StormsView {
+    /// Those that go on, then the newest.
+    pub storms: Vec<StormView>,
+}
