@@ -80,7 +80,9 @@ pub(super) fn cross(
     if !held && !before.inside && !ready.concerns(&seen.who) {
         return;
     }
-    tell(rule, border.sign(held, before, inside, (seen.time, seen.at)), (seen, None), memory, out);
+    // What was over with its hours does not go on, whether the clock has shown it or not.
+    let goes_on = memory.1.phase(slot).is_some_and(|phase| ready.hold.over(phase, seen.time).is_none());
+    tell(rule, border.sign(goes_on, before, inside, (seen.time, seen.at)), (seen, None), memory, out);
 }
 
 /// An entity's speed under a rule about it: `inside` is where it is taken to be.

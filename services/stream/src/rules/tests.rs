@@ -150,6 +150,10 @@ fn hold_ms(rule: &Rule) -> i64 {
     })
 }
 
+fn trusts(f: &Fence, told: Told) -> bool {
+    f.accuracy_m.is_none_or(|most| f64::from(told.accuracy_m) <= most)
+}
+
 /// Four minutes in four of the first half hour.
 fn hourly(mut rule: Rule) -> Rule {
     let period = |from: i64| format!(r#"{{"from":"00:{from:02}","to":"00:{:02}"}}"#, from + 4);
@@ -238,10 +242,19 @@ impl Naive {
                 let beyond = |level: f64| if t.side == Side::Above { told.value > level } else { told.value < level };
                 (beyond(t.level), !beyond(t.clear.unwrap_or(t.level)))
             }
-            Condition::Fence(f) => match self.sides(f, told) {
-                Some(sides) => sides,
-                None => return words,
-            },
+            Condition::Fence(f) => {
+                if self.inside.is_some() && !trusts(f, told) {
+                    return words;
+                }
+                // What was over with its hours does not go on.
+                if rule.schedule.is_some() {
+                    words.extend(self.leave(rule, time));
+                }
+                match self.sides(f, told) {
+                    Some(sides) => sides,
+                    None => return words,
+                }
+            }
             Condition::Silence(_) => {
                 let silent = self.since.is_some_and(|last| time > last + hold);
                 if silent {
@@ -291,11 +304,7 @@ impl Naive {
     /// Whether a position offends, and whether it clears; none when it is not looked at.
     fn sides(&mut self, f: &Fence, told: Told) -> Option<(bool, bool)> {
         let Shape::Circle { centre, radius_m } = f.shape else { unreachable!() };
-        let trusted = f.accuracy_m.is_none_or(|most| f64::from(told.accuracy_m) <= most);
-        let was = self.inside;
-        if !trusted && was.is_some() {
-            return None;
-        }
+        let (trusted, was) = (trusts(f, told), self.inside);
         let beyond_m = gridwarden_geo::distance_m(centre, [told.lon, 0.0]) - radius_m;
         let kept_m = if was == Some(true) { f.margin_m.unwrap_or(0.0) } else { 0.0 };
         let inside = beyond_m <= kept_m;

@@ -111,12 +111,19 @@ impl Row {
         Self { head, appended: message.appended }
     }
 
-    fn with(&mut self, what: u8, time: i64, texts: [&str; 4], position: Option<Position>) -> Vec<u8> {
+    fn with(
+        &mut self,
+        (what, simulated): (u8, bool),
+        time: i64,
+        [feed, source, kind, id]: [&str; 4],
+        position: Option<Position>,
+    ) -> Vec<u8> {
         let mut row = std::mem::take(&mut self.head);
         row.push(what);
         row.extend_from_slice(&self.appended.to_le_bytes());
         row.extend_from_slice(&time.to_le_bytes());
-        texts.iter().for_each(|said| text(&mut row, said));
+        row.push(u8::from(simulated));
+        [feed, "", source, kind, id].iter().for_each(|said| text(&mut row, said));
         match position {
             None => row.extend_from_slice(&[1, 1, 1]),
             Some(position) => {
@@ -131,13 +138,11 @@ impl Row {
         row
     }
 
-    fn end(mut row: Vec<u8>, values: &[(&str, f64)], simulated: bool) -> Vec<u8> {
+    fn end(mut row: Vec<u8>, values: &[(&str, f64)]) -> Vec<u8> {
         row.push(values.len() as u8);
         values.iter().for_each(|(name, _)| text(&mut row, name));
         row.push(values.len() as u8);
         values.iter().for_each(|(_, number)| row.extend_from_slice(&number.to_le_bytes()));
-        row.push(u8::from(simulated));
-        text(&mut row, "");
         row
     }
 
@@ -146,9 +151,14 @@ impl Row {
         let registered = || (said.source == "fixed").then_some(Position { lon: 1.5, lat: 0.5, accuracy_m: None });
         let position = said.position.or_else(registered);
         let id = said.id.as_deref().unwrap_or("");
-        let row = self.with(1, said.time_ms, [message.feed.unwrap_or(""), &said.source, &said.kind, id], position);
+        let row = self.with(
+            (1, message.simulated),
+            said.time_ms,
+            [message.feed.unwrap_or(""), &said.source, &said.kind, id],
+            position,
+        );
         let values: Vec<_> = said.values.iter().map(|(name, value)| (name.as_ref(), value.to_f64())).collect();
-        Self::end(row, &values, message.simulated)
+        Self::end(row, &values)
     }
 
     fn report(&mut self, message: &Message, said: &gridwarden_domain::report::Report) -> Vec<u8> {
@@ -156,23 +166,28 @@ impl Row {
             said.area.as_ref().map_or(String::new(), |area| format!("grid/{}", area.trim_start_matches("grid/")));
         let position = said.position;
         let area = if position.is_none() { area.as_str() } else { "" };
-        let row = self.with(2, said.time, [message.feed.unwrap_or(""), area, &said.class.code, &said.id], position);
-        Self::end(row, &[], message.simulated)
+        let row = self.with(
+            (2, message.simulated),
+            said.time,
+            [message.feed.unwrap_or(""), area, &said.class.code, &said.id],
+            position,
+        );
+        Self::end(row, &[])
     }
 
     fn reject(&mut self, code: &str) -> Vec<u8> {
-        let row = self.with(3, self.appended, ["", "", code, ""], None);
-        Self::end(row, &[], false)
+        let row = self.with((3, false), self.appended, ["", "", code, ""], None);
+        Self::end(row, &[])
     }
 
     fn marker(&mut self, feed: &str) -> Vec<u8> {
-        let row = self.with(4, self.appended, [feed, "", "", ""], None);
-        Self::end(row, &[], false)
+        let row = self.with((4, false), self.appended, [feed, "", "", ""], None);
+        Self::end(row, &[])
     }
 
     fn repeat(&mut self) -> Vec<u8> {
-        let row = self.with(5, self.appended, ["", "", "", ""], None);
-        Self::end(row, &[], false)
+        let row = self.with((5, false), self.appended, ["", "", "", ""], None);
+        Self::end(row, &[])
     }
 }
 

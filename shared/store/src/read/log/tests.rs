@@ -80,7 +80,7 @@ fn a_row_that_is_cut_off_waits_for_its_rest_wherever_it_is_cut() {
 }
 
 #[test]
-fn whatever_the_order_of_rows_each_partition_is_in_that_of_the_log() {
+fn however_they_lie_each_partition_is_in_that_of_the_log() {
     let offsets = |partition: u32| (0..9_000u64).map(move |step| (partition, step * 7_919 % 9_000));
     let rows: Vec<Vec<u8>> =
         offsets(5).zip(offsets(2)).flat_map(|(one, other)| [one, other]).map(|(p, o)| row(p, o, 1, "s", "")).collect();
