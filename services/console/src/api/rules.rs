@@ -30,53 +30,23 @@ pub(super) fn router() -> Router<Api> {
         .layer(DefaultBodyLimit::max(LONGEST))
 }
 
-type Who = Extension<Person>;
+/// Who asks for what.
+type Came = (State<Api>, Extension<Person>, Method, OriginalUri, HeaderMap);
 
-async fn look(
-    State(api): State<Api>,
-    Extension(person): Who,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked { method, path: beyond(&uri), body: Bytes::new() };
-    pass(&api, &person, (Action::Look, Signed::Not), asked, &headers).await
+async fn look(came: Came) -> Response {
+    pass(came, Bytes::new(), (Action::Look, Signed::Not)).await
 }
 
-async fn attempt(
-    State(api): State<Api>,
-    Extension(person): Who,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let asked = Asked { method, path: beyond(&uri), body };
-    pass(&api, &person, (Action::TryRules, Signed::Not), asked, &headers).await
+async fn attempt(came: Came, body: Bytes) -> Response {
+    pass(came, body, (Action::TryRules, Signed::Not)).await
 }
 
-async fn change(
-    State(api): State<Api>,
-    Extension(person): Who,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let asked = Asked { method, path: beyond(&uri), body };
-    pass(&api, &person, (Action::ChangeRules, Signed::Body), asked, &headers).await
+async fn change(came: Came, body: Bytes) -> Response {
+    pass(came, body, (Action::ChangeRules, Signed::Body)).await
 }
 
-async fn write(
-    State(api): State<Api>,
-    Extension(person): Who,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let asked = Asked { method, path: beyond(&uri), body };
-    pass(&api, &person, (Action::ChangeRules, Signed::Query), asked, &headers).await
+async fn write(came: Came, body: Bytes) -> Response {
+    pass(came, body, (Action::ChangeRules, Signed::Query)).await
 }
 
 /// The stream's path of ours.
@@ -85,18 +55,14 @@ fn beyond(uri: &Uri) -> String {
     whole.strip_prefix("/api").unwrap_or(whole).to_owned()
 }
 
-async fn pass(
-    api: &Api,
-    person: &Person,
-    (action, signed): (Action, Signed),
-    asked: Asked,
-    headers: &HeaderMap,
-) -> Response {
+async fn pass(came: Came, body: Bytes, (action, signed): (Action, Signed)) -> Response {
+    let (State(api), Extension(person), method, uri, headers) = came;
     if let Err(refused) = person.may(action) {
         return Problem::new(StatusCode::FORBIDDEN).detail(refused.to_string()).into_response();
     }
-    match asked.signed(person, signed) {
-        Ok(asked) => api.relay.ask(asked, headers).await,
+    let asked = Asked { method, path: beyond(&uri), body };
+    match asked.signed(&person, signed) {
+        Ok(asked) => api.relay.ask(asked, &headers).await,
         Err(problem) => problem.into_response(),
     }
 }
