@@ -1,6 +1,6 @@
 //! From what rules say to alerts, and the moments at which rules look without a new value: reloads and due holds.
 
-use super::{Mind, Record, Way, part::PartState};
+use super::{Mind, Outbox, Record, Way, part::PartState};
 use crate::{
     intern::{AreaName, Entity, with_above},
     rules::{Change, PartRules},
@@ -32,11 +32,10 @@ impl Mind {
         way.part.rollup = self.rollup(&view);
         way.part.view = Some(view);
         if let Some(saved) = way.part.saved.take() {
-            let newest = saved.newest;
             // The control topics keep their history: what was in force then is what was saved.
             let drawn = lore.views.of(timeline.layers_at(saved.newest));
             let before = lore.books.of(timeline.rules_at(saved.newest), &drawn, (&lore.views, &lore.names));
-            way.part.ordered.recall(&before, newest);
+            way.part.ordered.recall(&before, saved.newest);
             way.part.rules = Some(PartRules::restored(before, saved));
         }
         match &mut way.part.rules {
@@ -68,9 +67,7 @@ impl Mind {
     fn release(&mut self, way: &mut Way<'_>, gone: &crate::rules::Gone) {
         for entity in way.part.entities.iter_mut() {
             gone.release(way.record.appended, &mut entity.rules, &mut self.changes);
-            for change in self.changes.drain(..) {
-                way.out.alerts.push(alert((way.shared, way.record), &change, entity, entity.position));
-            }
+            hand_out(&mut self.changes, (way.shared, way.record), entity, way.out);
         }
     }
 
@@ -83,9 +80,7 @@ impl Mind {
                 if *is_over {
                     entity.rules.leave_lane(*reorder_s);
                 }
-                for change in self.changes.drain(..) {
-                    way.out.alerts.push(alert((way.shared, way.record), &change, entity, entity.position));
-                }
+                hand_out(&mut self.changes, (way.shared, way.record), entity, way.out);
             }
         }
     }
@@ -99,9 +94,7 @@ impl Mind {
             let world = &way.shared.world;
             let identity = |at: crate::windows::At| world.identity(at.part(), at.offset());
             rules.fire((domain, clock, timer), entity.source.as_str(), &identity, &mut entity.rules, &mut self.changes);
-            for change in self.changes.drain(..) {
-                way.out.alerts.push(alert((way.shared, way.record), &change, entity, entity.position));
-            }
+            hand_out(&mut self.changes, (way.shared, way.record), entity, way.out);
         }
     }
 
@@ -119,7 +112,17 @@ impl Mind {
     }
 }
 
-pub(super) fn alert(
+/// Hands out what rules said of an entity that is where it was last.
+pub(super) fn hand_out(
+    changes: &mut Vec<Change>,
+    (shared, record): (&Shared, &Record<'_>),
+    entity: &Entity,
+    out: &mut Outbox,
+) {
+    out.alerts.extend(changes.drain(..).map(|change| alert((shared, record), &change, entity, entity.position)));
+}
+
+fn alert(
     (shared, record): (&Shared, &Record<'_>),
     change: &Change,
     entity: &Entity,

@@ -2,7 +2,7 @@
 
 use super::{
     Admitted, Mind, Record, Way,
-    alerts::alert,
+    alerts::hand_out,
     observe::{Values, areas},
     part::PartState,
 };
@@ -104,12 +104,9 @@ impl Mind {
         let identity = |at: At| world.identity(at.part(), at.offset());
         while let Some(timer) = lane.rules.due(domain, clock) {
             let Some(entity) = way.part.entities.get_mut(timer.entity) else { continue };
-            let source = entity.source.clone();
             let Some(state) = entity.rules.in_lane_mut(lane.reorder_s) else { continue };
-            lane.rules.fire((domain, clock, timer), source.as_str(), &identity, state, &mut self.changes);
-            for change in self.changes.drain(..) {
-                way.out.alerts.push(alert((way.shared, way.record), &change, entity, entity.position));
-            }
+            lane.rules.fire((domain, clock, timer), entity.source.as_str(), &identity, state, &mut self.changes);
+            hand_out(&mut self.changes, (way.shared, way.record), entity, way.out);
         }
     }
 }
