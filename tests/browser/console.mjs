@@ -10,7 +10,7 @@
 //
 // Prints one line per check; exit code 1 when a check failed.
 import { clickHouseAway, hiddenTab, lineLost } from './faults.mjs';
-import { axe, base, check, chromium, failures, open, say, shoot, token } from './kit.mjs';
+import { axe, base, check, failures, launch, open, say, shoot, token } from './kit.mjs';
 import { everyLook, keyboard, signIn, switches, watchAlerts, watchAreas, watchCity, watchEntities, watchRules } from './looks.mjs';
 
 const needed = new Set((process.env.NEED ?? 'areas,entities,alerts,rules').split(','));
@@ -19,15 +19,7 @@ if (base === '' || token === '') {
   say('CONSOLE_URL and TOKEN must be set');
   process.exit(2);
 }
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  // Software drawing, and no internet at all: what the page needs must come from the console.
-  args: [
-    '--use-angle=swiftshader',
-    '--enable-unsafe-swiftshader',
-    `--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE ${new URL(base).hostname}`,
-  ],
-});
+const browser = await launch();
 try {
   await signIn(browser);
   const page = await open(browser, 'page', { colorScheme: 'light', locale: 'en-GB', timezoneId: 'America/Bogota' });

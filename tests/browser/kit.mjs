@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const require = createRequire(new URL('../../dashboards/web/package.json', import.meta.url));
-export const { chromium } = require('playwright-core');
+const { chromium } = require('playwright-core');
 const { AxeBuilder } = require('@axe-core/playwright');
 
 export const base = (process.env.CONSOLE_URL ?? '').replace(/\/$/, '');
@@ -13,6 +13,19 @@ export const token = process.env.TOKEN ?? '';
 export const limit = Number(process.env.WAIT_S ?? 60) * 1000;
 const shots = process.env.SHOTS;
 export const failures = [];
+
+/** The browser pages are looked at with. */
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    // Software drawing, and no internet at all: what the page needs must come from the console.
+    args: [
+      '--use-angle=swiftshader',
+      '--enable-unsafe-swiftshader',
+      `--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE ${new URL(base).hostname}`,
+    ],
+  });
+}
 
 export function say(text) {
   process.stdout.write(`${text}\n`);

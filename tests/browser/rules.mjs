@@ -7,7 +7,7 @@
 // SHOTS, WAIT_S, CHROMIUM as in console.mjs
 //
 // Prints one line per check; exit code 1 when a check failed.
-import { ask, axe, base, check, chromium, failures, foreign, limit, open, overflow, say, shoot, token, until } from './kit.mjs';
+import { ask, axe, base, check, failures, foreign, launch, limit, open, overflow, say, shoot, token, until } from './kit.mjs';
 
 const NAME = '王芳';
 const viewer = process.env.VIEWER_TOKEN ?? '';
@@ -283,14 +283,7 @@ async function without(browser, why) {
   }
 }
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--use-angle=swiftshader',
-    '--enable-unsafe-swiftshader',
-    `--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE ${new URL(base).hostname}`,
-  ],
-});
+const browser = await launch();
 try {
   const look = process.env.LOOK ?? 'all';
   if (look === 'all') {
