@@ -35,6 +35,18 @@ fn walk(source: u32, step: u32) -> (f64, f64) {
     (f64::from(mixed % 100), f64::from(mixed % 19) / 10.0 + 0.05)
 }
 
+/// In two halves: a broker may append all of it in one millisecond, and then there is no span that holds a part of it.
+async fn appended_at_two_moments(producer: &Producer, records: &[(String, String)]) {
+    let (first, second) = records.split_at(records.len() / 2);
+    send(producer, OBSERVATIONS, first).await;
+    let appended = now_ms();
+    wait::until_async("a later millisecond", SOON, || async {
+        if now_ms() > appended { Ok(()) } else { Err(appended.to_string()) }
+    })
+    .await;
+    send(producer, OBSERVATIONS, second).await;
+}
+
 const SOURCES: u32 = 5;
 const STEPS: u32 = 60;
 
@@ -218,8 +230,8 @@ async fn rules_say_of_the_archived_past_what_they_said_of_it_live_and_others_are
             records.push((name.clone(), observation(&name, time, lon, value)));
         }
     }
-    send(&producer, OBSERVATIONS, &records).await;
     let count = records.len() as u64;
+    appended_at_two_moments(&producer, &records).await;
     stream.until_conserved(count).await;
     oracle::until_all_said(&stream).await;
     let figure = stream.figure("gridwarden_stream_alerts_total").await;
