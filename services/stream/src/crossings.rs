@@ -2,7 +2,7 @@
 
 use crate::{
     intern::{MetricNames, Views},
-    rules::{Books, Change, EntityRules, Limits, PartRules, STEPS, Seen, Who},
+    rules::{Books, Change, EntityRules, Limits, PartRules, Seen, Who},
     windows::{AHEAD, At, LIVE},
 };
 use gridwarden_domain::{
@@ -13,7 +13,9 @@ use gridwarden_domain::{
     observation::Position,
     rule::Rule,
 };
-use std::hint::black_box;
+use gridwarden_geo::ahead::ask_for_item;
+use gridwarden_geo::fence::STEPS;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Entities and the fences they cross.
@@ -43,7 +45,7 @@ impl Crossings {
     }
 
     /// Entities' next positions, one after the other: `said` is told which rules they raise (true) and clear. As in the intake, what the
-    /// positions will ask for is touched before the turn of the first.
+    /// positions will look at is asked for before the turn of the first.
     pub fn look_at_all(&mut self, time_ms: i64, moves: &[(u32, [f64; 2])], mut said: impl FnMut(&str, bool)) {
         for moves in moves.chunks(AHEAD) {
             self.look_ahead(moves);
@@ -54,20 +56,20 @@ impl Crossings {
     }
 
     fn look_ahead(&self, moves: &[(u32, [f64; 2])]) {
-        let mut touched = 0;
-        for (entity, _) in moves {
-            touched ^=
-                self.entities.get(*entity as usize).map_or(0, |(source, state)| state.seen ^ source.len() as u32);
+        let book = self.rules.book();
+        let mut asked: SmallVec<[_; AHEAD]> = SmallVec::new();
+        for (entity, position) in moves {
+            ask_for_item(&self.entities, *entity as usize);
+            asked.push(book.ask_shapes(*position));
         }
         for step in 0..STEPS {
-            for (_, position) in moves {
-                touched ^= self.rules.book().touch_shapes(step, *position);
-            }
+            asked.iter_mut().for_each(|asked| *asked = book.ask_shapes_next(step, *asked));
         }
         for (entity, _) in moves {
-            touched ^= self.entities.get(*entity as usize).map_or(0, |(_, state)| state.touch());
+            if let Some((_, state)) = self.entities.get(*entity as usize) {
+                state.ask();
+            }
         }
-        black_box(touched);
     }
 
     /// An entity's next position: `said` is told which rules it raises (true) and clears.

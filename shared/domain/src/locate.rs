@@ -5,7 +5,7 @@ use crate::{
     layer::{Area, LayerHead},
 };
 pub use gridwarden_geo::AREA_INDEX_FORMAT as RASTER_FORMAT;
-use gridwarden_geo::{AreaIndex, IndexOptions, is_in_degrees};
+use gridwarden_geo::{Ahead, AreaIndex, IndexOptions, is_in_degrees};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::cmp::Reverse;
@@ -165,22 +165,30 @@ impl Layer {
         });
     }
 
-    /// Touches what [`Layer::locate`] will look at, see [`AreaIndex::touch`].
+    /// Asks for what [`Layer::locate`] will look at, see [`AreaIndex::ask`].
     #[inline]
-    pub fn touch(&self, lon: f64, lat: f64) -> u32 {
-        self.index.get().map_or(0, |index| index.touch(lon, lat))
+    pub fn ask(&self, lon: f64, lat: f64) -> Ahead {
+        self.index.get().map(|index| index.ask(lon, lat)).unwrap_or_default()
     }
 
-    /// The same one step further, see [`AreaIndex::touch_border`].
+    /// The same one step further, see [`AreaIndex::ask_border`].
     #[inline]
-    pub fn touch_border(&self, lon: f64, lat: f64) -> u32 {
-        self.index.get().map_or(0, |index| index.touch_border(lon, lat))
+    pub fn ask_border(&self, asked: Ahead) -> Ahead {
+        self.index.get().map(|index| index.ask_border(asked)).unwrap_or_default()
+    }
+
+    /// And the last one, see [`AreaIndex::ask_edges`].
+    #[inline]
+    pub fn ask_edges(&self, asked: Ahead) {
+        if let Some(index) = self.index.get() {
+            index.ask_edges(asked);
+        }
     }
 
     /// The area a position most likely lies in, whatever the moment; see [`AreaIndex::sole`].
     #[inline]
-    pub fn likely(&self, lon: f64, lat: f64) -> Option<u32> {
-        let leaf = self.index.get()?.sole(lon, lat)?;
+    pub fn likely(&self, asked: Ahead) -> Option<u32> {
+        let leaf = self.index.get()?.sole(asked)?;
         self.leaves.get(leaf as usize).copied()
     }
 

@@ -3,7 +3,7 @@
 mod shape_index;
 mod way_index;
 
-pub use shape_index::ShapeIndex;
+pub use shape_index::{STEPS, ShapeIndex};
 pub use way_index::WayIndex;
 
 use crate::{distance_m, metres_per_degree, offset_m, ring};

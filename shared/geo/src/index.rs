@@ -11,6 +11,7 @@
 //! the ray crosses it, plus 1 for each of its ends that lies to the east of the square and not above the point. What is
 //! left is the same for every point of the square and is taken from the centre.
 
+mod bare;
 mod border;
 mod builder;
 mod fill;
@@ -20,10 +21,12 @@ mod size;
 mod stored;
 mod threads;
 
+use crate::ahead::{ask_for, ask_for_item};
 use crate::{
     BuildError,
     ring::{Edge, one_name},
 };
+pub(crate) use bare::BareGround;
 use grid::Grid;
 pub use stored::FORMAT;
 
@@ -56,6 +59,26 @@ pub struct AreaIndex {
     bounds: Option<[f64; 4]>,
 }
 
+/// How far looking ahead has come for a point: what was asked for, one more than its number; 0 when there is nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ahead(u32);
+
+impl Ahead {
+    pub(crate) const NOTHING: Self = Self(0);
+
+    #[inline]
+    pub(crate) fn at(place: usize) -> Self {
+        Self(place as u32 + 1)
+    }
+
+    #[inline]
+    pub(crate) fn place(self) -> Option<usize> {
+        self.0.checked_sub(1).map(|place| place as usize)
+    }
+}
+
+/// So many words tell of most squares that an outline passes.
+const USUAL_WORDS: usize = 16;
 /// Mark of a square wholly inside several areas.
 const SET: u32 = 1 << 30;
 /// Mark of a square that some outline passes.
@@ -87,14 +110,24 @@ impl AreaIndex {
 
     /// Reports every area that contains the point, in rising order. Does not allocate.
     #[inline]
-    pub fn locate(&self, lon: f64, lat: f64, mut hit: impl FnMut(u32)) {
-        let lon = one_name(lon);
-        let square = self.grid.square(lon, lat);
-        let Some(code) = square.and_then(|square| self.squares.get(square)).copied() else {
-            return;
-        };
+    pub fn locate(&self, lon: f64, lat: f64, hit: impl FnMut(u32)) {
+        if let Some(square) = self.square(lon, lat) {
+            self.locate_in(square, [lon, lat], hit);
+        }
+    }
+
+    /// The square a point falls into.
+    #[inline]
+    pub(crate) fn square(&self, lon: f64, lat: f64) -> Option<usize> {
+        self.grid.square(one_name(lon), lat)
+    }
+
+    /// [`AreaIndex::locate`] for a point of a square.
+    #[inline]
+    pub(crate) fn locate_in(&self, square: usize, [lon, lat]: [f64; 2], mut hit: impl FnMut(u32)) {
+        let code = self.code(square);
         if code & BORDER != 0 {
-            self.locate_at_border((code & !BORDER) as usize, [lon, lat], hit);
+            self.locate_at_border((code & !BORDER) as usize, [one_name(lon), lat], hit);
         } else if code & SET != 0 {
             let list = self.sets.get((code & PLACE) as usize..).unwrap_or_default();
             if let Some((length, numbers)) = list.split_first() {
@@ -105,39 +138,50 @@ impl AreaIndex {
         }
     }
 
-    /// Loads what [`AreaIndex::locate`] will look at first. The raster is larger than any cache: asked for many points one
-    /// after the other, before the first of them is located, memory answers for all of them in the time of one. The number
-    /// means nothing; whoever drops it unused drops the load with it.
     #[inline]
-    pub fn touch(&self, lon: f64, lat: f64) -> u32 {
-        let square = self.grid.square(one_name(lon), lat);
-        square.and_then(|square| self.squares.get(square)).copied().unwrap_or(0)
+    fn code(&self, square: usize) -> u32 {
+        self.squares.get(square).copied().unwrap_or(0)
     }
 
-    /// Loads what comes second where an outline passes; of use once [`AreaIndex::touch`] has been asked.
+    /// Asks for what [`AreaIndex::locate`] will look at first. The raster is larger than any cache: asked for many points one
+    /// after the other, before the first of them is located, memory answers for all of them in the time of one.
     #[inline]
-    pub fn touch_border(&self, lon: f64, lat: f64) -> u32 {
-        let code = self.touch(lon, lat);
-        let place = if code & BORDER != 0 { (code & !BORDER) as usize } else { usize::MAX };
-        self.borders.get(place).copied().unwrap_or(0)
+    pub fn ask(&self, lon: f64, lat: f64) -> Ahead {
+        self.square(lon, lat).map_or(Ahead::NOTHING, |square| self.ask_square(square))
     }
 
-    /// Loads what comes third there, the first of the outlines' edges; of use once [`AreaIndex::touch_border`] has been asked.
     #[inline]
-    pub fn touch_edges(&self, lon: f64, lat: f64) -> u32 {
-        let code = self.touch(lon, lat);
+    pub(crate) fn ask_square(&self, square: usize) -> Ahead {
+        ask_for_item(&self.squares, square);
+        Ahead::at(square)
+    }
+
+    /// Asks for what comes second where an outline passes, once what [`AreaIndex::ask`] asked for is there.
+    #[inline]
+    pub fn ask_border(&self, asked: Ahead) -> Ahead {
+        let code = asked.place().map_or(0, |square| self.code(square));
         if code & BORDER == 0 {
-            return 0;
+            return Ahead::NOTHING;
         }
-        let words = self.borders.get((code & !BORDER) as usize..).unwrap_or_default();
-        let Some((record, _)) = records::Record::read(words, &self.edges) else { return 0 };
-        record.touch()
+        let place = (code & !BORDER) as usize;
+        ask_for(self.borders.get(place..).map_or(&[][..], |words| words.get(..USUAL_WORDS).unwrap_or(words)));
+        Ahead::at(place)
     }
 
-    /// The area a point lies in for certain because its whole square does; `None` also where it only takes a closer look.
+    /// Asks for what comes third there, the outlines' edges, once what [`AreaIndex::ask_border`] asked for is there.
     #[inline]
-    pub fn sole(&self, lon: f64, lat: f64) -> Option<u32> {
-        let code = self.touch(lon, lat);
+    pub fn ask_edges(&self, asked: Ahead) {
+        let words = asked.place().and_then(|place| self.borders.get(place..)).unwrap_or_default();
+        if let Some((record, _)) = records::Record::read(words, &self.edges) {
+            record.ask();
+        }
+    }
+
+    /// The area a point lies in for certain because its whole square does, once what [`AreaIndex::ask`] asked for is there; `None` also
+    /// where it only takes a closer look.
+    #[inline]
+    pub fn sole(&self, asked: Ahead) -> Option<u32> {
+        let code = self.code(asked.place()?);
         if code & (BORDER | SET) == 0 { code.checked_sub(1) } else { None }
     }
 

@@ -8,6 +8,7 @@
 //! * `GEO-2` one convention for borders (half-open, see [`ring`]): areas that share a border share no point of it, and leave
 //!   none out.
 
+pub mod ahead;
 pub mod cover;
 mod distance;
 mod error;
@@ -20,6 +21,6 @@ mod surface;
 
 pub use distance::{distance_m, is_in_degrees, metres_per_degree, offset_m};
 pub use error::BuildError;
-pub use index::{AreaIndex, FORMAT as AREA_INDEX_FORMAT, IndexOptions};
+pub use index::{Ahead, AreaIndex, FORMAT as AREA_INDEX_FORMAT, IndexOptions};
 pub use near::Near;
 pub use surface::signed_area_m2;

@@ -1,61 +1,91 @@
 //! Looking ahead: an entity, a square of the raster and a sum lie anywhere in hundreds of megabytes. Waiting for each when its
 //! record's turn has come took half of a worker's time; asked for together, memory brings them together.
 //!
-//! `AHD-1` looking ahead changes nothing: what it finds is only touched, and found again when the turn has come.
+//! `AHD-1` looking ahead changes nothing: what it finds is only asked for, and found again when the turn has come.
 
 use super::{Mind, PartState, Reading, reading::Said};
 use crate::{
-    rules::{Book, STEPS},
+    intern::{Entity, View},
+    rules::Book,
     windows::AHEAD,
 };
-use gridwarden_domain::locate::Place;
+use gridwarden_domain::locate::{Layer, Place};
+use gridwarden_geo::{Ahead, fence::STEPS};
 use smallvec::SmallVec;
-use std::hint::black_box;
 
-impl Mind {
-    /// Touches what these records will ask for, step by step: what comes later in the chain is found through what came before.
-    pub(super) fn look_ahead(&self, parts: &[Option<Box<PartState>>], readings: &mut [Reading<'_>]) {
-        let mut touched = 0;
-        let entities = |part: u16| Some(&parts.get(usize::from(part))?.as_ref()?.entities);
-        for reading in readings.iter_mut().filter(|reading| matches!(reading.said, Ok(Said::Observation))) {
-            reading.kind = self.kinds.known(&reading.observation.kind);
-            let kind = reading.kind.and_then(|here| self.kinds.get(here)).map(|kind| kind.number);
-            reading.guess =
-                kind.and_then(|kind| entities(reading.record.part)?.guess(&reading.observation.source, kind));
+/// What a record will ask for, as far as it is known.
+struct Looking<'a> {
+    entity: Option<&'a Entity>,
+    /// In the first layer alone: the others are small beside it.
+    ground: Option<(&'a View, &'a Layer)>,
+    found: Found,
+    shapes: Option<(&'a Book, Ahead)>,
+}
+
+/// Where on the ground.
+#[derive(Clone, Copy)]
+enum Found {
+    /// In this square.
+    Square(Ahead),
+    /// In a square that an outline passes.
+    Border(Ahead),
+    /// In the area of this place.
+    Area(u32),
+}
+
+impl<'a> Looking<'a> {
+    /// Asks for what is found without a look at anything else.
+    fn begin(part: &'a PartState, reading: &Reading<'_>) -> Self {
+        let entity = reading.guess.and_then(|number| part.entities.ask(number));
+        let position = reading.observation.position;
+        let ground = part.view.as_deref().and_then(|view| Some((view, &**view.set.layers.first()?)));
+        let ground = ground.filter(|_| position.is_some());
+        let square = position.zip(ground).map(|(position, (_, layer))| layer.ask(position.lon, position.lat));
+        let book = part.rules.as_ref().map(|rules| &**rules.book()).filter(|book| book.has_fences);
+        let shapes = position.zip(book).map(|(at, book)| (book, book.ask_shapes([at.lon, at.lat])));
+        Self { entity, ground, found: Found::Square(square.unwrap_or_default()), shapes }
+    }
+
+    /// Asks for what comes behind what was asked for before.
+    fn next(&mut self, step: u8) {
+        if let Some(entity) = self.entity.take() {
+            entity.ask_apart();
         }
-        // The first layer alone: the others are small beside it.
-        let view = |part: u16| parts.get(usize::from(part))?.as_ref()?.view.as_deref();
-        let placed = |reading: &Reading<'_>| {
-            let view = view(reading.record.part)?;
-            Some((view, view.set.layers.first()?, reading.observation.position?))
-        };
-        for (_, layer, position) in readings.iter().filter_map(placed) {
-            touched ^= layer.touch(position.lon, position.lat);
+        if let Some((view, layer)) = self.ground {
+            match self.found {
+                Found::Square(asked) => match layer.likely(asked) {
+                    Some(area) => self.found = Found::Area(view.ask(Place { layer: 0, area })),
+                    None => self.found = Found::Border(layer.ask_border(asked)),
+                },
+                Found::Border(asked) => {
+                    layer.ask_edges(asked);
+                    self.ground = None;
+                }
+                Found::Area(place) => {
+                    view.ask_above(place);
+                    self.ground = None;
+                }
+            }
         }
-        for (known, entity) in
-            readings.iter().filter_map(|reading| Some((entities(reading.record.part)?, reading.guess?)))
-        {
-            touched ^= known.touch(entity) as u32;
+        if let Some((book, asked)) = &mut self.shapes {
+            *asked = book.ask_shapes_next(step, *asked);
         }
-        for (view, layer, position) in readings.iter().filter_map(placed) {
-            touched ^= match layer.likely(position.lon, position.lat) {
-                Some(area) => view.touch(Place { layer: 0, area }),
-                None => layer.touch_border(position.lon, position.lat),
-            };
-        }
-        black_box(touched ^ look_at_shapes(parts, readings));
     }
 }
 
-/// The same for shapes that rules draw.
-fn look_at_shapes(parts: &[Option<Box<PartState>>], readings: &[Reading<'_>]) -> u32 {
-    let drawn = |reading: &Reading<'_>| {
-        let Ok(Said::Observation) = reading.said else { return None };
-        let book = parts.get(usize::from(reading.record.part))?.as_ref()?.rules.as_ref()?.book();
-        let position = reading.observation.position.filter(|_| book.has_fences)?;
-        Some((&**book, [position.lon, position.lat]))
-    };
-    let drawn: SmallVec<[(&Book, [f64; 2]); AHEAD]> = readings.iter().filter_map(drawn).collect();
-    let all = (0..STEPS).flat_map(|step| drawn.iter().map(move |drawn| (step, drawn)));
-    all.fold(0, |touched, (step, (book, position))| touched ^ book.touch_shapes(step, *position))
+impl Mind {
+    /// Asks for what these records will look at, step by step: what comes later in the chain is found through what came before.
+    pub(super) fn look_ahead(&self, parts: &[Option<Box<PartState>>], readings: &mut [Reading<'_>]) {
+        let mut all: SmallVec<[Looking<'_>; AHEAD]> = SmallVec::new();
+        for reading in readings.iter_mut().filter(|reading| matches!(reading.said, Ok(Said::Observation))) {
+            let Some(Some(part)) = parts.get(usize::from(reading.record.part)) else { continue };
+            reading.kind = self.kinds.known(&reading.observation.kind);
+            let kind = reading.kind.and_then(|here| self.kinds.get(here)).map(|kind| kind.number);
+            reading.guess = kind.and_then(|kind| part.entities.guess(&reading.observation.source, kind));
+            all.push(Looking::begin(part, reading));
+        }
+        for step in 0..STEPS {
+            all.iter_mut().for_each(|looking| looking.next(step));
+        }
+    }
 }

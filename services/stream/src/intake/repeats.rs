@@ -5,6 +5,7 @@
 //! is new again.
 
 use gridwarden_domain::origin::Origin;
+use gridwarden_geo::ahead::ask_for_item;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -48,11 +49,10 @@ impl SourceIds {
         false
     }
 
-    /// Loads where the next id will be looked for and put. The number means nothing.
+    /// Asks for where the next id will be put.
     #[inline]
-    pub(crate) fn touch(&self) -> u64 {
-        let [filter, _] = self.filter;
-        filter as u64 ^ self.seen.get(self.next).map_or(0, |(id, _)| *id)
+    pub(crate) fn ask(&self) {
+        ask_for_item(&self.seen, self.next);
     }
 
     #[inline]

@@ -10,6 +10,7 @@ use gridwarden_domain::{
     alert::AreaRef,
     locate::{Layer, LayerSet, Place},
 };
+use gridwarden_geo::ahead::{ask_for, ask_for_item};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -256,10 +257,18 @@ impl View {
         self.bases.get(usize::from(place.layer)).copied().unwrap_or(0) + place.area
     }
 
-    /// Loads what stands of an area and of those above. The number means nothing.
+    /// Asks for what stands of an area; its place, for [`View::ask_above`].
     #[inline]
-    pub(crate) fn touch(&self, place: Place) -> u32 {
-        self.chain(self.place(place)).last().copied().unwrap_or(0)
+    pub(crate) fn ask(&self, place: Place) -> u32 {
+        let place = self.place(place);
+        ask_for_item(&self.areas, place as usize);
+        place
+    }
+
+    /// Asks for what stands of those above, once what [`View::ask`] asked for is there.
+    #[inline]
+    pub(crate) fn ask_above(&self, place: u32) {
+        ask_for(self.chain(place));
     }
 
     /// The places of an area and of all above it.

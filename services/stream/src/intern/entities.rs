@@ -6,6 +6,7 @@ mod saved;
 
 use crate::{intake::SourceIds, rules::EntityRules, windows::At};
 use gridwarden_domain::{observation::Position, value::Fixed};
+use gridwarden_geo::ahead::ask_for;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -120,7 +121,7 @@ fn at(pages: &[Page], number: u32) -> Option<&Entity> {
 }
 
 impl Entities {
-    /// The number an entity most likely has, without a look at the entity itself; of use with [`Entities::touch`] only.
+    /// The number an entity most likely has, without a look at the entity itself; of use with [`Entities::ask`] only.
     #[inline]
     pub(crate) fn guess(&self, source: &str, kind: u16) -> Option<u32> {
         let hash = hash(&self.hasher, source, kind);
@@ -128,10 +129,12 @@ impl Entities {
         self.table.find(hash, |(known, _)| *known == tag).map(|(_, number)| *number)
     }
 
-    /// Loads the lines of memory an entity lies in. The number means nothing.
+    /// Asks for an entity; [`Entity::ask_apart`] goes on.
     #[inline]
-    pub(crate) fn touch(&self, number: u32) -> u64 {
-        at(&self.pages, number).map_or(0, Entity::touch)
+    pub(crate) fn ask(&self, number: u32) -> Option<&Entity> {
+        let entity = at(&self.pages, number)?;
+        ask_for(entity);
+        Some(entity)
     }
 
     /// The number of an entity, and whether it was unknown until now; none when it is and there is no `room` for it. `guess`
@@ -250,15 +253,11 @@ impl Entity {
         self.kind == kind && self.source.0.as_slice() == source.as_bytes()
     }
 
-    /// Something of every line of memory it lies in.
+    /// Asks for what stands apart from it, once it is there itself.
     #[inline]
-    fn touch(&self) -> u64 {
-        let end = |byte: Option<&u8>| u64::from(byte.copied().unwrap_or(0));
-        let texts = end(self.source.0.first()) ^ end(self.source.0.last()) ^ u64::from(self.rules.seen);
-        let places = u64::from(self.areas.first().copied().unwrap_or(0)) ^ self.rules.inside.len() as u64;
-        let values = self.values.first().map_or(0, |(_, value)| value.0 as u64);
-        let position = self.position.map_or(0, |position| position.lat.to_bits());
-        texts ^ places ^ values ^ position ^ self.time as u64 ^ self.ids.touch()
+    pub(crate) fn ask_apart(&self) {
+        self.ids.ask();
+        self.rules.ask();
     }
 }
 

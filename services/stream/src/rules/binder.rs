@@ -6,6 +6,7 @@ use super::{
     fence::Border,
     hold::Hold,
     ready::{Body, Chosen, Gathering, Ready, sense},
+    rest::Nature,
     shapes::Drawn,
     threshold::Levels,
     ways::Routes,
@@ -68,7 +69,11 @@ impl<'a> Binder<'a> {
         let hold = Hold { ms: hold_ms(&rule.condition), hours: hours(rule, self.zone) };
         let ready = Ready { rule: Arc::clone(rule), chosen: self.chosen(&rule.select), hold, body };
         self.file(&ready, slot);
-        let rules = &mut self.book.rules;
+        let Book { rules, natures, .. } = &mut self.book;
+        natures.resize(natures.len().max(slot as usize + 1), Nature::default());
+        if let Some(place) = natures.get_mut(slot as usize) {
+            *place = Nature::of(&ready);
+        }
         rules.resize_with(rules.len().max(slot as usize + 1), || None);
         if let Some(place) = rules.get_mut(slot as usize) {
             *place = Some(ready);

@@ -1,18 +1,18 @@
 //! A rule set made ready: every rule can be found by what it looks at.
 
 use super::{
+    EntityRules,
     fence::Border,
     ready::{Body, Gathering, Ready, Watch},
+    rest::{self, Nature},
     shapes::Shapes,
     ways::Ways,
 };
 use crate::intern::{MetricNames, View};
 use gridwarden_domain::{control::RuleSet, rule::Condition};
+use gridwarden_geo::Ahead;
 use hashbrown::HashMap;
 use std::sync::Arc;
-
-/// So many loads stand behind each other before the shapes around a position are known.
-pub(crate) const STEPS: u8 = 3;
 
 /// A rule set for one version of the layers.
 pub(crate) struct Book {
@@ -20,6 +20,8 @@ pub(crate) struct Book {
     pub(super) view: Arc<View>,
     /// By slot.
     pub(super) rules: Vec<Option<Ready>>,
+    /// The same, as short as can be.
+    pub(super) natures: Vec<Nature>,
     /// Thresholds and silences limited neither to sources nor to areas.
     pub(super) plain: Vec<u32>,
     pub(super) by_source: HashMap<Box<str>, Vec<u32>>,
@@ -54,6 +56,7 @@ impl Book {
             set: Arc::clone(set),
             view: Arc::clone(view),
             rules: Vec::new(),
+            natures: Vec::new(),
             plain: Vec::new(),
             by_source: HashMap::new(),
             by_area: HashMap::new(),
@@ -74,6 +77,23 @@ impl Book {
     #[inline]
     pub(crate) fn rule(&self, slot: u32) -> Option<&Ready> {
         self.rules.get(slot as usize)?.as_ref()
+    }
+
+    #[inline]
+    fn nature(&self, slot: u32) -> Nature {
+        self.natures.get(slot as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether the rule in a slot is a fence.
+    #[inline]
+    pub(super) fn is_fence(&self, slot: u32) -> bool {
+        self.nature(slot).is_fence()
+    }
+
+    /// Whether an entity that is inside of these fences, in rising order, is where it was, and nothing comes of it (`FEN-1`).
+    #[inline]
+    pub(super) fn stays(&self, inside: &[u32], state: &EntityRules) -> bool {
+        rest::stays(|slot| self.nature(slot), inside, state)
     }
 
     /// Every rule of the set, with the book it stands in.
@@ -141,10 +161,16 @@ impl Book {
         self.shapes.at(position, hit);
     }
 
-    /// Loads what [`Book::shapes_at`] will look at, in steps from 0 to [`STEPS`]: a position's turn comes later.
+    /// Asks for what [`Book::shapes_at`] will look at: a position's turn comes later.
     #[inline]
-    pub(crate) fn touch_shapes(&self, step: u8, position: [f64; 2]) -> u32 {
-        self.shapes.touch(step, position)
+    pub(crate) fn ask_shapes(&self, position: [f64; 2]) -> Ahead {
+        self.shapes.ask(position)
+    }
+
+    /// The same further on, in [`gridwarden_geo::fence::STEPS`].
+    #[inline]
+    pub(crate) fn ask_shapes_next(&self, step: u8, asked: Ahead) -> Ahead {
+        self.shapes.ask_next(step, asked)
     }
 
     /// Densities with a shape of their own that contain the position, some more than once.

@@ -72,6 +72,21 @@ impl Border {
         self.speed.is_some()
     }
 
+    /// Whether nothing happens to who is inside, or outside, until he crosses it: but what waits to be raised.
+    pub(super) fn rests(&self) -> bool {
+        !self.is_crossed() && !self.asks_speed()
+    }
+
+    /// Whether who is outside offends.
+    pub(super) fn offends_outside(&self) -> bool {
+        self.on == Crossing::Exit
+    }
+
+    /// Whether an offence begins with a crossing only.
+    pub(super) fn begins_by_crossing(&self) -> bool {
+        matches!(self.on, Crossing::Enter | Crossing::Exit)
+    }
+
     /// The value it asks for how fast an entity is.
     pub(crate) fn speed_value(&self) -> Option<&str> {
         self.speed.as_ref()?.value.as_deref()
@@ -131,7 +146,7 @@ impl Border {
 
     /// What a trusted position says of an entity; `held`: something is held against it already.
     pub(crate) fn sign(&self, held: bool, before: Before, inside: bool, (time, at): (i64, At)) -> Sign {
-        let offends = inside != (self.on == Crossing::Exit);
+        let offends = inside != self.offends_outside();
         let begins = match self.on {
             Crossing::Inside | Crossing::Dwell | Crossing::Cross | Crossing::Speed => true,
             Crossing::Enter | Crossing::Exit if before.first => self.first_counts,

@@ -21,6 +21,7 @@ mod hold;
 mod ordered;
 mod part;
 mod ready;
+mod rest;
 mod shapes;
 mod silence;
 mod threshold;
@@ -28,7 +29,7 @@ mod timers;
 pub(crate) mod together;
 mod ways;
 
-pub(crate) use book::{Book, STEPS};
+pub(crate) use book::Book;
 pub(crate) use books::{Books, Limits};
 pub(crate) use change::{Change, Open, alert_id};
 pub(crate) use gone::Gone;
@@ -40,6 +41,7 @@ use crate::{
     checkpoint::{HeldForm, PhaseForm, StateForm},
     windows::At,
 };
+use gridwarden_geo::ahead::ask_for_item;
 use thin_vec::ThinVec;
 
 /// What rules remember of an entity.
@@ -165,10 +167,11 @@ impl EntityRules {
         }
     }
 
-    /// Loads what stands apart from it, if anything does; the number means nothing.
+    /// Asks for what stands apart from it, if anything does.
     #[inline]
-    pub(crate) fn touch(&self) -> u32 {
-        self.inside.first().copied().unwrap_or(0) ^ self.held.first().map_or(0, |held| held.slot)
+    pub(crate) fn ask(&self) {
+        ask_for_item(&self.inside, 0);
+        ask_for_item(&self.held, 0);
     }
 
     fn position(&self, slot: u32) -> Option<usize> {

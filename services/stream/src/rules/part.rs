@@ -294,18 +294,17 @@ impl PartRules {
         inside.clear();
         let point = [position.lon, position.lat];
         book.shapes_at(point, |slot| inside.push(slot));
-        let is_fence = |slot: &u32| book.rule(*slot).is_some_and(|ready| matches!(ready.body, Body::Fence(..)));
-        inside.extend(seen.who.areas.iter().flat_map(|area| book.of_area(*area)).filter(|slot| is_fence(slot)));
-        // What waits to be raised, or is, on either side of a fence.
-        let held: SmallVec<[u32; 4]> = state.held.iter().map(|held| held.slot).filter(is_fence).collect();
+        inside.extend(seen.who.areas.iter().flat_map(|area| book.of_area(*area)).filter(|slot| book.is_fence(**slot)));
+        inside.sort_unstable();
+        inside.dedup();
         let crossed = way.as_ref().map(|way| book.ways.crossed(way)).unwrap_or_default();
-        let nowhere = inside.is_empty() && state.inside.is_empty();
-        if nowhere && held.is_empty() && crossed.is_empty() && state.seen == self.reloads {
+        if crossed.is_empty() && state.seen == self.reloads && book.stays(inside, state) {
             return;
         }
         inside.retain(|slot| book.rule(*slot).is_some_and(|ready| ready.concerns(&seen.who)));
-        inside.sort_unstable();
-        inside.dedup();
+        // What waits to be raised, or is, on either side of a fence.
+        let held: SmallVec<[u32; 4]> =
+            state.held.iter().map(|held| held.slot).filter(|slot| book.is_fence(*slot)).collect();
         let known = state.inside.iter().chain(inside.iter()).chain(&crossed).copied();
         let mut visited: SmallVec<[u32; 16]> = known.chain(held).collect();
         if state.seen < self.reloads {

@@ -56,6 +56,10 @@ impl Chosen {
         (!self.is_in_areas(who.areas)).then_some(Out::Area)
     }
 
+    fn is_everybody(&self) -> bool {
+        self.kinds.is_empty() && self.sources.is_none() && self.areas.is_none()
+    }
+
     fn is_in_areas(&self, areas: &[u32]) -> bool {
         self.areas.as_ref().is_none_or(|wanted| areas.iter().any(|area| wanted.contains(area)))
     }
@@ -135,6 +139,11 @@ impl Ready {
     /// Whether the rule looks at it.
     pub(crate) fn concerns(&self, who: &Who<'_>) -> bool {
         self.chosen.concerns(who)
+    }
+
+    /// Whether the rule looks at whoever there is.
+    pub(super) fn looks_at_all(&self) -> bool {
+        self.chosen.is_everybody()
     }
 
     /// Why the rule does not look at somebody, if so.

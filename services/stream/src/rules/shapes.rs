@@ -2,7 +2,7 @@
 
 use gridwarden_domain::{crs::Crs, rule::Shape};
 use gridwarden_geo::{
-    IndexOptions,
+    Ahead, IndexOptions,
     fence::{Fence as Geometry, ShapeIndex},
 };
 use std::ops::Range;
@@ -63,10 +63,16 @@ impl Shapes {
         shapes.map(|shape| index.outside_m(shape, position)).fold(f64::INFINITY, f64::min)
     }
 
-    /// Loads what [`Shapes::at`] will look at, in three steps: see [`ShapeIndex::touch`].
+    /// Asks for what [`Shapes::at`] will look at, see [`ShapeIndex::ask`].
     #[inline]
-    pub(super) fn touch(&self, step: u8, [lon, lat]: [f64; 2]) -> u32 {
-        self.index.as_ref().map_or(0, |index| index.touch(step, lon, lat))
+    pub(super) fn ask(&self, [lon, lat]: [f64; 2]) -> Ahead {
+        self.index.as_ref().map(|index| index.ask(lon, lat)).unwrap_or_default()
+    }
+
+    /// The same further on, see [`ShapeIndex::ask_next`].
+    #[inline]
+    pub(super) fn ask_next(&self, step: u8, asked: Ahead) -> Ahead {
+        self.index.as_ref().map(|index| index.ask_next(step, asked)).unwrap_or_default()
     }
 
     /// Rules with a shape that contains the position, some more than once.

@@ -4,6 +4,7 @@ use super::{
     Aggregate, At, PANES, WIDTH,
     sketch::{Shelf, Sketch, SketchKey},
 };
+use gridwarden_geo::ahead::ask_for;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -163,17 +164,17 @@ impl Shard {
         self.cells.get(span)
     }
 
-    /// Where the block of a pane lies, if it is there; of use with [`Shard::touch`] only.
+    /// Where the block of a pane lies, if it is there; of use with [`Shard::ask`] only.
     #[inline]
     pub(crate) fn guess(&self, key: Key, pane: usize) -> Span {
         let span = self.entries.get(&key).and_then(|entry| entry.blocks.get(pane));
         span.copied().unwrap_or_default()
     }
 
-    /// Loads the lines of memory a block lies in. The number means nothing.
+    /// Asks for a block.
     #[inline]
-    pub(crate) fn touch(&self, block: Span) -> u64 {
-        self.cells.get(block).iter().fold(0, |touched, cell| touched ^ cell.count)
+    pub(crate) fn ask(&self, block: Span) {
+        ask_for(self.cells.get(block));
     }
 
     /// The columns of the whole minute.

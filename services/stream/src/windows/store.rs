@@ -3,18 +3,16 @@
 use super::{
     Copies, Delta, MINUTE_MS, PANE_MS, PANES, Partial, Share, WIDTH,
     lend::Wanted,
-    minute::{self, Key, Shard, Span},
+    minute::{self, Key, Shard},
     saved::Cut,
     sketch::Sketch,
 };
 use crate::shard::SHARDS;
 use hashbrown::HashSet;
-use smallvec::SmallVec;
 use std::collections::BTreeMap;
-use std::hint::black_box;
 
 /// Events to look ahead at together: as many as memory answers at once, about, and few enough to stay in the first cache.
-pub(crate) const AHEAD: usize = 16;
+pub(crate) const AHEAD: usize = 32;
 
 /// How long a window stays in memory after the watermark passed it. What comes later is counted and left to a recompute.
 pub(crate) const KEEP_MS: i64 = 600_000;
@@ -109,18 +107,15 @@ impl Windows {
         Self { chunk, ..Self::default() }
     }
 
-    /// Touches what these events will change: blocks lie anywhere in memory, and are fetched together this way. Changes
-    /// nothing.
+    /// Asks for what these events will change: blocks lie anywhere in memory, and come together this way.
     #[inline]
     pub(crate) fn look_ahead(&self, deltas: &[Delta]) {
-        let mut blocks: SmallVec<[(&Shard, Span); AHEAD]> = SmallVec::new();
         for delta in deltas {
             let (start, pane) = place(delta.time);
             let minute = self.minutes.get(&start);
             let Some(shard) = minute.and_then(|minute| minute.shards.get(usize::from(delta.shard))) else { continue };
-            blocks.push((shard, shard.guess(Key::new(delta.area, delta.group), pane)));
+            shard.ask(shard.guess(Key::new(delta.area, delta.group), pane));
         }
-        black_box(blocks.iter().fold(0, |touched, (shard, block)| touched ^ shard.touch(*block)));
     }
 
     /// Adds events, each looked at ahead of its turn; of how many the minute is forgotten already.

@@ -1,13 +1,18 @@
 //! Many fences at once: what a position costs does not grow with the fences that are nowhere near it.
 
 use super::Fence;
-use crate::{AreaIndex, BuildError, IndexOptions};
+use crate::{Ahead, AreaIndex, BuildError, IndexOptions, index::BareGround};
+
+/// So many steps [`ShapeIndex::ask_next`] knows.
+pub const STEPS: u8 = 3;
 
 /// Fences, found by position. A polygon's answer is the area index's; circles and strips are looked up by a polygon around them
 /// and then measured.
 pub struct ShapeIndex {
     fences: Vec<Fence>,
     index: AreaIndex,
+    /// Fences leave most of the ground bare.
+    bare: BareGround,
     /// Whether a fence takes more than the raster's answer, a bit each.
     measured: Vec<u64>,
     /// Fences a raster cannot hold (over the date line or a pole): asked one by one.
@@ -34,19 +39,22 @@ impl ShapeIndex {
             }
         }
         let index = AreaIndex::build(&outlines, options)?;
-        Ok(Self { fences, index, measured, apart })
+        let bare = BareGround::of(&index);
+        Ok(Self { fences, index, bare, measured, apart })
     }
 
     /// Reports every fence that contains the position: indexed ones in rising order, then those kept apart.
     #[inline]
     pub fn locate(&self, lon: f64, lat: f64, mut hit: impl FnMut(u32)) {
-        self.index.locate(lon, lat, |number| {
-            if !self.is_measured(number)
-                || self.fences.get(number as usize).is_some_and(|fence| fence.contains([lon, lat]))
-            {
-                hit(number);
-            }
-        });
+        if let Some(square) = self.index.square(lon, lat).filter(|square| !self.bare.is_bare(*square)) {
+            self.index.locate_in(square, [lon, lat], |number| {
+                if !self.is_measured(number)
+                    || self.fences.get(number as usize).is_some_and(|fence| fence.contains([lon, lat]))
+                {
+                    hit(number);
+                }
+            });
+        }
         for number in &self.apart {
             let fence = self.fences.get(*number as usize);
             if fence.is_some_and(|fence| fence.contains([lon, lat])) {
@@ -61,15 +69,25 @@ impl ShapeIndex {
         self.measured.get(number as usize / 64).is_some_and(|bits| bits >> (number % 64) & 1 == 1)
     }
 
-    /// Loads what [`ShapeIndex::locate`] will look at, in three steps, from 0; each of use once the one before was asked of all
-    /// positions. The number means nothing; whoever drops it unused drops the load with it.
+    /// Asks for what [`ShapeIndex::locate`] will look at first; [`ShapeIndex::ask_next`] goes on.
     #[inline]
-    pub fn touch(&self, step: u8, lon: f64, lat: f64) -> u32 {
-        match step {
-            0 => self.index.touch(lon, lat),
-            1 => self.index.touch_border(lon, lat),
-            _ => self.index.touch_edges(lon, lat),
+    pub fn ask(&self, lon: f64, lat: f64) -> Ahead {
+        let Some(square) = self.index.square(lon, lat) else { return Ahead::NOTHING };
+        self.bare.ask(square);
+        Ahead::at(square)
+    }
+
+    /// Asks for what comes next, in [`STEPS`] from 0 on, each of use once what was asked for before is there.
+    #[inline]
+    pub fn ask_next(&self, step: u8, asked: Ahead) -> Ahead {
+        match (step, asked.place()) {
+            (_, None) => return asked,
+            (0, Some(square)) if !self.bare.is_bare(square) => return self.index.ask_square(square),
+            (0, Some(_)) => {}
+            (1, Some(_)) => return self.index.ask_border(asked),
+            (_, Some(_)) => self.index.ask_edges(asked),
         }
+        Ahead::NOTHING
     }
 
     /// How far a position lies outside fence `number`, in metres; 0 inside.
@@ -89,7 +107,7 @@ impl ShapeIndex {
 
     /// Bytes held.
     pub fn memory_bytes(&self) -> usize {
-        self.index.memory_bytes() + self.fences.len() * size_of::<Fence>()
+        self.index.memory_bytes() + self.bare.memory_bytes() + self.fences.len() * size_of::<Fence>()
     }
 }
 

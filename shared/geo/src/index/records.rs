@@ -4,6 +4,7 @@
 //! (less what the edges count there), the areas in rising order, then per edge the mask of areas it borders with
 //! [`LOW_EAST`] and [`HIGH_EAST`].
 
+use crate::ahead::ask_for;
 use crate::ring::Edge;
 
 /// Areas per record: as many bits as a mask has beside the marks.
@@ -40,11 +41,10 @@ impl<'a> Record<'a> {
         Some((record, rest))
     }
 
-    /// Loads its first edge and its areas.
+    /// Asks for its edges.
     #[inline]
-    pub(super) fn touch(&self) -> u32 {
-        let edge = self.edges.first().map_or(0, |edge| edge.low[0].to_bits() as u32);
-        edge ^ self.areas.first().copied().unwrap_or(0)
+    pub(super) fn ask(&self) {
+        ask_for(self.edges);
     }
 
     /// The mask of the record's areas that hold the point, which must lie in the record's square.

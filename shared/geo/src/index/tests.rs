@@ -54,11 +54,16 @@ fn check_lattice(areas: &[Lattice], squares: usize, points: impl Iterator<Item =
         return;
     }
     let index = at_fineness(&outlines, squares);
+    let bare = [1 << 20, 50, 0].map(|bits| BareGround::within(&index, bits));
     for point in points {
         let expected: Vec<u32> =
             (0u32..).zip(areas).filter(|(_, area)| holds(area, point)).map(|(number, _)| number).collect();
         let [lon, lat] = point.map(|v| v as f64 / 64.0);
         assert_eq!(found(&index, lon, lat), expected, "at {point:?}, {squares} squares, {areas:?}");
+        for bare in &bare {
+            let is_bare = index.square(lon, lat).is_none_or(|square| bare.is_bare(square));
+            assert!(expected.is_empty() || !is_bare, "at {point:?}, {squares} squares, {areas:?}");
+        }
     }
 }
 
