@@ -63,13 +63,13 @@ pub(crate) async fn run(args: RulesArgs) -> Result<()> {
 fn measure(args: &RulesArgs) -> Result<serde_json::Value> {
     let mut random = ChaCha8Rng::seed_from_u64(args.seed);
     let walks = walks(args, &mut random);
-    let (mut ours, mut others, mut differences) = (Vec::new(), Vec::new(), 0);
+    let (mut ours, mut others, mut crossings, mut differences) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for number in &args.fences {
         let rings: Vec<Vec<Vec<[f64; 2]>>> = (0..*number).map(|_| vec![outline(&mut random)]).collect();
         progress(&format!("{number} fences"));
         let rules = || (0..).zip(&rings).map(|(number, rings)| fence(number, rings)).collect::<Vec<Rule>>();
         let tree = tree(&rings);
-        let (per_s, other_per_s) = (
+        let ((per_s, crossed), (other_per_s, _)) = (
             speed(
                 &walks,
                 || Crossings::new(rules(), args.entities, SHAPES_MIB),
@@ -85,14 +85,14 @@ fn measure(args: &RulesArgs) -> Result<serde_json::Value> {
         );
         ours.push((*number, per_s));
         others.push((*number, other_per_s));
+        crossings.push((*number, crossed));
         differences += differ(&walks, Crossings::new(rules(), args.entities, SHAPES_MIB), &tree);
     }
     ensure!(differences == 0, "{differences} positions were judged otherwise than by the R-tree");
     let of = |wanted: usize| ours.iter().find(|(number, _)| *number == wanted).map(|(_, per_s)| *per_s);
     let growth = of(1_000).zip(of(50_000)).map(|(few, many)| few / many);
-    Ok(
-        json!({"fences": ours, "growth_50k_over_1k": growth, "rstar_positions_per_s": others, "differences": differences}),
-    )
+    Ok(json!({"fences": ours, "growth_50k_over_1k": growth, "rstar_positions_per_s": others,
+            "crossings_per_position": crossings, "differences": differences}))
 }
 
 /// A position on the ground.
@@ -135,19 +135,22 @@ fn fence(number: usize, rings: &[Vec<[f64; 2]>]) -> Rule {
     Rule::new(number.to_string(), title, Severity::Minor, Condition::Fence(fence))
 }
 
-/// Positions a second, once everybody has been seen.
-fn speed<S>(walks: &[Vec<Move>; 2], fresh: impl Fn() -> S, mut take: impl FnMut(&mut S, i64, &[Move]) -> u64) -> f64 {
+/// Positions a second, once everybody has been seen, and how many fences each of them enters and leaves.
+fn speed<S>(
+    walks: &[Vec<Move>; 2],
+    fresh: impl Fn() -> S,
+    mut take: impl FnMut(&mut S, i64, &[Move]) -> u64,
+) -> (f64, f64) {
     let [first, moved] = walks;
-    let mut runs = Vec::new();
+    let (mut runs, mut changes) = (Vec::new(), 0);
     for _ in 0..REPETITIONS {
         let mut state = fresh();
-        let mut changes = take(&mut state, 0, first);
+        take(&mut state, 0, first);
         let begun = Instant::now();
-        changes += take(&mut state, first.len() as i64, moved);
+        changes = take(&mut state, first.len() as i64, moved);
         runs.push(moved.len() as f64 / begun.elapsed().as_secs_f64());
-        std::hint::black_box(changes);
     }
-    median(runs).unwrap_or_default()
+    (median(runs).unwrap_or_default(), changes as f64 / moved.len() as f64)
 }
 
 /// Who is inside of what.
@@ -194,6 +197,8 @@ mod tests {
         let figures = measure(&args).expect("measured");
         assert_eq!(figures["differences"], 0);
         assert!(figures["growth_50k_over_1k"].as_f64().is_some_and(|growth| growth > 0.0), "{figures}");
+        let crossings = figures["crossings_per_position"][2][1].as_f64();
+        assert!(crossings.is_some_and(|of_each| of_each > 0.01 && of_each < 1.0), "{figures}");
         assert!(figures["fences"][2][1].as_f64().is_some_and(|per_s| per_s > 0.0), "{figures}");
     }
 }
