@@ -164,7 +164,8 @@ impl AreaIndex {
             return Ahead::NOTHING;
         }
         let place = (code & !BORDER) as usize;
-        ask_for(self.borders.get(place..).map_or(&[][..], |words| words.get(..USUAL_WORDS).unwrap_or(words)));
+        let words = self.borders.get(place..).unwrap_or_default();
+        ask_for(words.get(..USUAL_WORDS).unwrap_or(words));
         Ahead::at(place)
     }
 

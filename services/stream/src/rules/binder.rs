@@ -69,11 +69,7 @@ impl<'a> Binder<'a> {
         let hold = Hold { ms: hold_ms(&rule.condition), hours: hours(rule, self.zone) };
         let ready = Ready { rule: Arc::clone(rule), chosen: self.chosen(&rule.select), hold, body };
         self.file(&ready, slot);
-        let Book { rules, natures, .. } = &mut self.book;
-        natures.resize(natures.len().max(slot as usize + 1), Nature::default());
-        if let Some(place) = natures.get_mut(slot as usize) {
-            *place = Nature::of(&ready);
-        }
+        let rules = &mut self.book.rules;
         rules.resize_with(rules.len().max(slot as usize + 1), || None);
         if let Some(place) = rules.get_mut(slot as usize) {
             *place = Some(ready);
@@ -172,6 +168,8 @@ impl<'a> Binder<'a> {
     }
 
     pub(super) fn bind(mut self, limits: Limits) -> Book {
+        let natures = self.book.rules.iter().map(|ready| ready.as_ref().map(Nature::of).unwrap_or_default());
+        self.book.natures = natures.collect();
         self.book.shapes = self.fences.bind(limits.shapes_mib);
         self.book.places = self.places.bind(limits.shapes_mib);
         self.book.ways = self.ways.bind();

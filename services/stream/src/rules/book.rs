@@ -87,7 +87,7 @@ impl Book {
     /// Whether the rule in a slot is a fence.
     #[inline]
     pub(super) fn is_fence(&self, slot: u32) -> bool {
-        self.nature(slot).is_fence()
+        self.nature(slot).is_fence
     }
 
     /// Whether an entity that is inside of these fences, in rising order, is where it was, and nothing comes of it (`FEN-1`).

@@ -56,7 +56,8 @@ impl Chosen {
         (!self.is_in_areas(who.areas)).then_some(Out::Area)
     }
 
-    fn is_everybody(&self) -> bool {
+    /// Whether it selects whoever there is.
+    pub(super) fn is_everybody(&self) -> bool {
         self.kinds.is_empty() && self.sources.is_none() && self.areas.is_none()
     }
 
@@ -139,11 +140,6 @@ impl Ready {
     /// Whether the rule looks at it.
     pub(crate) fn concerns(&self, who: &Who<'_>) -> bool {
         self.chosen.concerns(who)
-    }
-
-    /// Whether the rule looks at whoever there is.
-    pub(super) fn looks_at_all(&self) -> bool {
-        self.chosen.is_everybody()
     }
 
     /// Why the rule does not look at somebody, if so.

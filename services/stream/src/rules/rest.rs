@@ -1,5 +1,5 @@
-//! Who is where he was: most positions change nothing under any fence. A byte a rule is enough to say so; the rules themselves are
-//! many, and lie where memory is slow.
+//! Who is where he was: most positions change nothing under any fence. Four bytes a rule are enough to say so; the rules themselves
+//! are many, and lie where memory is slow.
 //!
 //! `FEN-1` what is left out by it would have changed nothing and said nothing.
 
@@ -8,54 +8,43 @@ use super::{
     ready::{Body, Ready},
 };
 
-/// What a position must know of a rule before anything else, as bits.
+/// What a position must know of a rule before anything else.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Nature(u8);
-
-const FENCE: u8 = 1;
-/// It looks at everybody, and nothing happens under it while nobody crosses.
-const RESTS: u8 = 1 << 1;
-/// Who is outside offends, not who is inside.
-const OUTSIDE: u8 = 1 << 2;
-/// Who is where he was begins no offence.
-const CROSSED: u8 = 1 << 3;
+pub(super) struct Nature {
+    pub(super) is_fence: bool,
+    /// It looks at everybody, and nothing happens under it while nobody crosses.
+    rests: bool,
+    /// Who is outside offends, not who is inside.
+    offends_outside: bool,
+    /// Who is where he was begins no offence.
+    begins_by_crossing: bool,
+}
 
 impl Nature {
     pub(super) fn of(ready: &Ready) -> Self {
         let Body::Fence(border) = &ready.body else { return Self::default() };
-        let rests = border.rests() && ready.looks_at_all() && ready.hold.hours.is_none() && ready.rule.update_s == 0;
-        let bit = |is: bool, bit: u8| if is { bit } else { 0 };
-        Self(
-            FENCE
-                | bit(rests, RESTS)
-                | bit(border.offends_outside(), OUTSIDE)
-                | bit(border.begins_by_crossing(), CROSSED),
-        )
-    }
-
-    fn has(self, bit: u8) -> bool {
-        self.0 & bit != 0
-    }
-
-    /// Whether the rule is a fence.
-    pub(super) fn is_fence(self) -> bool {
-        self.has(FENCE)
+        let always = ready.hold.hours.is_none() && ready.rule.update_s == 0;
+        Self {
+            is_fence: true,
+            rests: border.rests() && ready.chosen.is_everybody() && always,
+            offends_outside: border.offends_outside(),
+            begins_by_crossing: border.begins_by_crossing(),
+        }
     }
 }
 
 /// Whether a position says nothing new: the entity is inside of the very fences it was, and all is settled under each.
 pub(super) fn stays(nature: impl Fn(u32) -> Nature, inside: &[u32], state: &EntityRules) -> bool {
-    let is_held = |slot: u32| state.held.iter().any(|held| held.slot == slot);
     inside == state.inside.as_slice()
         && state.held.iter().all(|held| {
             let of = nature(held.slot);
             let is_raised = matches!(held.phase, Phase::Open(_));
-            let offends = inside.contains(&held.slot) != of.has(OUTSIDE);
-            !of.is_fence() || of.has(RESTS) && is_raised && offends
+            let offends = inside.contains(&held.slot) != of.offends_outside;
+            !of.is_fence || of.rests && is_raised && offends
         })
         && inside.iter().all(|slot| {
             let of = nature(*slot);
-            of.has(RESTS) && (of.has(CROSSED) || is_held(*slot))
+            of.rests && (of.begins_by_crossing || state.phase(*slot).is_some())
         })
 }
 

@@ -80,14 +80,16 @@ impl ShapeIndex {
     /// Asks for what comes next, in [`STEPS`] from 0 on, each of use once what was asked for before is there.
     #[inline]
     pub fn ask_next(&self, step: u8, asked: Ahead) -> Ahead {
-        match (step, asked.place()) {
-            (_, None) => return asked,
-            (0, Some(square)) if !self.bare.is_bare(square) => return self.index.ask_square(square),
-            (0, Some(_)) => {}
-            (1, Some(_)) => return self.index.ask_border(asked),
-            (_, Some(_)) => self.index.ask_edges(asked),
+        let Some(place) = asked.place() else { return asked };
+        match step {
+            0 if self.bare.is_bare(place) => Ahead::NOTHING,
+            0 => self.index.ask_square(place),
+            1 => self.index.ask_border(asked),
+            _ => {
+                self.index.ask_edges(asked);
+                Ahead::NOTHING
+            }
         }
-        Ahead::NOTHING
     }
 
     /// How far a position lies outside fence `number`, in metres; 0 inside.
