@@ -30,7 +30,7 @@ fn filled(sql: &str) -> String {
 async fn every_query_of_the_dashboard_runs_on_the_real_schema() {
     let parts = Parts { kafka: gridwarden_bus::KafkaConfig::plain("127.0.0.1:1"), clickhouse: clickhouse("grafana") };
     gridwarden_store::migrate(&parts.clickhouse).await.expect("tables");
-    let window = "INSERT INTO area_metrics_rows (* EXCEPT written_at) SELECT 'grid', 'cell', 'a', 'air.pm25', 60, toStartOfMinute(now()), 2, 2, 30, \
+    let window = "INSERT INTO area_windows_rows (* EXCEPT written_at) SELECT 'grid', 'cell', 'a', 'air.pm25', 60, toStartOfMinute(now()), 2, 2, 30, \
                   10, 20, 20, now(), true";
     query(&parts, window).await;
 

@@ -38,7 +38,7 @@ const DAYS: &str = "SELECT DISTINCT \
     toUnixTimestamp(toStartOfDay(addDays(day, 1))) AS end ORDER BY start";
 
 /// Rows without events stand for windows that are empty now: what they say of values means nothing.
-const SUM: &str = "INSERT INTO area_metrics_rows \
+const SUM: &str = "INSERT INTO area_windows_rows \
     (layer, level, code, metric, window_s, window_start, version, count, sum, min, max, last, last_time, closed) \
     SELECT layer, level, code, metric, {length:UInt32}, toDateTime({start:UInt32}, 'UTC'), \
     toUInt64(toUnixTimestamp64Milli(now64(3))), \

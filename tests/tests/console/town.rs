@@ -116,7 +116,7 @@ impl Town {
             let rows = [row("cell", "a", 1, a, a), row("cell", "b", 1, b, b), row("city", "C", 2, a + b, b)];
             query(
                 &self.parts,
-                &format!("INSERT INTO area_metrics_rows (* EXCEPT written_at) {}", rows.join(" UNION ALL ")),
+                &format!("INSERT INTO area_windows_rows (* EXCEPT written_at) {}", rows.join(" UNION ALL ")),
             )
             .await;
         }

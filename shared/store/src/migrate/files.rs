@@ -31,4 +31,5 @@ pub(super) const FILES: &[Migration] = &[
     migration!(16, "archived_log", "0016_archived_log.sql"),
     migration!(17, "alert_evidence", "0017_alert_evidence.sql"),
     migration!(18, "storms", "0018_storms.sql"),
+    migration!(19, "area_windows", "0019_area_windows.sql"),
 ];

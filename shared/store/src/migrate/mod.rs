@@ -161,8 +161,14 @@ mod tests {
         for file in FILES {
             for statement in statements(file.sql) {
                 let words = statement.to_ascii_uppercase();
-                // Written out again a column holds what it held.
-                let harmless = ["IF NOT EXISTS", "IF EXISTS", "OR REPLACE", "MATERIALIZE COLUMN"];
+                // Written out again a column holds what it held; rows copied again collapse, for their table replaces.
+                let harmless = [
+                    "IF NOT EXISTS",
+                    "IF EXISTS",
+                    "OR REPLACE",
+                    "MATERIALIZE COLUMN",
+                    "INSERT INTO AREA_WINDOWS_ROWS SELECT * FROM AREA_METRICS_ROWS",
+                ];
                 assert!(harmless.iter().any(|h| words.contains(h)), "{}: {statement}", file.name);
             }
         }

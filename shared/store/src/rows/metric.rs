@@ -51,12 +51,12 @@ pub struct AreaMetricRow<'a> {
     pub closed: bool,
 }
 
-/// Table `area_metrics_rows`.
+/// Table `area_windows_rows`.
 pub struct AreaMetrics;
 
 impl sealed::Table for AreaMetrics {
     type Row<'a> = AreaMetricRow<'a>;
-    const NAME: &'static str = "area_metrics_rows";
+    const NAME: &'static str = "area_windows_rows";
     const COLUMNS: &'static [Declared] = &[
         ("layer", Kind::Low),
         ("level", Kind::Low),

@@ -70,7 +70,7 @@ async fn two_processes_come_to_what_one_does_and_go_on_where_they_were_when_one_
 
     // Without a checkpoint, in one go, and into tables that are empty again.
     std::fs::remove_dir_all(town.city.folder.with_file_name("checkpoints").join("manifests")).expect("manifests");
-    for rows in ["area_metrics_rows", "area_sketches_rows", "entity_latest_rows"] {
+    for rows in ["area_windows_rows", "area_sketches_rows", "entity_latest_rows"] {
         query(&town.parts, &format!("TRUNCATE TABLE {rows}")).await;
     }
     let before = open(&town.parts).await;

@@ -101,7 +101,7 @@ pub(super) async fn stream(run: &Run<'_>) -> Result<Taken> {
         if last.is_none() && read >= run.events as f64 {
             last = Some((now, child.cpu_s(), child.workers_cpu_s()));
         }
-        let rows = figures.one("gridwarden_store_rows_total{table=\"area_metrics_rows\"}");
+        let rows = figures.one("gridwarden_store_rows_total{table=\"area_windows_rows\"}");
         let entities = figures.one("gridwarden_store_rows_total{table=\"entity_latest_rows\"}");
         let handed = figures.sum("gridwarden_stream_window_rows_total");
         if last.is_none() || rows < handed || (rows, entities) != before {
@@ -111,7 +111,7 @@ pub(super) async fn stream(run: &Run<'_>) -> Result<Taken> {
         }
         let since = *quiet.get_or_insert(now);
         // Longer than anything the stream waits for before it writes.
-        if now.duration_since(since) < Duration::from_secs(4) {
+        if now.duration_since(since) < Duration::from_secs(15) {
             continue;
         }
         let (begin, cpu_before, workers_before) = first.context("the stream never said that it reads")?;
