@@ -1,9 +1,9 @@
 //! Where ClickHouse is, and whether it answers.
 
 use crate::error::StoreError;
-use clickhouse::Client;
+use clickhouse::{Client, Compression};
 use serde::Deserialize;
-use std::{fmt, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 use tokio::time::Instant;
 
 /// How often [`wait_ready`] asks.
@@ -44,8 +44,11 @@ impl ClickHouseConfig {
 
     /// A client of the server that names no database: for creating it.
     pub(crate) fn server(&self) -> Client {
-        let mut client =
-            Client::default().with_url(&self.url).with_product_info("gridwarden", env!("CARGO_PKG_VERSION"));
+        let compression = if self.is_here() { Compression::None } else { Compression::Lz4 };
+        let mut client = Client::default()
+            .with_url(&self.url)
+            .with_compression(compression)
+            .with_product_info("gridwarden", env!("CARGO_PKG_VERSION"));
         if !self.user.is_empty() {
             client = client.with_user(&self.user);
         }
@@ -53,6 +56,18 @@ impl ClickHouseConfig {
             client = client.with_password(&self.password);
         }
         client
+    }
+
+    /// Whether it is on this machine, where bytes cost less than packing them: a tenth of what reading the archive takes.
+    fn is_here(&self) -> bool {
+        let rest = self.url.split_once("://").map_or(&*self.url, |(_, rest)| rest);
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     }
 }
 
@@ -83,6 +98,22 @@ pub async fn wait_ready(config: &ClickHouseConfig, limit: Duration) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_leaves_the_machine_is_packed() {
+        let is_here = |url: &str| {
+            let (url, none) = (url.to_owned(), String::new());
+            ClickHouseConfig { url, database: none.clone(), user: none.clone(), password: none }.is_here()
+        };
+        for here in ["http://127.0.0.1:8123", "http://localhost", "http://[::1]:8123/", "http://127.8.0.1:1/a:2?b"] {
+            assert!(is_here(here), "{here}");
+        }
+        for there in
+            ["http://10.0.0.1:8123", "https://localhost.example:8443", "http://[fe80::1]:8123", "http://a/127.0.0.1"]
+        {
+            assert!(!is_here(there), "{there}");
+        }
+    }
 
     #[test]
     fn debug_hides_the_password() {

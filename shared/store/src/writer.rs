@@ -11,12 +11,13 @@ use crate::{
     metrics::StoreMetrics,
     rows::Table,
 };
-use clickhouse::{Client, Compression, insert_formatted::CompressedData};
+use bytes::Bytes;
+use clickhouse::Client;
 use rand::RngExt;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Raw bytes of one LZ4 frame: small enough to be compressed in cache, large enough to be worth a frame.
+/// Bytes sent at once, raw: small enough to be packed in cache, where they are packed, large enough to be worth a frame.
 const FRAME_BYTES: usize = 1 << 20;
 
 /// How the writer waits.
@@ -69,7 +70,6 @@ impl BlockWriter {
     pub fn new(config: &ClickHouseConfig, options: WriterOptions, metrics: StoreMetrics) -> Self {
         let client = config
             .client()
-            .with_compression(Compression::Lz4)
             // The answer must mean "the part is there".
             .with_setting("async_insert", "0")
             .with_setting("insert_deduplicate", "1")
@@ -137,7 +137,7 @@ impl BlockWriter {
         let sql = format!("INSERT INTO {} ({}) FORMAT Native", T::NAME, columns.join(", "));
         let limit = Some(self.options.answer_within);
         let mut insert = client.insert_formatted_with(sql).with_timeouts(limit, limit);
-        // Compressed anew in each attempt: retries are rare, and the bytes the engine sees are the same.
+        // Packed anew in each attempt, if at all: retries are rare, and the bytes the engine sees are the same.
         let mut frame = Vec::with_capacity(FRAME_BYTES);
         for piece in block.pieces() {
             let mut rest = &*piece;
@@ -146,13 +146,13 @@ impl BlockWriter {
                 frame.extend_from_slice(now);
                 rest = later;
                 if frame.len() == FRAME_BYTES {
-                    insert.send_compressed(CompressedData::new(&frame, Compression::Lz4)?).await?;
-                    frame.clear();
+                    let whole = std::mem::replace(&mut frame, Vec::with_capacity(FRAME_BYTES));
+                    insert.send(Bytes::from(whole)).await?;
                 }
             }
         }
         if !frame.is_empty() {
-            insert.send_compressed(CompressedData::new(&frame, Compression::Lz4)?).await?;
+            insert.send(Bytes::from(frame)).await?;
         }
         Ok(insert.end().await?)
     }
