@@ -4,6 +4,7 @@
 //! in the processor's cache when they are read, which those of a slice are not.
 
 use super::row::{Outline, Spot, outline, spot};
+use gridwarden_geo::ahead::ask_for;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +14,9 @@ const CHUNK_BYTES: usize = 256 << 10;
 const BLOCK_BYTES: usize = 1 << 20;
 /// So much is added to it at once, at most.
 const PIECE_BYTES: usize = 64 << 10;
+
+/// Rows asked of memory before their turn: in the log's order they lie anywhere in a slice.
+const AHEAD: usize = 16;
 
 /// Memory of slices that are done, for those to come: a page the system hands out anew is cleared first, which costs more than all that is
 /// written into it.
@@ -140,6 +144,11 @@ impl Iterator for LogChunks {
         for same in left.chunk_by(|one, other| one.offset == other.offset) {
             if chunk.bytes.len() >= CHUNK_BYTES {
                 break;
+            }
+            for spot in self.spots.iter().skip(self.done + AHEAD).take(same.len()) {
+                if let Some(row) = self.blocks.row(spot) {
+                    ask_for(row);
+                }
             }
             self.done += same.len();
             chunk.take(&self.blocks, same);
