@@ -71,6 +71,7 @@ impl Stream {
         config.city.folder = city.folder.clone();
         config.checkpoints.folder = city.folder.with_file_name("checkpoints").display().to_string();
         config.crashes.folder = city.folder.with_file_name("crashes");
+        config.stream.first_ms = 200;
         config.stream.write_ms = 200;
         config.stream.minutes_ms = 200;
         config.http.listen = free_address();

@@ -86,7 +86,9 @@ pub struct StreamSection {
     pub tick_ms: u64,
     /// Records read at once.
     pub batch: usize,
-    /// How often rows are written, in ms.
+    /// How often windows of levels with few areas are written, in ms.
+    pub first_ms: u64,
+    /// How often other rows are written, in ms, at most.
     pub write_ms: u64,
     /// How often open minutes are written, in ms.
     pub minutes_ms: u64,
@@ -171,6 +173,7 @@ fn check(config: &Config) -> Result<(), Wrong> {
         ("stream.tick_ms", own.tick_ms, 1, 1_000),
         ("checkpoints.every_ms", config.checkpoints.every_ms, 100, 3_600_000),
         ("stream.batch", own.batch as u64, 1, 100_000),
+        ("stream.first_ms", own.first_ms, 10, 600_000),
         ("stream.write_ms", own.write_ms, 10, 600_000),
         ("stream.minutes_ms", own.minutes_ms, 10, 600_000),
         ("stream.rollup_s", own.rollup_s, 1, 86_400),

@@ -23,6 +23,7 @@ mod alerts;
 mod backtest;
 mod beginning;
 mod beside;
+mod cadence;
 mod checkpoint;
 mod cluster;
 mod company;

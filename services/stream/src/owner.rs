@@ -1,6 +1,7 @@
 //! The owner of windows on one worker, and of rules over several entities: takes deltas, sums, sightings and marks, hands rows to the
 //! sink and alerts to their producer.
 
+mod rounds;
 mod together;
 
 pub(crate) use together::Says;
@@ -9,11 +10,12 @@ use crate::{
     checkpoint::{Back, Loans, Pace, Pieces, Said, Section, Speaker, Turn},
     config::StreamSection,
     shared::Shared,
-    sink::RowSink,
+    sink::{RowSink, Then},
     together::Sighting,
-    windows::{Delta, LIVE, Mark, Marks, Mode, Partial, Row, Windows},
+    windows::{Delta, LIVE, Lane, Mark, Marks, Mode, Partial, Row, Windows},
 };
 use gridwarden_runtime::{clock::now_ms, seeded::seeded};
+use rounds::Rounds;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -49,9 +51,10 @@ pub(crate) struct Owner {
     /// Rows of changed windows still allowed in this interval, and when the next begins.
     budget: usize,
     next_write: Instant,
-    /// Whether open minutes are written, too, while what has changed is gone through this time; and when they are again.
-    minutes: bool,
-    next_minutes: Instant,
+    /// When changed windows of the first lane are written again, and those of the others.
+    next_first: Instant,
+    second: Rounds,
+    last: Rounds,
     next_look: Instant,
     /// Until then a watermark that is not known yet may still come at once, with the first marks.
     settled: Instant,
@@ -107,6 +110,8 @@ impl Owner {
         (worker, index, peers): (usize, usize, usize),
     ) -> Self {
         let now = Instant::now();
+        let [write, minutes] = [config.write_ms, config.minutes_ms].map(Duration::from_millis);
+        let rounds = || Rounds::new((write, minutes), now);
         Self {
             shared,
             config,
@@ -119,8 +124,9 @@ impl Owner {
             chunk: Vec::with_capacity(CHUNK),
             budget: 0,
             next_write: now,
-            minutes: true,
-            next_minutes: now,
+            next_first: now,
+            second: rounds(),
+            last: rounds(),
             next_look: now,
             settled: now + SETTLE,
             took: now,
@@ -369,37 +375,60 @@ impl Owner {
             if !self.sink.has_room() {
                 return true;
             }
-            let mut all = self.windows.emit_closed(mode, CHUNK, &mut self.chunk);
-            if all && self.budget > 0 {
-                all = self.write_changed(mode, now);
+            if now >= self.next_first {
+                if self.windows.emit_changed(Lane::First, mode, CHUNK, &mut self.chunk) {
+                    self.next_first = now + Duration::from_millis(self.config.first_ms);
+                }
+                if self.hand_over(if mode.is_live() { Then::Now } else { Then::More }) {
+                    continue;
+                }
             }
-            if !self.chunk.is_empty() {
-                self.shared.metrics.window_rows.inc_by(self.chunk.len() as u64);
-                let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
-                self.sink.push(self.windows.chunk, chunk, all && mode.is_live());
-                self.windows.chunk += 1;
+            // Asked each time, for they see how long the last round took.
+            let taken = self.sink.taken();
+            let (second, last) = (self.second.are_due(now, taken), self.last.are_due(now, taken));
+            let mut all = !second || self.write_changed(Lane::Second, mode, now);
+            // Open minutes of what is closed come with others that are open.
+            let owed = if mode == Mode::Live { Mode::Panes } else { mode };
+            all &= self.windows.emit_closed(owed, CHUNK, &mut self.chunk);
+            if all && self.budget > 0 && last {
+                all = self.write_changed(Lane::Last, mode, now);
             }
+            self.hand_over(if all && mode.is_live() { Then::Pause } else { Then::More });
             if all {
                 return false;
             }
         }
     }
 
-    /// True when all that changed is out, or the interval's rows are used up.
-    fn write_changed(&mut self, mode: Mode, now: Instant) -> bool {
-        let before = self.chunk.len();
-        let limit = CHUNK.min(before + self.budget);
-        let mode = if mode == Mode::Live && !self.minutes { Mode::Panes } else { mode };
-        let done = self.windows.emit_changed(mode, limit, &mut self.chunk);
-        self.budget = self.budget.saturating_sub(self.chunk.len() - before);
-        if done {
-            // The rest of the interval is for what changes next time.
-            self.budget = 0;
-            self.minutes = now >= self.next_minutes;
-            if self.minutes {
-                self.next_minutes = now + Duration::from_millis(self.config.minutes_ms);
-            }
+    /// Whether there was something.
+    fn hand_over(&mut self, then: Then) -> bool {
+        if self.chunk.is_empty() {
+            return false;
         }
+        self.shared.metrics.window_rows.inc_by(self.chunk.len() as u64);
+        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
+        self.sink.push(self.windows.chunk, chunk, then);
+        self.windows.chunk += 1;
+        true
+    }
+
+    /// True when all that changed in a lane is out; of the last one also when the interval's rows are used up.
+    fn write_changed(&mut self, lane: Lane, mode: Mode, now: Instant) -> bool {
+        let before = self.chunk.len();
+        let (room, rounds) = match lane {
+            Lane::Last => (self.budget, &mut self.last),
+            Lane::First | Lane::Second => (CHUNK, &mut self.second),
+        };
+        let done = self.windows.emit_changed(lane, rounds.mode(mode), CHUNK.min(before + room), &mut self.chunk);
+        if done {
+            let waits = u32::from(self.chunk.is_empty());
+            rounds.are_out(now, self.windows.chunk - waits, self.chunk.len() == before);
+        }
+        if lane != Lane::Last {
+            return done;
+        }
+        // Once it is done, the rest of the interval is for what changes next time.
+        self.budget = if done { 0 } else { self.budget.saturating_sub(self.chunk.len() - before) };
         self.budget == 0
     }
 

@@ -268,7 +268,8 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
     let mut sightings = builder.new_input(sightings, Exchange::new(|sighting: &Sighting| u64::from(sighting.to)));
     let mut marks = builder.new_input(marks, Exchange::new(|mark: &Mark| u64::from(mark.to)));
     let activator = scope.activator_for(Rc::clone(&address));
-    let write_every = Duration::from_millis(plan.context.config.write_ms);
+    let config = &plan.context.config;
+    let write_every = Duration::from_millis(config.write_ms.min(config.first_ms));
     let shutdown = plan.context.shutdown.clone();
     let pieces = plan.context.pieces.clone();
     let (shared, index) = (Arc::clone(&plan.context.shared), plan.context.seat.local(scope.index()));

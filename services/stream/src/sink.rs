@@ -3,7 +3,7 @@
 mod channel;
 
 use channel::Gathered;
-pub(crate) use channel::{Chunk, Sink};
+pub(crate) use channel::{Chunk, Sink, Then};
 
 use crate::{
     intake::EntityRow,
@@ -212,11 +212,11 @@ async fn gather<T>(
         () = shutdown.wait() => return None,
     }
     let until = Instant::now() + BLOCK_AGE;
-    while rows.len() < enough {
+    while rows.len() < enough && gathered.then != Then::Now {
         match chunks.try_recv() {
             Ok(chunk) => gathered.add(chunk, rows),
             Err(TryRecvError::Disconnected) => break,
-            Err(TryRecvError::Empty) if gathered.whole => break,
+            Err(TryRecvError::Empty) if gathered.then == Then::Pause => break,
             Err(TryRecvError::Empty) => match tokio::time::timeout_at(until, chunks.recv()).await {
                 Ok(Some(chunk)) => gathered.add(chunk, rows),
                 _ => break,
@@ -320,7 +320,7 @@ mod tests {
     async fn a_block_ends_with_the_chunk_that_fills_it() {
         let ((sink, mut out), shutdown) = (Sink::new(), Shutdown::new());
         for number in 1..=3 {
-            sink.push(number, vec![number; 3], number == 3);
+            sink.push(number, vec![number; 3], if number == 3 { Then::Pause } else { Then::More });
         }
         let mut rows = Vec::new();
         let gathered = gather(&shutdown, &mut out, (&mut rows, 5)).await.expect("rows");
@@ -329,6 +329,12 @@ mod tests {
         assert_eq!(sink.taken(), 2);
         gather(&shutdown, &mut out, (&mut rows, 5)).await.expect("the rest");
         assert_eq!(rows, [3; 3]);
+        sink.push(4, vec![4], Then::Now);
+        sink.push(5, vec![5], Then::Pause);
+        for expected in [4, 5] {
+            gather(&shutdown, &mut out, (&mut rows, 5)).await.expect("rows");
+            assert_eq!(rows, [expected], "nobody waits for others with a chunk that is waited for");
+        }
         shutdown.trigger("test");
         assert!(gather(&shutdown, &mut out, (&mut rows, 5)).await.is_none());
     }

@@ -12,6 +12,7 @@ pub(crate) use numbers::{NOT_OURS, number, numbers, numbers_of_world, place};
 
 use crate::{
     alerts::{AlertQueue, Teller},
+    cadence::Cadence,
     checkpoint::{Loans, Order, Pace, Pieces, Place, Said, Speaker, Turn},
     cluster::Seat,
     config::StreamSection,
@@ -21,7 +22,7 @@ use crate::{
     restored::Restored,
     shard::{SHARDS, reader_of},
     shared::Shared,
-    sink::{ENTITIES, EntitySink},
+    sink::{ENTITIES, EntitySink, Then},
     together::Sighting,
     windows::{Delta, FENCE, Mark, Partial},
 };
@@ -104,6 +105,7 @@ pub(crate) struct Source {
     held: Option<(Batch, usize)>,
     turned: Instant,
     wrote_entities: Instant,
+    cadence: Cadence,
     warn_at: Instant,
     alarm_at: Instant,
     ends_seen: i64,
@@ -137,6 +139,7 @@ impl Source {
         if context.shared.metrics.reading_since.get() == 0 {
             context.shared.metrics.reading_since.set(now_ms());
         }
+        let cadence = Cadence::new(Duration::from_millis(context.config.write_ms), now);
         let mut intake = Intake::new(&context.shared, &parts, context.config.most_entities);
         context.restored.fill(&context.shared, &parts, &mut intake);
         let archive =
@@ -149,6 +152,7 @@ impl Source {
             held: None,
             turned: now,
             wrote_entities: now,
+            cadence,
             warn_at: now,
             alarm_at: now,
             ends_seen: 0,
@@ -426,8 +430,8 @@ impl Source {
     }
 
     fn write_entities(&mut self, now: Instant) {
-        let every = if self.is_past() { PAST_ENTITIES } else { Duration::from_millis(self.context.config.write_ms) };
-        if now.duration_since(self.wrote_entities) < every {
+        let waits = self.is_past() && now.duration_since(self.wrote_entities) < PAST_ENTITIES;
+        if waits || !self.cadence.is_due(now, self.context.entities.taken()) {
             return;
         }
         while self.intake.has_dirty_entities() {
@@ -435,9 +439,10 @@ impl Source {
             let Some(room) = self.context.entities.room() else { return };
             let mut rows = Vec::with_capacity(ENTITIES);
             self.intake.drain_entities(ENTITIES, self.chunk, &mut rows);
-            room.send(self.chunk, rows);
+            room.send(self.chunk, rows, if self.intake.has_dirty_entities() { Then::More } else { Then::Pause });
             self.chunk += 1;
         }
+        self.cadence.is_out(self.chunk.saturating_sub(1));
         self.wrote_entities = now;
     }
 }

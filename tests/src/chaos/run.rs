@@ -135,7 +135,7 @@ fn recipe(ground: &Ground, plan: &Plan, role: &'static str, folder: &Path) -> Re
     std::fs::write(city.join("city.toml"), text)?;
     let own = match role {
         "stream" => format!(
-            "[checkpoints]\nfolder = {:?}\nevery_ms = {}\n[stream]\nworkers = 2\nwrite_ms = 200\n",
+            "[checkpoints]\nfolder = {:?}\nevery_ms = {}\n[stream]\nworkers = 2\nfirst_ms = 200\nwrite_ms = 200\n",
             folder.join("checkpoints"),
             plan.checkpoint_ms
         ),

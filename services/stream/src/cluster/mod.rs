@@ -30,7 +30,7 @@ pub(crate) use wire::{Go, Status, Up};
 use crate::shard::reader_of;
 
 /// Version of what processes say to each other, records included. One of another version is refused.
-pub(crate) const WIRE: u32 = 1;
+pub(crate) const WIRE: u32 = 2;
 
 /// Which of how many processes this is, with how many workers each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

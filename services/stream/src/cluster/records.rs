@@ -108,22 +108,33 @@ impl Stream for Wrapped {
 mod tests {
     use crate::{
         cluster::WIRE,
-        windows::{Aggregate, At, Delta, Mark, Partial, Share},
+        windows::{Aggregate, At, Delta, Lane, Mark, Partial, Share},
     };
 
     /// What travels between processes has no version of its own: who changes it raises [`WIRE`], so that another build is refused.
     #[test]
     fn what_travels_is_what_this_version_of_the_wire_says() {
         let at = At::new(2, 3);
-        let delta = Delta { time: 1, at, values: [4, 5, 6, 7], area: 8, group: 9, shard: 10, domain: 11, mask: 12 };
+        let delta = Delta {
+            time: 1,
+            at,
+            values: [4, 5, 6, 7],
+            area: 8,
+            group: 9,
+            shard: 10,
+            domain: 11,
+            mask: 12,
+            lane: Lane::Last,
+        };
         let aggregate = Aggregate { sum: 1, count: 2, min: 3, max: 4, last: 5, last_time: 6, last_at: at };
         let share = Share::Sum(aggregate);
-        let partial = Partial { share, pane: 7, area: 8, group: 9, shard: 10, domain: 11, column: 12 };
+        let partial =
+            Partial { share, pane: 7, area: 8, group: 9, shard: 10, domain: 11, column: 12, lane: Lane::First };
         let mark = Mark { watermark: 1, to: 2, part: 3, domain: 4 };
         let bytes = postcard::to_stdvec(&(delta, partial, mark)).expect("bytes");
         let sizes = [size_of::<Delta>(), size_of::<Partial>(), size_of::<Mark>()];
-        assert_eq!((WIRE, hex::encode(bytes).as_str(), sizes), (1, SHAPE, [64, 112, 16]));
+        assert_eq!((WIRE, hex::encode(bytes).as_str(), sizes), (2, SHAPE, [64, 112, 16]));
     }
 
-    const SHAPE: &str = "028380808080808001080a0c0e08090a0b0c00020206080a0c83808080808080010e08090a0b0c02020304";
+    const SHAPE: &str = "028380808080808001080a0c0e08090a0b0c0200020206080a0c83808080808080010e08090a0b0c0002020304";
 }

@@ -184,7 +184,7 @@ impl Mind {
             let Some(area) = view.area(place) else { continue };
             let parent = view.parent(place).and_then(|parent| Some((parent, view.area(parent)?.level)));
             for group in &groups {
-                let delta = Delta { area: area.area, shard: area.shard, ..*group };
+                let delta = group.in_area(area);
                 way.out.deltas.push(delta);
                 if let Some((parent, level)) = parent {
                     rollup.add(parent, level, &delta);
@@ -230,7 +230,7 @@ fn spread_once(view: &View, places: &Places, groups: &[Delta], out: &mut Vec<Del
         for place in view.up(view.place(*place)) {
             let Some(area) = view.area(place).filter(|area| !seen.contains(&area.area)) else { continue };
             seen.push(area.area);
-            out.extend(groups.iter().map(|group| Delta { area: area.area, shard: area.shard, ..*group }));
+            out.extend(groups.iter().map(|group| group.in_area(area)));
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     checkpoint::AreaForm,
     cluster::{Ask, Authority, Tail},
     shard::shard_of,
-    windows::{Above, Tree},
+    windows::{Above, Lane, Tree},
 };
 use gridwarden_domain::{
     alert::AreaRef,
@@ -226,9 +226,12 @@ impl View {
             let base = areas.len() as u32;
             bases.push(base);
             let numbers = names.number_layer(layer);
+            let mut of_level: HashMap<u8, usize> = HashMap::new();
+            layer.areas.iter().for_each(|area| *of_level.entry(area.level).or_default() += 1);
             for ((area, parent), number) in layer.areas.iter().zip(&layer.parent).zip(numbers) {
                 let shard = shard_of(&layer.head.layer, &area.code);
-                let above = Above { area: number, shard, level: area.level };
+                let lane = Lane::of(of_level.get(&area.level).copied().unwrap_or(0));
+                let above = Above { area: number, shard, level: area.level, lane };
                 let parent = parent.map_or(ROOT, |parent| base + parent);
                 areas.push(Seen { above, parent, chain: 0, length: 0 });
             }

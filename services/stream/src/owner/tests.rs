@@ -7,7 +7,7 @@ use crate::{
     intake::tests::shared,
     sink::{Chunk, Sink},
     together::InForce,
-    windows::{At, WIDTH},
+    windows::{Aggregate, At, Share, WIDTH},
 };
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 
@@ -37,7 +37,20 @@ impl Bench {
 
     fn event(&mut self, area: u32, time: i64) {
         let (at, values, shard) = (At::new(0, 0), [1; WIDTH], (area % 64) as u16);
-        self.owner.deltas(0, &mut vec![Delta { time, at, values, area, group: 0, shard, domain: LIVE, mask: 1 }]);
+        self.owner.deltas(
+            0,
+            &mut vec![Delta { time, at, values, area, group: 0, shard, domain: LIVE, mask: 1, lane: Lane::Last }],
+        );
+    }
+
+    /// A sum for an area above.
+    fn sum(&mut self, area: u32, pane: i64) {
+        let share = Share::Sum(Aggregate { count: 1, ..Aggregate::EMPTY });
+        let shard = (area % 64) as u16;
+        self.owner.partials(
+            0,
+            &mut vec![Partial { share, pane, area, group: 0, shard, domain: LIVE, column: 0, lane: Lane::First }],
+        );
     }
 
     /// The watermarks of all three partitions.
@@ -77,6 +90,42 @@ fn right_after_a_start_nothing_is_written_as_open_that_may_be_closed() {
     bench.event(1, 5_000);
     bench.write(20);
     assert_eq!(bench.rows(), [(0, false), (0, false)]);
+}
+
+#[test]
+fn the_first_lane_is_written_first_however_much_is_owed_of_others() {
+    let mut bench = Bench::new(64);
+    bench.is_past(false);
+    bench.watermark(1);
+    // More closed rows than there is room for.
+    (0..80_000).for_each(|area| bench.event(area, 5_000));
+    bench.write(0);
+    bench.watermark(10_000);
+    assert!(bench.write(1), "no room for all");
+    bench.sum(100_000, 10_000);
+    let chunk = bench.out.try_recv().expect("owed rows");
+    assert!(chunk.rows().iter().all(|row| row.start_ms == 0));
+    assert!(bench.write(2));
+    let chunks: Vec<Vec<Row>> = std::iter::from_fn(|| bench.out.try_recv().ok()).map(Chunk::rows).collect();
+    let above: Vec<&Row> = chunks.iter().flatten().filter(|row| row.area == 100_000).collect();
+    assert_eq!(above.iter().map(|row| row.window_s).collect::<Vec<_>>(), [10, 60]);
+    assert_eq!(chunks.last().map(Vec::len), Some(2), "in a chunk of its own, before what is still owed");
+}
+
+#[test]
+fn leaves_are_not_written_again_before_clickhouse_has_taken_them() {
+    let mut bench = Bench::new(64);
+    bench.is_past(false);
+    bench.watermark(1);
+    bench.event(1, 5_000);
+    bench.write(0);
+    bench.event(1, 6_000);
+    bench.write(5);
+    assert_eq!(bench.rows().len(), 2, "the first round is still under way");
+    bench.write(6);
+    assert!(bench.rows().is_empty(), "it took six seconds: the next waits for ten");
+    bench.write(10);
+    assert!(!bench.rows().is_empty());
 }
 
 #[test]

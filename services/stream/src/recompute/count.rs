@@ -122,7 +122,7 @@ impl<'s> Counter<'s> {
                 let Some(area) = view.area(place).filter(|area| !seen.contains(&area.area)) else { continue };
                 seen.push(area.area);
                 for group in groups {
-                    let delta = Delta { area: area.area, shard: area.shard, ..*group };
+                    let delta = group.in_area(area);
                     self.windows.apply(&delta);
                     let first = u32::from(group.group) * WIDTH as u32;
                     for (metric, cells) in

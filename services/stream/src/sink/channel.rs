@@ -24,12 +24,23 @@ impl<T> Clone for Sink<T> {
     }
 }
 
+/// What comes after a chunk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Then {
+    /// More, at once.
+    #[default]
+    More,
+    /// Nothing for now.
+    Pause,
+    /// It does not matter: the chunk is waited for.
+    Now,
+}
+
 /// Rows handed over together.
 pub(crate) struct Chunk<T> {
     rows: Vec<T>,
     number: u32,
-    /// Whether nothing more comes at once.
-    last: bool,
+    then: Then,
     taken: Arc<AtomicU32>,
 }
 
@@ -50,8 +61,8 @@ pub(crate) struct Room<'s, T> {
 
 impl<T> Room<'_, T> {
     /// Hands a chunk over under its number.
-    pub(crate) fn send(self, number: u32, rows: Vec<T>) {
-        self.permit.send(Chunk { rows, number, last: false, taken: Arc::clone(self.taken) });
+    pub(crate) fn send(self, number: u32, rows: Vec<T>, then: Then) {
+        self.permit.send(Chunk { rows, number, then, taken: Arc::clone(self.taken) });
     }
 }
 
@@ -77,10 +88,9 @@ impl<T> Sink<T> {
         self.sender.capacity() > 0
     }
 
-    /// Hands a chunk over, for the only sender after [`Sink::has_room`]; nobody waits for more when it is the last for now.
-    /// Dropped when nobody takes it any more: at the end.
-    pub(crate) fn push(&self, number: u32, rows: Vec<T>, last: bool) {
-        self.sender.try_send(Chunk { rows, number, last, taken: Arc::clone(&self.taken) }).ok();
+    /// Hands a chunk over, for the only sender after [`Sink::has_room`]. Dropped when nobody takes it any more: at the end.
+    pub(crate) fn push(&self, number: u32, rows: Vec<T>, then: Then) {
+        self.sender.try_send(Chunk { rows, number, then, taken: Arc::clone(&self.taken) }).ok();
     }
 
     /// Room for a chunk, if there is, where there are several senders.
@@ -93,14 +103,14 @@ impl<T> Sink<T> {
 #[derive(Default)]
 pub(super) struct Gathered {
     numbers: Vec<(Arc<AtomicU32>, u32)>,
-    /// Whether nothing more comes at once.
-    pub(super) whole: bool,
+    /// What comes after the last of them.
+    pub(super) then: Then,
 }
 
 impl Gathered {
     pub(super) fn add<T>(&mut self, mut chunk: Chunk<T>, rows: &mut Vec<T>) {
         rows.append(&mut chunk.rows);
-        self.whole = chunk.last;
+        self.then = chunk.then;
         match self.numbers.iter_mut().find(|(taken, _)| Arc::ptr_eq(taken, &chunk.taken)) {
             Some((_, number)) => *number = chunk.number,
             None => self.numbers.push((chunk.taken, chunk.number)),

@@ -2,7 +2,7 @@
 //! stands still for the sake of rows.
 
 use super::{
-    Aggregate, Copies, MINUTE_MS, PANE_MS, PANES, WIDTH, Windows,
+    Aggregate, Copies, Lane, MINUTE_MS, PANE_MS, PANES, WIDTH, Windows,
     minute::{Entry, Key, MINUTE, Shard},
     sketch::{Sketch, SketchKey},
     store::{ALL, Minute},
@@ -101,28 +101,32 @@ impl Windows {
         true
     }
 
-    /// Appends rows that changed since they were last handed out, until `room` rows are in `out`. True when it came round;
-    /// otherwise the next call goes on where this one stopped.
-    pub(crate) fn emit_changed(&mut self, mode: Mode, room: usize, out: &mut Vec<Row>) -> bool {
-        let (first_minute, first_shard) = std::mem::take(&mut self.resume);
+    /// Appends rows of a lane that changed since they were last handed out, until `room` rows are in `out`. True when it came
+    /// round; otherwise the next call goes on where this one stopped.
+    pub(crate) fn emit_changed(&mut self, lane: Lane, mode: Mode, room: usize, out: &mut Vec<Row>) -> bool {
+        let (first_minute, first_shard) = std::mem::take(self.resume.of_mut(lane));
         let mut from = first_shard;
         for (start, minute) in self.minutes.range_mut(first_minute..) {
-            let open = if mode.is_live() { ALL } else { 0 };
-            let wanted = (minute.closed | open) & !minute.owed;
+            // What is owed comes anyhow, but behind many others.
+            let wanted = match (mode.is_live(), lane) {
+                (true, Lane::First | Lane::Second) => ALL,
+                (true, Lane::Last) => !minute.owed & ALL,
+                (false, _) => minute.closed & !minute.owed,
+            };
             if wanted != 0 {
                 for index in from..minute.shards.len() {
                     if out.len() >= room {
-                        self.resume = (*start, index);
+                        *self.resume.of_mut(lane) = (*start, index);
                         return false;
                     }
                     // One that has nothing to say is not touched: it need not be copied again.
-                    let Some(shard) = minute.shards.get(index).filter(|shard| shard.owes()) else { continue };
+                    let Some(shard) = minute.shards.get(index).filter(|shard| shard.owes_in(lane)) else { continue };
                     if shard.is_lent() {
                         self.wanted.want(*start, index);
                         continue;
                     }
                     let target = (&mut self.copies, self.chunk);
-                    changed((*start, minute), index, (wanted, mode), target, out);
+                    changed((*start, minute), (index, lane), (wanted, mode), target, out);
                 }
             }
             from = 0;
@@ -143,16 +147,18 @@ fn step(start: i64, minute: &mut Minute, mode: Mode, target: (&mut Copies, u32),
             }
             if minute_closed {
                 rows(shard, (key, entry), Length::Minute, (start, true), out);
-            } else if mode.is_live() && entry.dirty() & owed != 0 {
+            } else if mode == Mode::Live && entry.dirty() & owed != 0 {
                 rows(shard, (key, entry), Length::Minute, (start, false), out);
             }
         }
-        let minute_written = minute_closed || mode.is_live();
-        for key in shard.take_dirty() {
-            let touched = shard.entry(key).is_some_and(|entry| entry.dirty() & owed != 0);
-            let later = if touched && !minute_written { MINUTE } else { 0 };
-            let written = if minute_closed || touched && minute_written { owed | MINUTE } else { owed };
-            shard.keep_dirty(key, written, later);
+        let minute_written = minute_closed || mode == Mode::Live;
+        for lane in Lane::ALL {
+            for key in shard.take_dirty(lane) {
+                let touched = shard.entry(key).is_some_and(|entry| entry.dirty() & owed != 0);
+                let later = if touched && !minute_written { MINUTE } else { 0 };
+                let written = if minute_closed || touched && minute_written { owed | MINUTE } else { owed };
+                shard.keep_dirty(key, (written, later), lane);
+            }
         }
     }
     minute.cursor += 1;
@@ -165,7 +171,7 @@ fn step(start: i64, minute: &mut Minute, mode: Mode, target: (&mut Copies, u32),
 
 fn changed(
     (start, minute): (i64, &mut Minute),
-    index: usize,
+    (index, lane): (usize, Lane),
     what: (u8, Mode),
     target: (&mut Copies, u32),
     out: &mut Vec<Row>,
@@ -174,7 +180,7 @@ fn changed(
     let (closed, minute_closed) = (minute.closed, minute.is_closed());
     let Some(shard) = minute.shard_mut(start, index, copies) else { return };
     shard.handed = chunk;
-    for key in shard.take_dirty() {
+    for key in shard.take_dirty(lane) {
         let Some(entry) = shard.entry(key).copied() else { continue };
         let panes = entry.dirty() & wanted;
         for pane in (0..PANES).filter(|pane| panes & (1 << pane) != 0) {
@@ -187,6 +193,6 @@ fn changed(
         }
         let written = if minute_written { panes | MINUTE } else { panes };
         let later = if minute_due && !minute_written { MINUTE } else { 0 };
-        shard.keep_dirty(key, written, later);
+        shard.keep_dirty(key, (written, later), lane);
     }
 }

@@ -1,7 +1,7 @@
 //! The panes of one minute and one shard: an index by (area, metric group) over blocks of aggregates that lie together.
 
 use super::{
-    Aggregate, At, PANES, WIDTH,
+    Aggregate, At, Lane, PANES, WIDTH,
     sketch::{Shelf, Sketch, SketchKey},
 };
 use gridwarden_geo::ahead::ask_for;
@@ -110,6 +110,33 @@ pub(crate) struct Entry {
 /// The bit of a key whose panes were emitted without the minute they belong to.
 pub(crate) const MINUTE: u8 = 1 << PANES;
 
+/// Something of each lane.
+#[derive(Default)]
+pub(super) struct ByLane<T> {
+    first: T,
+    second: T,
+    last: T,
+}
+
+impl<T> ByLane<T> {
+    fn of(&self, lane: Lane) -> &T {
+        match lane {
+            Lane::First => &self.first,
+            Lane::Second => &self.second,
+            Lane::Last => &self.last,
+        }
+    }
+
+    #[inline]
+    pub(super) fn of_mut(&mut self, lane: Lane) -> &mut T {
+        match lane {
+            Lane::First => &mut self.first,
+            Lane::Second => &mut self.second,
+            Lane::Last => &mut self.last,
+        }
+    }
+}
+
 /// One shard of one minute.
 #[derive(Default)]
 pub(crate) struct Shard {
@@ -117,8 +144,8 @@ pub(crate) struct Shard {
     cells: Cells,
     /// Of the metrics that have them.
     pub(super) sketches: Shelf,
-    /// Keys with a dirty pane, each once.
-    dirty: Vec<Key>,
+    /// Keys with a dirty pane, each once, those put back in the last lane.
+    dirty: ByLane<Vec<Key>>,
     /// Whether it is still to be copied, as it is.
     pub(super) due: bool,
     /// Whether it may have changed since it was copied last.
@@ -139,10 +166,10 @@ pub(super) struct Lent {
 impl Shard {
     /// The columns of a pane, at least `columns` of them, marked dirty.
     #[inline]
-    pub(crate) fn block(&mut self, key: Key, pane: usize, columns: usize) -> &mut [Aggregate] {
+    pub(crate) fn block(&mut self, key: Key, (pane, columns): (usize, usize), lane: Lane) -> &mut [Aggregate] {
         let entry = self.entries.entry(key).or_default();
         if entry.dirty == 0 {
-            self.dirty.push(key);
+            self.dirty.of_mut(lane).push(key);
         }
         entry.dirty |= 1 << pane;
         let Some(span) = entry.blocks.get_mut(pane) else { return &mut [] };
@@ -153,8 +180,9 @@ impl Shard {
     }
 
     /// Changes the sketch of a column of a pane, marked dirty.
-    pub(crate) fn sketch(&mut self, (key, column): (Key, usize), pane: usize, change: impl FnOnce(&mut Sketch)) {
-        self.block(key, pane, 0);
+    pub(crate) fn sketch(&mut self, (key, column): (Key, usize), at: (usize, Lane), change: impl FnOnce(&mut Sketch)) {
+        let (pane, lane) = at;
+        self.block(key, (pane, 0), lane);
         self.sketches.change(SketchKey::new(key, column), pane, change);
     }
 
@@ -198,17 +226,17 @@ impl Shard {
         self.entries.get(&key)
     }
 
-    /// Takes the keys with dirty panes away; put back what stays dirty with [`Shard::keep_dirty`].
-    pub(crate) fn take_dirty(&mut self) -> Vec<Key> {
-        std::mem::take(&mut self.dirty)
+    /// Takes the keys of a lane with dirty panes away; put back what stays dirty with [`Shard::keep_dirty`].
+    pub(crate) fn take_dirty(&mut self, lane: Lane) -> Vec<Key> {
+        std::mem::take(self.dirty.of_mut(lane))
     }
 
     /// Clears the dirty bits in `clean` and sets those in `more`; when any remain, the key is listed again.
-    pub(crate) fn keep_dirty(&mut self, key: Key, clean: u8, more: u8) {
+    pub(crate) fn keep_dirty(&mut self, key: Key, (clean, more): (u8, u8), lane: Lane) {
         let Some(entry) = self.entries.get_mut(&key) else { return };
         entry.dirty = entry.dirty & !clean | more;
         if entry.dirty != 0 {
-            self.dirty.push(key);
+            self.dirty.of_mut(lane).push(key);
         }
     }
 
@@ -229,7 +257,7 @@ impl Shard {
         let listed = entry.dirty != 0;
         entry.dirty |= dirty;
         if !listed && dirty != 0 {
-            self.dirty.push(key);
+            self.dirty.of_mut(Lane::Last).push(key);
         }
         let mut rest = cells;
         for (span, width) in entry.blocks.iter_mut().zip(widths).filter(|(_, width)| *width > 0) {
@@ -272,14 +300,19 @@ impl Shard {
 
     /// Whether something is dirty.
     pub(crate) fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+        Lane::ALL.into_iter().any(|lane| !self.dirty.of(lane).is_empty())
+    }
+
+    /// Whether something of a lane is dirty, here or, so far as that is known, where it is lent.
+    pub(crate) fn owes_in(&self, lane: Lane) -> bool {
+        !self.dirty.of(lane).is_empty() || lane == Lane::Last && self.lent.is_some_and(|lent| lent.dirty)
     }
 
     /// Bytes held, roughly.
     pub(crate) fn bytes(&self) -> usize {
         self.cells.bytes()
             + self.entries.capacity() * (size_of::<(Key, Entry)>() + 1)
-            + self.dirty.capacity() * size_of::<Key>()
+            + Lane::ALL.into_iter().map(|lane| self.dirty.of(lane).capacity()).sum::<usize>() * size_of::<Key>()
             + self.sketches.bytes()
     }
 }

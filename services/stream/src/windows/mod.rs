@@ -13,6 +13,7 @@
 
 mod aggregate;
 mod emit;
+mod lane;
 mod lend;
 mod marks;
 mod minute;
@@ -23,6 +24,7 @@ mod store;
 
 pub(crate) use aggregate::{Aggregate, At};
 pub(crate) use emit::{Mode, Row};
+pub(crate) use lane::Lane;
 pub(crate) use marks::{FENCE, Marks};
 pub(crate) use rollup::{Above, Rollup, Tree};
 use saved::Copies;
@@ -62,6 +64,16 @@ pub(crate) struct Delta {
     pub(crate) domain: u8,
     /// Which columns hold a value, one bit each.
     pub(crate) mask: u8,
+    /// Lane of the area.
+    pub(crate) lane: Lane,
+}
+
+impl Delta {
+    /// The same for an area.
+    #[inline]
+    pub(crate) fn in_area(&self, area: Above) -> Self {
+        Self { area: area.area, shard: area.shard, lane: area.lane, ..*self }
+    }
 }
 
 /// What an event of this time, place in the log and watermark domain changes, by metric group, for no area yet: its count,
@@ -76,7 +88,17 @@ pub(crate) fn deltas(
     for (metric, value) in std::iter::once(&count).chain(values) {
         let (group, column) = ((*metric / WIDTH as u32) as u16, *metric as usize % WIDTH);
         let known = groups.iter().position(|delta| delta.group == group).unwrap_or_else(|| {
-            groups.push(Delta { time, at, values: [0; WIDTH], area: 0, group, shard: 0, domain, mask: 0 });
+            groups.push(Delta {
+                time,
+                at,
+                values: [0; WIDTH],
+                area: 0,
+                group,
+                shard: 0,
+                domain,
+                mask: 0,
+                lane: Lane::Last,
+            });
             groups.len() - 1
         });
         if let Some(delta) = groups.get_mut(known)
@@ -115,6 +137,8 @@ pub(crate) struct Partial {
     pub(crate) domain: u8,
     /// Column in the group.
     pub(crate) column: u8,
+    /// Lane of the area.
+    pub(crate) lane: Lane,
 }
 
 /// A partition's watermark, for one owner of windows.

@@ -2,7 +2,7 @@
 //! owners, who merge them. Sums of disjoint sets of events, so order does not matter (`WIN-1`).
 
 use super::{
-    Aggregate, Delta, Partial, Share, WIDTH, minute, pane_of,
+    Aggregate, Delta, Lane, Partial, Share, WIDTH, minute, pane_of,
     sketch::{Cell, Piece, SketchSums, Slot as SketchSlot},
 };
 use hashbrown::HashMap;
@@ -16,6 +16,8 @@ pub(crate) struct Above {
     pub(crate) shard: u16,
     /// Its level: smaller than that of the areas below.
     pub(crate) level: u8,
+    /// When its rows are written.
+    pub(crate) lane: Lane,
 }
 
 /// The tree of areas in one version of the layers.
@@ -114,6 +116,7 @@ fn sketched(slot: &SketchSlot, area: Above, piece: Piece) -> Partial {
         shard: area.shard,
         domain: slot.domain,
         column: (slot.metric % WIDTH as u32) as u8,
+        lane: area.lane,
     }
 }
 
@@ -128,6 +131,7 @@ fn send_sums(slot: &Slot, above: Above, aggregates: &[Aggregate; WIDTH], send: &
                 shard: above.shard,
                 domain: slot.domain,
                 column,
+                lane: above.lane,
             });
         }
     }

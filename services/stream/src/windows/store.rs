@@ -3,7 +3,7 @@
 use super::{
     Copies, Delta, MINUTE_MS, PANE_MS, PANES, Partial, Share, WIDTH,
     lend::Wanted,
-    minute::{self, Key, Shard},
+    minute::{self, ByLane, Key, Shard},
     saved::Cut,
     sketch::Sketch,
 };
@@ -85,7 +85,7 @@ pub(crate) struct Windows {
     /// Watermark per domain.
     watermarks: BTreeMap<u8, i64>,
     /// Where the emission of dirty keys goes on.
-    pub(crate) resume: (i64, usize),
+    pub(super) resume: ByLane<(i64, usize)>,
     /// Copies being made.
     pub(super) copies: Copies,
     /// Number of the chunk the rows handed out now go into.
@@ -137,7 +137,7 @@ impl Windows {
         let (start, pane) = place(delta.time);
         let Some(shard) = self.shard(start, delta.shard, delta.domain) else { return false };
         let columns = WIDTH.min((u8::BITS - delta.mask.leading_zeros()) as usize);
-        let block = shard.block(Key::new(delta.area, delta.group), pane, columns);
+        let block = shard.block(Key::new(delta.area, delta.group), (pane, columns), delta.lane);
         minute::add(block, &delta.values, delta.mask, delta.time, delta.at);
         true
     }
@@ -149,11 +149,11 @@ impl Windows {
         let (key, column) = (Key::new(partial.area, partial.group), usize::from(partial.column));
         match &partial.share {
             Share::Sum(sum) => {
-                if let Some(aggregate) = shard.block(key, pane, column + 1).get_mut(column) {
+                if let Some(aggregate) = shard.block(key, (pane, column + 1), partial.lane).get_mut(column) {
                     aggregate.merge(sum);
                 }
             }
-            Share::Sketch(piece) => shard.sketch((key, column), pane, |sketch| piece.add_to(sketch)),
+            Share::Sketch(piece) => shard.sketch((key, column), (pane, partial.lane), |sketch| piece.add_to(sketch)),
         }
         true
     }
@@ -162,7 +162,7 @@ impl Windows {
     pub(crate) fn sketch(&mut self, delta: &Delta, column: usize, change: impl FnOnce(&mut Sketch)) -> bool {
         let (start, pane) = place(delta.time);
         let Some(shard) = self.shard(start, delta.shard, delta.domain) else { return false };
-        shard.sketch((Key::new(delta.area, delta.group), column), pane, change);
+        shard.sketch((Key::new(delta.area, delta.group), column), (pane, delta.lane), change);
         true
     }
 

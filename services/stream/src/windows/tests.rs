@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 struct Town;
 
 const LEVELS: [u8; 9] = [2, 2, 2, 2, 2, 2, 1, 1, 0];
+const LANES: [Lane; 3] = Lane::ALL;
 
 fn parent(area: u32) -> Option<u32> {
     match area {
@@ -31,7 +32,7 @@ fn shard(area: u32) -> u16 {
 impl Tree for Town {
     fn area(&self, place: u32) -> Option<Above> {
         let level = *LEVELS.get(place as usize)?;
-        Some(Above { area: place, shard: shard(place), level })
+        Some(Above { area: place, shard: shard(place), level, lane: LANES[usize::from(level)] })
     }
     fn parent(&self, place: u32) -> Option<u32> {
         parent(place)
@@ -63,6 +64,7 @@ impl Event {
             shard: shard(self.area),
             domain: 0,
             mask: if self.value % 3 == 0 { 1 } else { 3 },
+            lane: LANES[usize::from(LEVELS[self.area as usize])],
         }
     }
 }
@@ -196,7 +198,9 @@ impl Run {
         for owner in &mut self.owners {
             let mut out = Vec::new();
             while !owner.emit_closed(mode, out.len() + 3, &mut out) {}
-            while !owner.emit_changed(mode, out.len() + 3, &mut out) {}
+            for lane in Lane::ALL {
+                while !owner.emit_changed(lane, mode, out.len() + 3, &mut out) {}
+            }
             keep(&out, &mut self.kept);
         }
     }
@@ -272,17 +276,17 @@ fn in_catch_up_a_window_is_written_when_it_is_closed_and_again_when_something_co
     let mut windows = Windows::default();
     let mut out = Vec::new();
     assert!(windows.apply(&event(1, 5_000, 7).delta()));
-    assert!(windows.emit_changed(Mode::CatchUp, 10, &mut out) && out.is_empty());
+    assert!(windows.emit_changed(Lane::Last, Mode::CatchUp, 10, &mut out) && out.is_empty());
     windows.advance(0, 10_000);
     assert!(windows.emit_closed(Mode::CatchUp, 10, &mut out));
     assert_eq!(out.len(), 2, "the pane's two metrics, not the open minute's");
     assert!(out.iter().all(|row| row.closed && row.window_s == 10));
     out.clear();
     assert!(windows.apply(&event(1, 6_000, 8).delta()));
-    assert!(windows.emit_changed(Mode::CatchUp, 10, &mut out));
+    assert!(windows.emit_changed(Lane::Last, Mode::CatchUp, 10, &mut out));
     assert_eq!(out.iter().map(|row| row.aggregate.count).collect::<Vec<_>>(), [2, 2]);
     out.clear();
-    assert!(windows.emit_changed(Mode::Live, 10, &mut out));
+    assert!(windows.emit_changed(Lane::Last, Mode::Live, 10, &mut out));
     assert_eq!(out.iter().map(|row| row.window_s).collect::<Vec<_>>(), [60, 60], "the open minute, once it is live");
 }
 
@@ -293,12 +297,12 @@ fn live_windows_are_written_while_they_change_within_the_room_given() {
         windows.apply(&event(area, 5_000, 7).delta());
     }
     let mut out = Vec::new();
-    assert!(!windows.emit_changed(Mode::Live, 4, &mut out));
+    assert!(!windows.emit_changed(Lane::Last, Mode::Live, 4, &mut out));
     assert_eq!(out.len(), 4, "two metrics of a pane and of its minute");
-    while !windows.emit_changed(Mode::Live, out.len() + 4, &mut out) {}
+    while !windows.emit_changed(Lane::Last, Mode::Live, out.len() + 4, &mut out) {}
     assert_eq!(out.len(), 24);
     out.clear();
-    assert!(windows.emit_changed(Mode::Live, 4, &mut out) && out.is_empty(), "nothing changed since");
+    assert!(windows.emit_changed(Lane::Last, Mode::Live, 4, &mut out) && out.is_empty(), "nothing changed since");
 }
 
 #[test]
@@ -308,7 +312,7 @@ fn an_open_minute_may_wait_and_comes_the_next_time_or_when_it_is_closed() {
     let mut lengths = |windows: &mut Windows, mode| {
         out.clear();
         windows.emit_closed(mode, 10, &mut out);
-        windows.emit_changed(mode, 10, &mut out);
+        windows.emit_changed(Lane::Last, mode, 10, &mut out);
         out.iter().map(|row| (row.window_s, row.closed, row.aggregate.count)).collect::<Vec<_>>()
     };
     windows.apply(&event(1, 5_000, 7).delta());

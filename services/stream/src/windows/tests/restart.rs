@@ -56,7 +56,9 @@ impl Life {
         for owner in &mut self.run.owners {
             let mut out = Vec::new();
             while !owner.emit_closed(mode, out.len() + 3, &mut out) {}
-            while !owner.emit_changed(mode, out.len() + 3, &mut out) {}
+            for lane in Lane::ALL {
+                while !owner.emit_changed(lane, mode, out.len() + 3, &mut out) {}
+            }
             self.chunks.push((owner.chunk, out));
             owner.chunk += 1;
         }
