@@ -20,13 +20,15 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Not measured: connections are made, programs come into the cache.
-const WARM_UP: Duration = Duration::from_secs(15);
+/// Not measured: connections are made, programs come into the cache, and the broker's machine compiles itself, for most of a minute.
+const WARM_UP: Duration = Duration::from_secs(60);
 /// How long what is still on its way may take.
 const LIMIT: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How often ClickHouse is asked: an answer costs it milliseconds, and what came in between is told later by so much.
+/// How often ClickHouse is asked for the city's windows: an answer costs it milliseconds, and what came in between is told later by so
+/// much. For those of cells, of which there are many more, it is asked every `CELLS`th time.
 const ASK_EVERY: Duration = Duration::from_millis(100);
+const CELLS: u32 = 5;
 /// A signing secret of nobody's.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -77,7 +79,7 @@ async fn measured(args: &LatencyArgs, place: &Place) -> Result<Value> {
     progress(&format!("{} events a second for {} s", args.rate, WARM_UP.as_secs() + args.seconds));
     let load = Running::start(&town, place.kafka(), args.rate, Judge::Probes);
     let looks = Looks::default();
-    let looking = tokio::spawn(look(place.clickhouse("bench").url, Arc::clone(&looks), shutdown.clone()));
+    let looking = tokio::spawn(look(place.clickhouse("bench").url, looks.clone(), shutdown.clone()));
     tokio::time::sleep(WARM_UP + Duration::from_secs(args.seconds)).await;
     let load = load.stop().await?;
     let begun = Instant::now();
@@ -88,7 +90,7 @@ async fn measured(args: &LatencyArgs, place: &Place) -> Result<Value> {
     }
     // The last windows are written when they are closed, at the latest.
     let begun = Instant::now();
-    while last_of(&looks) < all as u64 && !looking.is_finished() && begun.elapsed() < LIMIT {
+    while !looks.have_all(all as u64) && !looking.is_finished() && begun.elapsed() < LIMIT {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     shutdown.trigger("measured");
@@ -97,7 +99,7 @@ async fn measured(args: &LatencyArgs, place: &Place) -> Result<Value> {
         child.stop().await?;
     }
     let arrived = std::mem::take(&mut *lock(&arrivals));
-    report(args, &load.probes, &arrived, &lock(&looks))
+    report(args, &load.probes, &arrived, &looks)
 }
 
 fn lock<T>(what: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -124,58 +126,90 @@ async fn take(State(arrivals): State<Arrivals>, Json(body): Json<Value>) -> Stat
     StatusCode::NO_CONTENT
 }
 
-/// How many probes the city's windows held, and when that was first seen.
-type Looks = Arc<Mutex<Vec<(u64, Instant)>>>;
+/// How many probes the windows of a level held, and when that was first seen.
+type Seen = Vec<(u64, Instant)>;
 
-fn last_of(looks: &Looks) -> u64 {
-    lock(looks).last().map_or(0, |(count, _)| *count)
+/// Of the city, and of its cells.
+#[derive(Clone, Default)]
+struct Looks {
+    city: Arc<Mutex<Seen>>,
+    cells: Arc<Mutex<Seen>>,
+    /// How long an answer about the city took, in ms.
+    answers: Arc<Mutex<Vec<f64>>>,
+}
+
+fn last(seen: &[(u64, Instant)]) -> u64 {
+    seen.last().map_or(0, |(count, _)| *count)
+}
+
+fn last_of(seen: &Mutex<Seen>) -> u64 {
+    last(&lock(seen))
+}
+
+impl Looks {
+    fn have_all(&self, probes: u64) -> bool {
+        last_of(&self.city) >= probes && last_of(&self.cells) >= probes
+    }
 }
 
 async fn look(url: String, looks: Looks, shutdown: Shutdown) -> Result<()> {
-    let sql = format!(
-        "SELECT sum(count) FROM area_metrics WHERE layer = 'grid' AND level = 'city' AND metric = '{PROBE}' AND window_s = 10"
-    );
+    let sql = |level: &str| {
+        format!(
+            "SELECT sum(count) FROM area_metrics WHERE layer = 'grid' AND level = '{level}' AND metric = '{PROBE}' AND window_s = 10"
+        )
+    };
+    let levels = [(1, sql("city"), &looks.city), (CELLS, sql("cell"), &looks.cells)];
     let (client, url) = (reqwest::Client::new(), format!("{url}/?database=bench"));
-    loop {
-        let count = number(&query_text(&client, &url, &sql).await?)?;
-        if last_of(&looks) < count {
-            lock(&looks).push((count, Instant::now()));
+    for turn in 0u32.. {
+        for (_, sql, seen) in levels.iter().filter(|(every, ..)| turn.is_multiple_of(*every)) {
+            let asked = Instant::now();
+            let count = number(&query_text(&client, &url, sql).await?)?;
+            if Arc::ptr_eq(seen, &looks.city) {
+                lock(&looks.answers).push(ms(asked.elapsed()));
+            }
+            if last_of(seen) < count {
+                lock(seen).push((count, Instant::now()));
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(ASK_EVERY) => {}
             () = shutdown.wait() => return Ok(()),
         }
     }
+    Ok(())
+}
+
+/// How long each probe took until it was seen. `probes` and what was seen in order of time: of the first so many probes all were seen.
+fn seen_after(probes: &[Sent], seen: &[(u64, Instant)]) -> Vec<f64> {
+    let look = |number: u64| seen.get(seen.partition_point(|(count, _)| *count < number));
+    let after = |(number, probe): (u64, &Sent)| Some(ms(look(number)?.1.duration_since(probe.at)));
+    (1u64..).zip(probes).filter_map(after).collect()
 }
 
 fn report(
     args: &LatencyArgs,
     probes: &[Sent],
     arrived: &HashMap<(String, i64), Instant>,
-    seen: &[(u64, Instant)],
+    looks: &Looks,
 ) -> Result<Value> {
     let all = probes.len() as u64;
-    let last = seen.last().map_or(0, |(count, _)| *count);
-    ensure!(last == all, "{last} of {all} probes stand in the windows");
-    let first = probes.first().context("nothing was sent")?.at + WARM_UP;
-    let (mut to_webhook, mut to_clickhouse) = (Vec::new(), Vec::new());
-    let mut looks = seen.iter();
-    let mut look = looks.next();
-    for (number, probe) in (1u64..).zip(probes) {
-        while look.is_some_and(|(count, _)| *count < number) {
-            look = looks.next();
-        }
-        let came = arrived.get(&(probe.source.clone(), probe.time)).context("an alert never came")?;
-        if probe.at >= first {
-            to_webhook.push(ms(came.duration_since(probe.at)));
-            to_clickhouse.extend(look.map(|(_, at)| ms(at.duration_since(probe.at))));
-        }
+    let (city, cells) = (lock(&looks.city), lock(&looks.cells));
+    for last in [last(&city), last(&cells)] {
+        ensure!(last == all, "{last} of {all} probes stand in the windows");
     }
+    let first = probes.first().context("nothing was sent")?.at + WARM_UP;
+    let warm = probes.partition_point(|probe| probe.at < first);
+    let measured = |mut figures: Vec<f64>| figures.split_off(warm.min(figures.len()));
+    let came = |probe: &Sent| Some(ms(arrived.get(&(probe.source.clone(), probe.time))?.duration_since(probe.at)));
+    let to_webhook: Option<Vec<f64>> = probes.iter().map(came).collect();
+    let to_webhook = measured(to_webhook.context("an alert never came")?);
     let config = json!({"workers": args.workers, "cells": args.cells, "seconds": args.seconds, "probes": to_webhook.len(), "rules": 101});
     let figures = json!({
         "rate": args.rate,
         "publish_to_webhook_ms": spread(&to_webhook),
-        "publish_to_clickhouse_ms": spread(&to_clickhouse),
+        "publish_to_clickhouse_ms": spread(&measured(seen_after(probes, &city))),
+        "publish_to_clickhouse_cells_ms": spread(&measured(seen_after(probes, &cells))),
+        "clickhouse_answer_ms": spread(&lock(&looks.answers)),
         "publish_to_browser_ms": null,
     });
     Ok(result(&config, figures))
@@ -194,6 +228,16 @@ fn spread(figures: &[f64]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_probe_was_seen_when_as_many_were_as_had_been_sent() {
+        let begun = Instant::now();
+        let at = |ms| begun + Duration::from_millis(ms);
+        let probes = [0, 10, 20].map(|ms| Sent { source: String::new(), time: 0, at: at(ms) });
+        let seen = [(1, at(15)), (3, at(30))];
+        assert_eq!(seen_after(&probes, &seen), [15.0, 20.0, 10.0]);
+        assert_eq!(seen_after(&probes, &seen[..1]), [15.0]);
+    }
 
     #[test]
     fn a_spread_is_made_of_figures_that_were_measured() {

@@ -79,7 +79,10 @@ impl Running {
 }
 
 fn send(town: &Town, kafka: &KafkaConfig, (rate, judge): (u64, Judge), stop: &AtomicBool) -> Result<Load> {
-    let producer = Producer::new(kafka, &ProducerOptions::named("gridwarden-bench"))?;
+    // A city's events come through gateways, which gather them for some milliseconds; a probe has a sender of its own.
+    let options = ProducerOptions { linger: Duration::from_millis(20), ..ProducerOptions::named("gridwarden-bench") };
+    let producer = Producer::new(kafka, &options)?;
+    let prober = Producer::new(kafka, &ProducerOptions::named("gridwarden-bench-probes"))?;
     let (begun, begin_ms) = (Instant::now(), now_ms());
     let mut oracle = Oracle::new(town);
     let mut probes = Vec::new();
@@ -103,11 +106,13 @@ fn send(town: &Town, kafka: &KafkaConfig, (rate, judge): (u64, Judge), stop: &At
         if event.number >= next && oracle.holds(event.position()) {
             next = event.number + every;
             let probe = probe(probes.len() as u64, event.position());
-            submit(&producer, &probe.0.source, &probe.1)?;
+            submit(&prober, &probe.0.source, &probe.1)?;
             probes.push(probe.0);
         }
     }
-    producer.flush(Duration::from_secs(60)).context("not all events were acknowledged")?;
+    for producer in [&producer, &prober] {
+        producer.flush(Duration::from_secs(60)).context("not all events were acknowledged")?;
+    }
     Ok(Load { truth: oracle.tell(), probes })
 }
 
