@@ -2,6 +2,7 @@
 //! sink and alerts to their producer.
 
 mod rounds;
+mod rows;
 mod together;
 
 pub(crate) use together::Says;
@@ -10,9 +11,9 @@ use crate::{
     checkpoint::{Back, Loans, Pace, Pieces, Said, Section, Speaker, Turn},
     config::StreamSection,
     shared::Shared,
-    sink::{RowSink, Then},
+    sink::RowSink,
     together::Sighting,
-    windows::{Delta, LIVE, Lane, Mark, Marks, Mode, Partial, Row, Windows},
+    windows::{Delta, LIVE, Mark, Marks, Mode, Partial, Row, Windows},
 };
 use gridwarden_runtime::{clock::now_ms, seeded::seeded};
 use rounds::Rounds;
@@ -23,8 +24,6 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 use together::Gathered;
 
-/// Rows handed over at once.
-const CHUNK: usize = 8_192;
 /// Changes held while copies are made: so many are applied in some hundredths of a second.
 const HELD: usize = 65_536;
 /// How long a worker does one thing before it looks at others.
@@ -121,7 +120,7 @@ impl Owner {
             windows: Windows::from_chunk(1),
             marks: Marks::default(),
             waiting: BTreeMap::new(),
-            chunk: Vec::with_capacity(CHUNK),
+            chunk: Vec::with_capacity(rows::CHUNK),
             budget: 0,
             next_write: now,
             next_first: now,
@@ -367,69 +366,6 @@ impl Owner {
 
     fn is_pressed(&self) -> bool {
         self.shared.progress.get(self.worker).is_some_and(|progress| progress.pressed.load(Ordering::Relaxed))
-    }
-
-    /// True when it stopped for want of room.
-    fn write_rows(&mut self, mode: Mode, now: Instant) -> bool {
-        loop {
-            if !self.sink.has_room() {
-                return true;
-            }
-            if now >= self.next_first {
-                if self.windows.emit_changed(Lane::First, mode, CHUNK, &mut self.chunk) {
-                    self.next_first = now + Duration::from_millis(self.config.first_ms);
-                }
-                if self.hand_over(if mode.is_live() { Then::Now } else { Then::More }) {
-                    continue;
-                }
-            }
-            // Asked each time, for they see how long the last round took.
-            let taken = self.sink.taken();
-            let (second, last) = (self.second.are_due(now, taken), self.last.are_due(now, taken));
-            let mut all = !second || self.write_changed(Lane::Second, mode, now);
-            // Open minutes of what is closed come with others that are open.
-            let owed = if mode == Mode::Live { Mode::Panes } else { mode };
-            all &= self.windows.emit_closed(owed, CHUNK, &mut self.chunk);
-            if all && self.budget > 0 && last {
-                all = self.write_changed(Lane::Last, mode, now);
-            }
-            self.hand_over(if all && mode.is_live() { Then::Pause } else { Then::More });
-            if all {
-                return false;
-            }
-        }
-    }
-
-    /// Whether there was something.
-    fn hand_over(&mut self, then: Then) -> bool {
-        if self.chunk.is_empty() {
-            return false;
-        }
-        self.shared.metrics.window_rows.inc_by(self.chunk.len() as u64);
-        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
-        self.sink.push(self.windows.chunk, chunk, then);
-        self.windows.chunk += 1;
-        true
-    }
-
-    /// True when all that changed in a lane is out; of the last one also when the interval's rows are used up.
-    fn write_changed(&mut self, lane: Lane, mode: Mode, now: Instant) -> bool {
-        let before = self.chunk.len();
-        let (room, rounds) = match lane {
-            Lane::Last => (self.budget, &mut self.last),
-            Lane::First | Lane::Second => (CHUNK, &mut self.second),
-        };
-        let done = self.windows.emit_changed(lane, rounds.mode(mode), CHUNK.min(before + room), &mut self.chunk);
-        if done {
-            let waits = u32::from(self.chunk.is_empty());
-            rounds.are_out(now, self.windows.chunk - waits, self.chunk.len() == before);
-        }
-        if lane != Lane::Last {
-            return done;
-        }
-        // Once it is done, the rest of the interval is for what changes next time.
-        self.budget = if done { 0 } else { self.budget.saturating_sub(self.chunk.len() - before) };
-        self.budget == 0
     }
 
     /// Whether checkpoints are finished, sooner or later.

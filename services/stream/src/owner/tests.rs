@@ -7,7 +7,7 @@ use crate::{
     intake::tests::shared,
     sink::{Chunk, Sink},
     together::InForce,
-    windows::{Aggregate, At, Share, WIDTH},
+    windows::{Aggregate, At, Lane, Share, WIDTH},
 };
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 
