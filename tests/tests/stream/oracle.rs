@@ -10,6 +10,7 @@ use gridwarden_tests::parts::folder;
 use gridwarden_tests::role::Ground;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -332,6 +333,7 @@ const TOGETHER: [(&str, &str); 4] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_again_and_again_it_loses_nothing_and_says_nothing_twice() {
     const TEST: &str = "stream_killed";
+    const KILLS: usize = 8;
     let rule = r#"{"id":"hot","version":1,"title":{"en":"Hot"},"severity":"minor","select":{"kinds":["air"]},
         "threshold":{"value":"t","side":"above","level":50,"clear":-50}}"#;
     let parts = Parts::named(TEST);
@@ -356,7 +358,7 @@ async fn killed_again_and_again_it_loses_nothing_and_says_nothing_twice() {
     });
     let said = async || alerts_of(&parts).await.len();
     let ground = Ground { test: TEST, parts: &parts, city: &city.folder };
-    for kill in 0..8usize {
+    for kill in 0..KILLS {
         // Each time when some more was said than before, in the middle of whatever it does: checkpoints among it.
         let before = said().await;
         let workers = (1 + kill % 3).to_string();
@@ -371,6 +373,17 @@ async fn killed_again_and_again_it_loses_nothing_and_says_nothing_twice() {
             if now > before || feeding.is_finished() { Ok(()) } else { Err(now.to_string()) }
         })
         .await;
+        // Where starting takes long all others may have ended before their first checkpoint: the last one writes some.
+        if kill == KILLS - 1 {
+            for _ in 0..3 {
+                let before = newest_checkpoint(&city);
+                wait::until_async("another checkpoint", SOON, || async {
+                    let now = newest_checkpoint(&city);
+                    if now > before { Ok(()) } else { Err(format!("{now:?}")) }
+                })
+                .await;
+            }
+        }
         process.kill();
     }
     feeding.await.expect("all is sent");
@@ -406,6 +419,13 @@ async fn killed_again_and_again_it_loses_nothing_and_says_nothing_twice() {
         assert!(found.iter().any(|alert| alert.rule == id), "{id} says something");
     }
     stream.stop().await;
+}
+
+/// The name of the newest manifest; names rise. One that is still being written has a longer name.
+fn newest_checkpoint(city: &City) -> Option<OsString> {
+    let manifests = std::fs::read_dir(city.folder.with_file_name("checkpoints").join("manifests")).ok()?;
+    let names = manifests.filter_map(|entry| Some(entry.ok()?.file_name()));
+    names.filter(|name| name.len() == "0000000001-0000000001".len()).max()
 }
 
 /// Waits until every transition decided on is acknowledged, or was known.
