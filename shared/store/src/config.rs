@@ -3,8 +3,9 @@
 use crate::error::StoreError;
 use clickhouse::{Client, Compression};
 use serde::Deserialize;
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, time::Duration};
 use tokio::time::Instant;
+use url::{Host, Url};
 
 /// How often [`wait_ready`] asks.
 const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -60,14 +61,12 @@ impl ClickHouseConfig {
 
     /// Whether it is on this machine, where bytes cost less than packing them: a tenth of what reading the archive takes.
     fn is_here(&self) -> bool {
-        let rest = self.url.split_once("://").map_or(&*self.url, |(_, rest)| rest);
-        let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        let host = match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-            _ => authority,
-        };
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        match Url::parse(&self.url).ok().as_ref().and_then(Url::host) {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        }
     }
 }
 
