@@ -126,29 +126,31 @@ async fn take(State(arrivals): State<Arrivals>, Json(body): Json<Value>) -> Stat
     StatusCode::NO_CONTENT
 }
 
-/// How many probes the windows of a level held, and when that was first seen.
-type Seen = Vec<(u64, Instant)>;
+/// What was seen of the windows of a level.
+#[derive(Default)]
+struct Watched {
+    /// How many probes they held, and when that was first seen.
+    seen: Vec<(u64, Instant)>,
+    /// How long each answer took, in ms.
+    answers: Vec<f64>,
+}
+
+impl Watched {
+    fn count(&self) -> u64 {
+        self.seen.last().map_or(0, |(count, _)| *count)
+    }
+}
 
 /// Of the city, and of its cells.
 #[derive(Clone, Default)]
 struct Looks {
-    city: Arc<Mutex<Seen>>,
-    cells: Arc<Mutex<Seen>>,
-    /// How long an answer about the city took, in ms.
-    answers: Arc<Mutex<Vec<f64>>>,
-}
-
-fn last(seen: &[(u64, Instant)]) -> u64 {
-    seen.last().map_or(0, |(count, _)| *count)
-}
-
-fn last_of(seen: &Mutex<Seen>) -> u64 {
-    last(&lock(seen))
+    city: Arc<Mutex<Watched>>,
+    cells: Arc<Mutex<Watched>>,
 }
 
 impl Looks {
     fn have_all(&self, probes: u64) -> bool {
-        last_of(&self.city) >= probes && last_of(&self.cells) >= probes
+        [&self.city, &self.cells].into_iter().all(|watched| lock(watched).count() >= probes)
     }
 }
 
@@ -161,14 +163,13 @@ async fn look(url: String, looks: Looks, shutdown: Shutdown) -> Result<()> {
     let levels = [(1, sql("city"), &looks.city), (CELLS, sql("cell"), &looks.cells)];
     let (client, url) = (reqwest::Client::new(), format!("{url}/?database=bench"));
     for turn in 0u32.. {
-        for (_, sql, seen) in levels.iter().filter(|(every, ..)| turn.is_multiple_of(*every)) {
+        for (_, sql, watched) in levels.iter().filter(|(every, ..)| turn.is_multiple_of(*every)) {
             let asked = Instant::now();
             let count = number(&query_text(&client, &url, sql).await?)?;
-            if Arc::ptr_eq(seen, &looks.city) {
-                lock(&looks.answers).push(ms(asked.elapsed()));
-            }
-            if last_of(seen) < count {
-                lock(seen).push((count, Instant::now()));
+            let mut watched = lock(watched);
+            watched.answers.push(ms(asked.elapsed()));
+            if watched.count() < count {
+                watched.seen.push((count, Instant::now()));
             }
         }
         tokio::select! {
@@ -194,8 +195,8 @@ fn report(
 ) -> Result<Value> {
     let all = probes.len() as u64;
     let (city, cells) = (lock(&looks.city), lock(&looks.cells));
-    for last in [last(&city), last(&cells)] {
-        ensure!(last == all, "{last} of {all} probes stand in the windows");
+    for count in [city.count(), cells.count()] {
+        ensure!(count == all, "{count} of {all} probes stand in the windows");
     }
     let first = probes.first().context("nothing was sent")?.at + WARM_UP;
     let warm = probes.partition_point(|probe| probe.at < first);
@@ -207,9 +208,9 @@ fn report(
     let figures = json!({
         "rate": args.rate,
         "publish_to_webhook_ms": spread(&to_webhook),
-        "publish_to_clickhouse_ms": spread(&measured(seen_after(probes, &city))),
-        "publish_to_clickhouse_cells_ms": spread(&measured(seen_after(probes, &cells))),
-        "clickhouse_answer_ms": spread(&lock(&looks.answers)),
+        "publish_to_clickhouse_ms": spread(&measured(seen_after(probes, &city.seen))),
+        "publish_to_clickhouse_cells_ms": spread(&measured(seen_after(probes, &cells.seen))),
+        "clickhouse_answer_ms": spread(&city.answers),
         "publish_to_browser_ms": null,
     });
     Ok(result(&config, figures))
