@@ -13,7 +13,7 @@ use crate::{
     shared::Shared,
     sink::RowSink,
     together::Sighting,
-    windows::{Delta, LIVE, Mark, Marks, Mode, Partial, Row, Windows},
+    windows::{Delta, LIVE, Lane, Mark, Marks, Mode, Partial, Row, Windows},
 };
 use gridwarden_runtime::{clock::now_ms, seeded::seeded};
 use rounds::Rounds;
@@ -110,7 +110,7 @@ impl Owner {
     ) -> Self {
         let now = Instant::now();
         let [write, minutes] = [config.write_ms, config.minutes_ms].map(Duration::from_millis);
-        let rounds = || Rounds::new((write, minutes), now);
+        let rounds = |lane| Rounds::new(lane, (write, minutes), now);
         Self {
             shared,
             config,
@@ -124,8 +124,8 @@ impl Owner {
             budget: 0,
             next_write: now,
             next_first: now,
-            second: rounds(),
-            last: rounds(),
+            second: rounds(Lane::Second),
+            last: rounds(Lane::Last),
             next_look: now,
             settled: now + SETTLE,
             took: now,

@@ -9,7 +9,7 @@ use crate::{
     prepare::world,
     shared::{Lore, Part, Progress, Shared, Topic},
     table_order::TableOrder,
-    windows::{Delta, LIVE, Mode, Row, Windows, sketch::Sketches},
+    windows::{Delta, LIVE, Row, Windows, sketch::Sketches},
 };
 use anyhow::{Result, anyhow};
 use gridwarden_domain::{city::CityFile, control::Timeline, decode::Decoder, identity::TopicId};
@@ -139,7 +139,7 @@ impl Stages {
     pub fn rows(&mut self, mut encode: impl FnMut(&str, i64, u64)) -> u64 {
         self.windows.advance(LIVE, i64::MAX / 2);
         let (mut rows, mut order) = (Vec::<Row>::new(), TableOrder::default());
-        self.windows.emit_closed(Mode::CatchUp, usize::MAX, &mut rows);
+        self.windows.emit_closed(usize::MAX, &mut rows);
         let names = &self.shared.lore.names;
         self.shared.lore.views.names.with(|areas| {
             order.sort(&rows, areas, |metric| names.name(metric));

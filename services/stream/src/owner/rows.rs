@@ -29,12 +29,10 @@ impl Owner {
             // Asked each time, for they see how long the last round took.
             let taken = self.sink.taken();
             let (second, last) = (self.second.are_due(now, taken), self.last.are_due(now, taken));
-            let mut all = !second || self.write_changed(Lane::Second, mode, now);
-            // Open minutes of what is closed come with others that are open.
-            let owed = if mode == Mode::Live { Mode::Panes } else { mode };
-            all &= self.windows.emit_closed(owed, CHUNK, &mut self.chunk);
+            let mut all = !second || self.second.write(&mut self.windows, (mode, now), CHUNK, &mut self.chunk);
+            all &= self.windows.emit_closed(CHUNK, &mut self.chunk);
             if all && self.budget > 0 && last {
-                all = self.write_changed(Lane::Last, mode, now);
+                all = self.write_last(mode, now);
             }
             self.hand_over(if all && mode.is_live() { Then::Pause } else { Then::More });
             if all {
@@ -55,21 +53,11 @@ impl Owner {
         true
     }
 
-    /// True when all that changed in a lane is out; of the last one also when the interval's rows are used up.
-    fn write_changed(&mut self, lane: Lane, mode: Mode, now: Instant) -> bool {
+    /// True when all that changed in the last lane is out, or the interval's rows are used up.
+    fn write_last(&mut self, mode: Mode, now: Instant) -> bool {
         let before = self.chunk.len();
-        let (room, rounds) = match lane {
-            Lane::Last => (self.budget, &mut self.last),
-            Lane::First | Lane::Second => (CHUNK, &mut self.second),
-        };
-        let done = self.windows.emit_changed(lane, rounds.mode(mode), CHUNK.min(before + room), &mut self.chunk);
-        if done {
-            let waits = u32::from(self.chunk.is_empty());
-            rounds.are_out(now, self.windows.chunk - waits, self.chunk.len() == before);
-        }
-        if lane != Lane::Last {
-            return done;
-        }
+        let room = CHUNK.min(before + self.budget);
+        let done = self.last.write(&mut self.windows, (mode, now), room, &mut self.chunk);
         // Once it is done, the rest of the interval is for what changes next time.
         self.budget = if done { 0 } else { self.budget.saturating_sub(self.chunk.len() - before) };
         self.budget == 0

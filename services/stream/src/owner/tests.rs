@@ -7,7 +7,7 @@ use crate::{
     intake::tests::shared,
     sink::{Chunk, Sink},
     together::InForce,
-    windows::{Aggregate, At, Lane, Share, WIDTH},
+    windows::{Aggregate, At, Share, WIDTH},
 };
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 

@@ -6,7 +6,7 @@ use crate::{
     shared::Part,
     sink::area_metric,
     windows::{
-        At, Delta, Mode, Row, Tree, WIDTH, Windows, deltas,
+        At, Delta, Row, Tree, WIDTH, Windows, deltas,
         sketch::{Cell, Sketch, Sketches, push_sketch},
     },
 };
@@ -163,7 +163,7 @@ impl<'s> Counter<'s> {
     pub(super) fn rows(&mut self) -> Vec<Row> {
         let mut rows = Vec::new();
         self.windows.advance(PAST, i64::MAX);
-        self.windows.emit_closed(Mode::CatchUp, usize::MAX, &mut rows);
+        self.windows.emit_closed(usize::MAX, &mut rows);
         self.windows = Windows::default();
         rows
     }

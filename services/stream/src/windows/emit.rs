@@ -86,7 +86,7 @@ fn sketch(shard: &Shard, key: Key, column: usize, length: Length) -> Option<Box<
 impl Windows {
     /// Appends rows that closed windows owe, until `room` rows are in `out` (the last shard may exceed it). True when nothing
     /// is owed any more but what is lent.
-    pub(crate) fn emit_closed(&mut self, mode: Mode, room: usize, out: &mut Vec<Row>) -> bool {
+    pub(crate) fn emit_closed(&mut self, room: usize, out: &mut Vec<Row>) -> bool {
         for (start, minute) in &mut self.minutes {
             while minute.owed != 0 || minute.owed_minute {
                 if out.len() >= room {
@@ -95,7 +95,7 @@ impl Windows {
                 if minute.waits(*start, &mut self.wanted) {
                     break;
                 }
-                step(*start, minute, mode, (&mut self.copies, self.chunk), out);
+                step(*start, minute, (&mut self.copies, self.chunk), out);
             }
         }
         true
@@ -136,7 +136,7 @@ impl Windows {
 }
 
 /// One shard of what is owed.
-fn step(start: i64, minute: &mut Minute, mode: Mode, target: (&mut Copies, u32), out: &mut Vec<Row>) {
+fn step(start: i64, minute: &mut Minute, target: (&mut Copies, u32), out: &mut Vec<Row>) {
     let (copies, chunk) = target;
     let (owed, minute_closed) = (minute.owed, minute.is_closed());
     if let Some(shard) = minute.shard_mut(start, minute.cursor, copies) {
@@ -147,16 +147,14 @@ fn step(start: i64, minute: &mut Minute, mode: Mode, target: (&mut Copies, u32),
             }
             if minute_closed {
                 rows(shard, (key, entry), Length::Minute, (start, true), out);
-            } else if mode == Mode::Live && entry.dirty() & owed != 0 {
-                rows(shard, (key, entry), Length::Minute, (start, false), out);
             }
         }
-        let minute_written = minute_closed || mode == Mode::Live;
+        // An open minute comes with others that are open.
+        let written = if minute_closed { owed | MINUTE } else { owed };
         for lane in Lane::ALL {
             for key in shard.take_dirty(lane) {
                 let touched = shard.entry(key).is_some_and(|entry| entry.dirty() & owed != 0);
-                let later = if touched && !minute_written { MINUTE } else { 0 };
-                let written = if minute_closed || touched && minute_written { owed | MINUTE } else { owed };
+                let later = if touched && !minute_closed { MINUTE } else { 0 };
                 shard.keep_dirty(key, (written, later), lane);
             }
         }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 /// So many areas of a level are few, and so many are some.
 const FEW: usize = 128;
-const FEW_BEYOND: usize = FEW + 1;
 const SOME: usize = 4_096;
 
 /// When windows of an area are written, among others that changed. It is a matter of time alone: a key in another lane is as true.
@@ -27,10 +26,39 @@ impl Lane {
 
     /// The lane of a level with so many areas.
     pub(crate) fn of(areas: usize) -> Self {
-        match areas {
-            0..=FEW => Self::First,
-            FEW_BEYOND..=SOME => Self::Second,
-            _ => Self::Last,
+        if areas <= FEW {
+            Self::First
+        } else if areas <= SOME {
+            Self::Second
+        } else {
+            Self::Last
+        }
+    }
+}
+
+/// Something of each lane.
+#[derive(Default)]
+pub(super) struct ByLane<T> {
+    first: T,
+    second: T,
+    last: T,
+}
+
+impl<T> ByLane<T> {
+    pub(super) fn of(&self, lane: Lane) -> &T {
+        match lane {
+            Lane::First => &self.first,
+            Lane::Second => &self.second,
+            Lane::Last => &self.last,
+        }
+    }
+
+    #[inline]
+    pub(super) fn of_mut(&mut self, lane: Lane) -> &mut T {
+        match lane {
+            Lane::First => &mut self.first,
+            Lane::Second => &mut self.second,
+            Lane::Last => &mut self.last,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The panes of one minute and one shard: an index by (area, metric group) over blocks of aggregates that lie together.
 
 use super::{
-    Aggregate, At, Lane, PANES, WIDTH,
+    Aggregate, At, PANES, WIDTH,
+    lane::{ByLane, Lane},
     sketch::{Shelf, Sketch, SketchKey},
 };
 use gridwarden_geo::ahead::ask_for;
@@ -109,33 +110,6 @@ pub(crate) struct Entry {
 
 /// The bit of a key whose panes were emitted without the minute they belong to.
 pub(crate) const MINUTE: u8 = 1 << PANES;
-
-/// Something of each lane.
-#[derive(Default)]
-pub(super) struct ByLane<T> {
-    first: T,
-    second: T,
-    last: T,
-}
-
-impl<T> ByLane<T> {
-    fn of(&self, lane: Lane) -> &T {
-        match lane {
-            Lane::First => &self.first,
-            Lane::Second => &self.second,
-            Lane::Last => &self.last,
-        }
-    }
-
-    #[inline]
-    pub(super) fn of_mut(&mut self, lane: Lane) -> &mut T {
-        match lane {
-            Lane::First => &mut self.first,
-            Lane::Second => &mut self.second,
-            Lane::Last => &mut self.last,
-        }
-    }
-}
 
 /// One shard of one minute.
 #[derive(Default)]
@@ -279,7 +253,7 @@ impl Shard {
 
     /// Whether it has something to say, here or where it is lent.
     pub(super) fn owes(&self) -> bool {
-        self.is_dirty() || self.lent.is_some_and(|lent| lent.dirty)
+        Lane::ALL.into_iter().any(|lane| self.owes_in(lane))
     }
 
     /// Forgets what it holds, for the newest checkpoint has it.

@@ -2,8 +2,9 @@
 
 use super::{
     Copies, Delta, MINUTE_MS, PANE_MS, PANES, Partial, Share, WIDTH,
+    lane::ByLane,
     lend::Wanted,
-    minute::{self, ByLane, Key, Shard},
+    minute::{self, Key, Shard},
     saved::Cut,
     sketch::Sketch,
 };

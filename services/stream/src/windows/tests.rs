@@ -197,7 +197,7 @@ impl Run {
     fn emit(&mut self, mode: Mode) {
         for owner in &mut self.owners {
             let mut out = Vec::new();
-            while !owner.emit_closed(mode, out.len() + 3, &mut out) {}
+            while !owner.emit_closed(out.len() + 3, &mut out) {}
             for lane in Lane::ALL {
                 while !owner.emit_changed(lane, mode, out.len() + 3, &mut out) {}
             }
@@ -278,7 +278,7 @@ fn in_catch_up_a_window_is_written_when_it_is_closed_and_again_when_something_co
     assert!(windows.apply(&event(1, 5_000, 7).delta()));
     assert!(windows.emit_changed(Lane::Last, Mode::CatchUp, 10, &mut out) && out.is_empty());
     windows.advance(0, 10_000);
-    assert!(windows.emit_closed(Mode::CatchUp, 10, &mut out));
+    assert!(windows.emit_closed(10, &mut out));
     assert_eq!(out.len(), 2, "the pane's two metrics, not the open minute's");
     assert!(out.iter().all(|row| row.closed && row.window_s == 10));
     out.clear();
@@ -311,7 +311,7 @@ fn an_open_minute_may_wait_and_comes_the_next_time_or_when_it_is_closed() {
     let mut out = Vec::new();
     let mut lengths = |windows: &mut Windows, mode| {
         out.clear();
-        windows.emit_closed(mode, 10, &mut out);
+        windows.emit_closed(10, &mut out);
         windows.emit_changed(Lane::Last, mode, 10, &mut out);
         out.iter().map(|row| (row.window_s, row.closed, row.aggregate.count)).collect::<Vec<_>>()
     };
@@ -342,8 +342,8 @@ fn a_window_two_domains_share_waits_for_both() {
     windows.apply(&Delta { domain: 1, ..event(1, 5_000, 8).delta() });
     let mut out = Vec::new();
     windows.advance(0, 60_000);
-    assert!(windows.emit_closed(Mode::CatchUp, 10, &mut out) && out.is_empty());
+    assert!(windows.emit_closed(10, &mut out) && out.is_empty());
     windows.advance(1, i64::MAX);
-    windows.emit_closed(Mode::CatchUp, 10, &mut out);
+    windows.emit_closed(10, &mut out);
     assert_eq!(out.len(), 4);
 }

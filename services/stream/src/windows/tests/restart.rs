@@ -55,7 +55,7 @@ impl Life {
     fn emit(&mut self, mode: Mode) {
         for owner in &mut self.run.owners {
             let mut out = Vec::new();
-            while !owner.emit_closed(mode, out.len() + 3, &mut out) {}
+            while !owner.emit_closed(out.len() + 3, &mut out) {}
             for lane in Lane::ALL {
                 while !owner.emit_changed(lane, mode, out.len() + 3, &mut out) {}
             }
@@ -152,7 +152,7 @@ fn nothing_is_forgotten_that_is_not_known_to_be_in_clickhouse() {
     let mut windows = Windows::from_chunk(4);
     windows.apply(&event(1, 5_000, 7).delta());
     windows.advance(0, 60_000 + KEEP_MS);
-    assert!(windows.emit_closed(Mode::CatchUp, 100, &mut Vec::new()));
+    assert!(windows.emit_closed(100, &mut Vec::new()));
     windows.forget(3);
     assert_eq!(windows.minutes.len(), 1);
     windows.forget(4);
@@ -178,7 +178,7 @@ fn a_sketch_that_lacks_what_was_before_it_was_asked_for_is_never_written() {
     let written = |windows: &mut Windows| {
         let mut out = Vec::new();
         windows.advance(0, 600_000);
-        assert!(windows.emit_closed(Mode::CatchUp, usize::MAX, &mut out));
+        assert!(windows.emit_closed(usize::MAX, &mut out));
         let of = |row: &Row| row.sketch.as_ref().map(|sketch| (row.window_s, row.start_ms, sketch.events));
         let mut found: Vec<_> = out.iter().filter(|row| row.area == 1).filter_map(of).collect();
         found.sort_unstable();
