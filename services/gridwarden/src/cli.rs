@@ -1,11 +1,11 @@
 //! The command line.
 
+use crate::allocators;
 use crate::backtest::{self, BacktestArgs};
 use crate::bench::BenchCommand;
 use crate::city_command::CityCommand;
 use crate::doctor::{self, DoctorArgs};
 use crate::explain::{self, ExplainArgs};
-use crate::large_pages;
 use crate::receive::{self, ReceiveArgs};
 use crate::recompute::{self, RecomputeArgs};
 use crate::rejects::RejectsCommand;
@@ -17,7 +17,10 @@ use crate::up::{self, UpArgs};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use gridwarden_embedded::clickhouse;
-use gridwarden_runtime::{priority, telemetry};
+use gridwarden_runtime::{
+    priority::{self, Behind},
+    telemetry,
+};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,15 +97,15 @@ impl Cli {
             return args.run();
         }
         if matches!(self.command, Command::Stream(_) | Command::Archive(_)) {
-            large_pages::begin_again();
+            allocators::begin_again();
         }
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         if matches!(self.command, Command::Stream(_)) {
             // Workers, and the threads that read Kafka and say alerts, are not the runtime's: those go first.
-            runtime.on_thread_start(priority::give_way);
+            runtime.on_thread_start(|| priority::give_way(Behind::Rows));
         }
         if matches!(self.command, Command::Archive(_)) {
-            priority::give_way();
+            priority::give_way(Behind::Rows);
         }
         let runtime = runtime.enable_all().build().context("no runtime")?;
         let result = runtime.block_on(self.command.run());
@@ -162,8 +165,7 @@ struct EngineArgs {
 impl EngineArgs {
     fn run(self) -> Result<()> {
         telemetry::init("clickhouse");
-        // Merging parts can wait; an alert cannot.
-        priority::give_way();
+        priority::give_way(Behind::Engine);
         let library = match (self.library, self.cache) {
             (Some(library), _) => library,
             (None, cache) => clickhouse::library::locate(&cache.unwrap_or_default())?,

@@ -4,6 +4,7 @@
 //! A failure is one sentence on stderr and an exit code: 1 for a failure, 64 for a command line that is not understood, 101 for
 //! a bug of ours.
 
+mod allocators;
 mod backtest;
 mod bench;
 mod bench_geo;
@@ -14,7 +15,6 @@ mod cli;
 mod doctor;
 mod documents;
 mod explain;
-mod large_pages;
 mod moment;
 mod native_crash;
 mod output;

@@ -12,8 +12,12 @@ use std::{
 };
 use tokio::{net::TcpListener, signal::unix, sync::watch};
 
-/// How far merges stand behind the rest of the engine: as much again as the engine behind the services.
-const MERGE_NICENESS: i32 = 10;
+/// The last place of all, a third of what the rest of the engine has, as Linux's niceness. No less: a merge holds locks that inserts
+/// wait for, and at 19 they waited for seconds.
+const MERGE_NICENESS: i32 = 15;
+
+/// Threads that remove parts.
+const CLEANING_THREADS: usize = 2;
 
 /// How long running requests may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -70,6 +74,9 @@ impl EngineOptions {
             "--uncompressed_cache_size=0".to_owned(),
             // Somebody waits for an insert and for an answer, nobody for a merge.
             format!("--os_threads_nice_value_merge_mutate={MERGE_NICENESS}"),
+            // Many parts that were merged away are removed by 128 threads at once otherwise, and whoever makes a file meanwhile waits for
+            // the file system: an insert for seconds.
+            format!("--max_parts_cleaning_thread_pool_size={CLEANING_THREADS}"),
             // The library takes `1 + 1` for a query, as its command line does; a server does not.
             "--implicit_select=0".to_owned(),
             // Times without a zone are UTC, wherever the machine is.

@@ -28,6 +28,16 @@ async fn a_query_by_curl_gets_an_answer() {
     assert!(response.headers()["x-clickhouse-summary"].to_str().unwrap().contains("\"read_rows\""));
 }
 
+/// The library takes options it does not know without a word.
+#[tokio::test]
+async fn the_engine_keeps_behind_as_it_was_told() {
+    let Some(door) = door() else { return };
+    let sql = "SELECT name, value FROM system.server_settings WHERE changed AND name IN \
+               ('max_parts_cleaning_thread_pool_size', 'os_threads_nice_value_merge_mutate') ORDER BY name";
+    let expected = "max_parts_cleaning_thread_pool_size\t2\nos_threads_nice_value_merge_mutate\t15\n";
+    assert_eq!(door.post(sql).await, ok(expected));
+}
+
 /// Trap: the engine would run both, and an error in the second would look as if neither ran.
 #[tokio::test]
 async fn several_statements_are_refused() {

@@ -1,0 +1,37 @@
+//! Options of the allocators, for services that reach all over a large memory and ask for much of it again and again. Those options
+//! are read before `main` begins, so the program sets them and begins again: same process, same arguments.
+//!
+//! * Large pages: without them every look at an entity or a window also waits for the page table, and a tenth of the stream's time
+//!   goes there. Where the system has none, nothing changes.
+//! * What is given back stays with the process for ten seconds instead of one: chunks of rows and blocks come and go all the time,
+//!   and the system clears a page before it gives it out again. That was a tenth of the workers' time.
+//! * The same for the C library's allocator, which librdkafka uses: a fetched batch is large enough that each was a mapping of its own.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// Name and value. A name that is set already stays as whoever set it wants it.
+const OPTIONS: [(&str, &str); 3] = [
+    ("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1"),
+    // Milliseconds.
+    ("MIMALLOC_PURGE_DELAY", "10000"),
+    // Bytes; the first is the most it takes.
+    ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=67108864"),
+];
+
+/// Begins again with these options. Comes back when all are set, as they are after that, or when it cannot be done.
+pub(crate) fn begin_again() {
+    let unset: Vec<_> = OPTIONS.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+    if unset.is_empty() {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else { return };
+    let mut arguments = std::env::args_os();
+    let mut again = Command::new(program);
+    if let Some(name) = arguments.next() {
+        again.arg0(name);
+    }
+    // Comes back only when it fails.
+    let error = again.args(arguments).envs(unset).exec();
+    crate::output::progress(&format!("goes on with the allocators' own options: {error}"));
+}
