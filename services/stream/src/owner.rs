@@ -25,7 +25,10 @@ use std::time::{Duration, Instant};
 use together::Gathered;
 
 /// Changes held while copies are made: so many are applied in some hundredths of a second.
-const HELD: usize = 65_536;
+const HELD: usize = 131_072;
+/// With so many of them copying does not rest any more. Once no more are held each change has its shard copied first, and what is
+/// left would be copied all at once.
+const HURRY: usize = HELD / 2;
 /// How long a worker does one thing before it looks at others.
 const MOMENT: Duration = Duration::from_millis(1);
 /// How often memory is looked at.
@@ -253,7 +256,7 @@ impl Owner {
             self.take_behind();
         }
         self.gathered.cut(pieces);
-        self.windows.begin_copy(self.sink.taken());
+        self.windows.begin_copy(self.sink.others.taken());
         self.take_behind();
     }
 
@@ -269,7 +272,8 @@ impl Owner {
         if !self.copying {
             return None;
         }
-        let Turn::Copy(until, again) = self.pace.turn(now, self.shared.in_the_past()) else { return None };
+        let hurry = self.shared.in_the_past() || self.meanwhile.changes > HURRY;
+        let Turn::Copy(until, again) = self.pace.turn(now, hurry) else { return None };
         self.copy_until(until, pieces);
         self.copying.then_some(again)
     }
@@ -315,7 +319,7 @@ impl Owner {
             self.next_write = now + Duration::from_millis(self.config.write_ms);
             self.budget = self.config.live_rows_per_s * self.config.write_ms as usize / 1000;
         }
-        if self.sink.has_room() {
+        if self.sink.others.has_room() {
             self.took = now;
         }
         // Rows handed out change their shards.
@@ -356,7 +360,7 @@ impl Owner {
             (false, false) => 4 * share,
         };
         if self.windows.bytes() > limit {
-            self.windows.forget(self.sink.taken());
+            self.windows.forget(self.sink.others.taken());
         }
         let pressed = self.windows.bytes() > limit;
         if let Some(progress) = self.shared.progress.get(self.worker) {
@@ -396,7 +400,7 @@ impl Owner {
     }
 
     fn look(&mut self) {
-        self.windows.forget(self.sink.taken());
+        self.windows.forget(self.sink.others.taken());
         let metrics = &self.shared.metrics;
         let refused = std::mem::take(&mut self.refused);
         if refused > 0 {

@@ -40,8 +40,38 @@ const BLOCK_AGE: Duration = Duration::from_millis(500);
 /// Days of windows in one block: a block touches one part per day, and ClickHouse has a limit on those.
 const BLOCK_DAYS: usize = 60;
 
-/// Window rows.
-pub(crate) type RowSink = Sink<Row>;
+/// Window rows: those of the first lane have a channel of their own, in which they overtake all others.
+///
+/// Closed rows stand in the other one. A row that is written again after them has more events, and so a higher version (`WIN-3`):
+/// it may overtake them. One that was open before has the same, and must not be overtaken (`SNK-1`).
+#[derive(Clone)]
+pub(crate) struct RowSink {
+    pub(crate) first: Sink<Row>,
+    pub(crate) others: Sink<Row>,
+}
+
+/// What comes out of a [`RowSink`].
+pub(crate) struct RowsOut {
+    pub(crate) first: Receiver<Chunk<Row>>,
+    pub(crate) others: Receiver<Chunk<Row>>,
+}
+
+/// Whether rows wait for what was handed over before them in another channel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    InOrder,
+    Overtaking,
+}
+
+impl RowSink {
+    /// A sink and what comes out of it.
+    pub(crate) fn new() -> (Self, RowsOut) {
+        let (others, others_out) = Sink::new();
+        let (first, first_out) = others.beside();
+        (Self { first, others }, RowsOut { first: first_out, others: others_out })
+    }
+}
+
 /// Entities.
 pub(crate) type EntitySink = Sink<EntityRow>;
 
@@ -66,7 +96,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Writes windows until the shutdown.
-    pub(crate) async fn windows(self, mut chunks: Receiver<Chunk<Row>>) -> Result<()> {
+    pub(crate) async fn windows(self, mut chunks: Receiver<Chunk<Row>>, turn: Turn) -> Result<()> {
         self.wait_for_tables().await;
         // Asked for once and used again: what is given back, or moved to where there is more room, is cleared by the system
         // first. What is never used takes no memory.
@@ -76,6 +106,12 @@ impl Writer {
         let mut sight = Sight { metrics: Vec::new(), order: TableOrder::with_capacity(ROOM) };
         let mut number = 0u64;
         while let Some(gathered) = gather(&self.shutdown, &mut chunks, (&mut rows, BLOCK_ROWS)).await {
+            if turn == Turn::InOrder {
+                tokio::select! {
+                    () = gathered.come_next() => {}
+                    () = self.shutdown.wait() => return Ok(()),
+                }
+            }
             sort_by_day(&mut rows);
             for part in by_days(&rows) {
                 number += 1;
@@ -212,7 +248,7 @@ async fn gather<T>(
         () = shutdown.wait() => return None,
     }
     let until = Instant::now() + BLOCK_AGE;
-    while rows.len() < enough && gathered.then != Then::Now {
+    while rows.len() < enough {
         match chunks.try_recv() {
             Ok(chunk) => gathered.add(chunk, rows),
             Err(TryRecvError::Disconnected) => break,
@@ -329,12 +365,6 @@ mod tests {
         assert_eq!(sink.taken(), 2);
         gather(&shutdown, &mut out, (&mut rows, 5)).await.expect("the rest");
         assert_eq!(rows, [3; 3]);
-        sink.push(4, vec![4], Then::Now);
-        sink.push(5, vec![5], Then::Pause);
-        for expected in [4, 5] {
-            gather(&shutdown, &mut out, (&mut rows, 5)).await.expect("rows");
-            assert_eq!(rows, [expected], "nobody waits for others with a chunk that is waited for");
-        }
         shutdown.trigger("test");
         assert!(gather(&shutdown, &mut out, (&mut rows, 5)).await.is_none());
     }

@@ -13,7 +13,7 @@ use crate::{
     rebuild::{self, feeders},
     restored, rollups,
     shared::Shared,
-    sink::{Sink, Writer, make_tables, run_name},
+    sink::{RowSink, Sink, Turn, Writer, make_tables, run_name},
     source::SourceContext,
     wake::Wakers,
     watchdog,
@@ -137,9 +137,11 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     });
     let mut rows = Vec::new();
     for worker in 0..workers {
-        let (sink, out) = Sink::new();
+        let (sink, out) = RowSink::new();
         rows.push(sink);
-        tasks.spawn("windows", write(format!("windows-{}", seat.process * workers + worker)).windows(out));
+        let name = format!("windows-{}", seat.process * workers + worker);
+        tasks.spawn("windows", write(format!("{name}-first")).windows(out.first, Turn::Overtaking));
+        tasks.spawn("windows", write(name).windows(out.others, Turn::InOrder));
     }
     let (entities, entities_out) = Sink::new();
     tasks.spawn(

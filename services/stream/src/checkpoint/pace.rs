@@ -28,7 +28,7 @@ impl Pace {
         Self { next: now }
     }
 
-    /// Whose turn it is. `hurry`: nobody waits for what is read.
+    /// Whose turn it is. `hurry`: nobody waits for what is read, or others would wait longer if it took longer.
     pub(crate) fn turn(&mut self, now: Instant, hurry: bool) -> Turn {
         if now < self.next && !hurry {
             return Turn::Rest;

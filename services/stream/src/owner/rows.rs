@@ -15,40 +15,43 @@ impl Owner {
     /// True when it stopped for want of room.
     pub(super) fn write_rows(&mut self, mode: Mode, now: Instant) -> bool {
         loop {
-            if !self.sink.has_room() {
-                return true;
-            }
-            if now >= self.next_first {
+            if now >= self.next_first && self.sink.first.has_room() {
                 if self.windows.emit_changed(Lane::First, mode, CHUNK, &mut self.chunk) {
                     self.next_first = now + Duration::from_millis(self.config.first_ms);
                 }
-                if self.hand_over(if mode.is_live() { Then::Now } else { Then::More }) {
+                let then = if mode.is_live() { Then::Pause } else { Then::More };
+                if self.hand_over(Lane::First, then) {
                     continue;
                 }
             }
+            if !self.sink.others.has_room() {
+                return true;
+            }
             // Asked each time, for they see how long the last round took.
-            let taken = self.sink.taken();
+            let taken = self.sink.others.taken();
             let (second, last) = (self.second.are_due(now, taken), self.last.are_due(now, taken));
             let mut all = !second || self.second.write(&mut self.windows, (mode, now), CHUNK, &mut self.chunk);
             all &= self.windows.emit_closed(CHUNK, &mut self.chunk);
             if all && self.budget > 0 && last {
                 all = self.write_last(mode, now);
             }
-            self.hand_over(if all && mode.is_live() { Then::Pause } else { Then::More });
+            let then = if all && mode.is_live() { Then::Pause } else { Then::More };
+            self.hand_over(Lane::Last, then);
             if all {
                 return false;
             }
         }
     }
 
-    /// Whether there was something.
-    fn hand_over(&mut self, then: Then) -> bool {
+    /// By the first lane's channel or by that of all others. Whether there was something.
+    fn hand_over(&mut self, lane: Lane, then: Then) -> bool {
         if self.chunk.is_empty() {
             return false;
         }
         self.shared.metrics.window_rows.inc_by(self.chunk.len() as u64);
         let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
-        self.sink.push(self.windows.chunk, chunk, then);
+        let sink = if lane == Lane::First { &self.sink.first } else { &self.sink.others };
+        sink.push(self.windows.chunk, chunk, then);
         self.windows.chunk += 1;
         true
     }

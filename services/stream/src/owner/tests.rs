@@ -5,16 +5,16 @@ use crate::{
     alerts::AlertQueue,
     checkpoint::{Desk, ShardForm},
     intake::tests::shared,
-    sink::{Chunk, Sink},
+    sink::{Chunk, RowSink, RowsOut},
     together::InForce,
     windows::{Aggregate, At, Share, WIDTH},
 };
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 struct Bench {
     shared: Arc<Shared>,
     owner: Owner,
-    out: Receiver<Chunk<Row>>,
+    out: RowsOut,
     begun: Instant,
 }
 
@@ -23,7 +23,7 @@ impl Bench {
         let shared = Arc::new(shared());
         let mut config = crate::config(None).expect("defaults").stream;
         (config.windows_mib, config.write_ms) = (windows_mib, 1_000);
-        let (sink, out) = Sink::new();
+        let (sink, out) = RowSink::new();
         let nothing = || InForce { timeline: Arc::default(), known_until: i64::MAX };
         let says = Says { alerts: AlertQueue::new().0, in_force: Box::new(nothing) };
         let ends = (sink, Loans::new(Duration::from_secs(10)).0);
@@ -66,7 +66,10 @@ impl Bench {
 
     /// What was written, as (start, whether closed).
     fn rows(&mut self) -> Vec<(i64, bool)> {
-        let mut rows: Vec<(i64, bool)> = std::iter::from_fn(|| self.out.try_recv().ok())
+        let both = [&mut self.out.first, &mut self.out.others];
+        let mut rows: Vec<(i64, bool)> = both
+            .into_iter()
+            .flat_map(|out| std::iter::from_fn(|| out.try_recv().ok()))
             .flat_map(Chunk::rows)
             .map(|row| (row.start_ms, row.closed))
             .collect();
@@ -103,13 +106,13 @@ fn the_first_lane_is_written_first_however_much_is_owed_of_others() {
     bench.watermark(10_000);
     assert!(bench.write(1), "no room for all");
     bench.sum(100_000, 10_000);
-    let chunk = bench.out.try_recv().expect("owed rows");
-    assert!(chunk.rows().iter().all(|row| row.start_ms == 0));
-    assert!(bench.write(2));
-    let chunks: Vec<Vec<Row>> = std::iter::from_fn(|| bench.out.try_recv().ok()).map(Chunk::rows).collect();
-    let above: Vec<&Row> = chunks.iter().flatten().filter(|row| row.area == 100_000).collect();
-    assert_eq!(above.iter().map(|row| row.window_s).collect::<Vec<_>>(), [10, 60]);
-    assert_eq!(chunks.last().map(Vec::len), Some(2), "in a chunk of its own, before what is still owed");
+    assert!(bench.write(2), "nothing was taken");
+    let above = bench.out.first.try_recv().expect("there is room for it").rows();
+    assert_eq!(above.iter().map(|row| (row.area, row.window_s)).collect::<Vec<_>>(), [(100_000, 10), (100_000, 60)]);
+    assert_eq!(bench.owner.sink.first.taken(), 0, "what was handed over before is still under way");
+    let owed: Vec<Row> = std::iter::from_fn(|| bench.out.others.try_recv().ok()).flat_map(Chunk::rows).collect();
+    assert!(!owed.is_empty() && owed.iter().all(|row| row.start_ms == 0));
+    assert_eq!(bench.owner.sink.first.taken() + 1, bench.owner.windows.chunk, "all that was handed over");
 }
 
 #[test]
@@ -281,4 +284,21 @@ fn no_more_is_held_than_is_applied_at_once_and_nothing_of_the_past() {
     bench.owner.cut(&pieces);
     bench.event(1, 7_000);
     assert_eq!(bench.owner.meanwhile.changes, 0);
+}
+
+#[test]
+fn copying_does_not_rest_any_more_when_much_is_held() {
+    let (pieces, _said) = Desk::channel();
+    let mut bench = Bench::new(64);
+    bench.is_past(false);
+    bench.event(1, 5_000);
+    bench.owner.cut(&pieces);
+    // Ahead, so that no moment is over before it is used.
+    let now = Instant::now() + Duration::from_secs(3_600);
+    bench.owner.pace.turn(now, false);
+    (0..HURRY as u32).for_each(|_| bench.event(1, 6_000));
+    assert!(bench.owner.copy_on(now, &pieces).is_none() && bench.owner.copying, "it rests");
+    bench.event(1, 6_000);
+    bench.owner.copy_on(now, &pieces);
+    assert!(!bench.owner.copying && bench.owner.meanwhile.changes == 0);
 }

@@ -2,25 +2,51 @@
 //!
 //! Channels are short. A worker that finds no room keeps its windows and entities dirty, where what comes next adds up; so
 //! ClickHouse may be away for as long as it likes.
+//!
+//! * `SNK-1` chunks of one channel are taken in order. A chunk of another channel of the same worker may be taken before what was handed
+//!   over sooner; whoever must not overtake it waits ([`Gathered::come_next`]).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::BTreeSet;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::watch;
 
 /// Chunks between a worker and its writer.
 const CHUNKS: usize = 4;
 
-/// A worker's end of a channel of chunks. Its chunks are numbered from 1, and taken in that order.
+/// Which chunks of a worker are in ClickHouse.
+#[derive(Default)]
+struct Taken {
+    /// This one and all before it.
+    up_to: u32,
+    /// Some that overtook others.
+    ahead: BTreeSet<u32>,
+}
+
+impl Taken {
+    fn add(&mut self, numbers: &[u32]) {
+        self.ahead.extend(numbers);
+        while self.ahead.remove(&(self.up_to + 1)) {
+            self.up_to += 1;
+        }
+    }
+
+    /// Whether all before the last of these numbers are in ClickHouse, or among them.
+    fn is_all_before(&self, numbers: &[u32]) -> bool {
+        let last = numbers.last().copied().unwrap_or(0);
+        (self.up_to + 1..last).all(|number| self.ahead.contains(&number) || numbers.contains(&number))
+    }
+}
+
+/// A worker's end of a channel of chunks. Its chunks are numbered from 1, without gaps.
 pub(crate) struct Sink<T> {
     sender: Sender<Chunk<T>>,
-    /// The last chunk known to be in ClickHouse.
-    taken: Arc<AtomicU32>,
+    taken: watch::Sender<Taken>,
 }
 
 impl<T> Clone for Sink<T> {
     /// The same end: numbers go on.
     fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), taken: Arc::clone(&self.taken) }
+        Self { sender: self.sender.clone(), taken: self.taken.clone() }
     }
 }
 
@@ -32,8 +58,6 @@ pub(crate) enum Then {
     More,
     /// Nothing for now.
     Pause,
-    /// It does not matter: the chunk is waited for.
-    Now,
 }
 
 /// Rows handed over together.
@@ -41,14 +65,14 @@ pub(crate) struct Chunk<T> {
     rows: Vec<T>,
     number: u32,
     then: Then,
-    taken: Arc<AtomicU32>,
+    taken: watch::Sender<Taken>,
 }
 
 #[cfg(test)]
 impl<T> Chunk<T> {
     /// Its rows; they are in ClickHouse now.
     pub(crate) fn rows(self) -> Vec<T> {
-        self.taken.store(self.number, Ordering::Release);
+        self.taken.send_modify(|taken| taken.add(&[self.number]));
         self.rows
     }
 }
@@ -56,13 +80,13 @@ impl<T> Chunk<T> {
 /// Room for one chunk.
 pub(crate) struct Room<'s, T> {
     permit: mpsc::Permit<'s, Chunk<T>>,
-    taken: &'s Arc<AtomicU32>,
+    taken: &'s watch::Sender<Taken>,
 }
 
 impl<T> Room<'_, T> {
     /// Hands a chunk over under its number.
     pub(crate) fn send(self, number: u32, rows: Vec<T>, then: Then) {
-        self.permit.send(Chunk { rows, number, then, taken: Arc::clone(self.taken) });
+        self.permit.send(Chunk { rows, number, then, taken: self.taken.clone() });
     }
 }
 
@@ -70,17 +94,23 @@ impl<T> Sink<T> {
     /// A sink and what comes out of it.
     pub(crate) fn new() -> (Self, Receiver<Chunk<T>>) {
         let (sender, receiver) = mpsc::channel(CHUNKS);
-        (Self { sender, taken: Arc::default() }, receiver)
+        (Self { sender, taken: watch::Sender::default() }, receiver)
     }
 
     /// Another worker's end of the same channel, with numbers of its own.
     pub(crate) fn of_another(&self) -> Self {
-        Self { sender: self.sender.clone(), taken: Arc::default() }
+        Self { sender: self.sender.clone(), taken: watch::Sender::default() }
     }
 
-    /// The last chunk known to be in ClickHouse, and all before it; 0: none.
+    /// Another channel of the same worker: its chunks are numbered with those of this one.
+    pub(crate) fn beside(&self) -> (Self, Receiver<Chunk<T>>) {
+        let (sender, receiver) = mpsc::channel(CHUNKS);
+        (Self { sender, taken: self.taken.clone() }, receiver)
+    }
+
+    /// The last chunk known to be in ClickHouse with all before it, in whichever channel; 0: none.
     pub(crate) fn taken(&self) -> u32 {
-        self.taken.load(Ordering::Acquire)
+        self.taken.borrow().up_to
     }
 
     /// Whether the only sender may push a chunk.
@@ -90,7 +120,7 @@ impl<T> Sink<T> {
 
     /// Hands a chunk over, for the only sender after [`Sink::has_room`]. Dropped when nobody takes it any more: at the end.
     pub(crate) fn push(&self, number: u32, rows: Vec<T>, then: Then) {
-        self.sender.try_send(Chunk { rows, number, then, taken: Arc::clone(&self.taken) }).ok();
+        self.sender.try_send(Chunk { rows, number, then, taken: self.taken.clone() }).ok();
     }
 
     /// Room for a chunk, if there is, where there are several senders.
@@ -99,10 +129,10 @@ impl<T> Sink<T> {
     }
 }
 
-/// The last number gathered from each sender.
+/// The numbers gathered from each worker.
 #[derive(Default)]
 pub(super) struct Gathered {
-    numbers: Vec<(Arc<AtomicU32>, u32)>,
+    numbers: Vec<(watch::Sender<Taken>, Vec<u32>)>,
     /// What comes after the last of them.
     pub(super) then: Then,
 }
@@ -111,16 +141,74 @@ impl Gathered {
     pub(super) fn add<T>(&mut self, mut chunk: Chunk<T>, rows: &mut Vec<T>) {
         rows.append(&mut chunk.rows);
         self.then = chunk.then;
-        match self.numbers.iter_mut().find(|(taken, _)| Arc::ptr_eq(taken, &chunk.taken)) {
-            Some((_, number)) => *number = chunk.number,
-            None => self.numbers.push((chunk.taken, chunk.number)),
+        match self.numbers.iter_mut().find(|(taken, _)| taken.same_channel(&chunk.taken)) {
+            Some((_, numbers)) => numbers.push(chunk.number),
+            None => self.numbers.push((chunk.taken, vec![chunk.number])),
+        }
+    }
+
+    /// Waits until all that their workers handed over before them, in whichever channel, is in ClickHouse.
+    pub(super) async fn come_next(&self) {
+        for (taken, numbers) in &self.numbers {
+            // The sender is here.
+            taken.subscribe().wait_for(|taken| taken.is_all_before(numbers)).await.ok();
         }
     }
 
     /// All of it is in ClickHouse.
     pub(super) fn are_taken(self) {
-        for (taken, number) in self.numbers {
-            taken.store(number, Ordering::Release);
+        for (taken, numbers) in self.numbers {
+            taken.send_modify(|taken| taken.add(&numbers));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::task::{Context, Waker};
+
+    #[test]
+    fn chunks_that_overtake_others_count_once_those_are_taken() {
+        let mut taken = Taken::default();
+        taken.add(&[3]);
+        assert_eq!(taken.up_to, 0);
+        assert!(taken.is_all_before(&[1]) && !taken.is_all_before(&[2]) && taken.is_all_before(&[1, 2, 4]));
+        taken.add(&[1]);
+        assert_eq!(taken.up_to, 1);
+        assert!(taken.is_all_before(&[2, 4]) && !taken.is_all_before(&[4]));
+        taken.add(&[2, 4]);
+        assert_eq!((taken.up_to, taken.ahead.len()), (4, 0));
+    }
+
+    #[test]
+    fn what_must_not_be_overtaken_waits_for_what_was_handed_over_before_it_in_the_other_channel() {
+        let (others, mut others_out) = Sink::new();
+        let (first, mut first_out) = others.beside();
+        others.push(1, vec!["closed"], Then::More);
+        first.push(2, vec!["open"], Then::Pause);
+        others.push(3, vec!["closed later"], Then::Pause);
+        first.push(4, vec!["changed since"], Then::Pause);
+        let mut rows = Vec::new();
+        let mut gather = |out: &mut Receiver<Chunk<&'static str>>| {
+            let mut gathered = Gathered::default();
+            gathered.add(out.try_recv().expect("a chunk"), &mut rows);
+            gathered
+        };
+        let comes_next = |gathered: &Gathered| {
+            std::pin::pin!(gathered.come_next()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+        };
+        let (one, three) = (gather(&mut others_out), gather(&mut others_out));
+        assert!(comes_next(&one), "nothing was before it");
+        one.are_taken();
+        assert!(!comes_next(&three), "the second was");
+        assert_eq!(first.taken(), 1);
+        gather(&mut first_out).are_taken();
+        assert!(comes_next(&three));
+        gather(&mut first_out).are_taken();
+        assert_eq!(others.taken(), 2, "the fourth overtook the third");
+        three.are_taken();
+        assert_eq!(others.taken(), 4);
     }
 }
