@@ -106,16 +106,16 @@ impl Writer {
         let mut sight = Sight { metrics: Vec::new(), order: TableOrder::with_capacity(ROOM) };
         let mut number = 0u64;
         while let Some(gathered) = gather(&self.shutdown, &mut chunks, (&mut rows, BLOCK_ROWS)).await {
-            if turn == Turn::InOrder {
-                tokio::select! {
-                    () = gathered.come_next() => {}
-                    () = self.shutdown.wait() => return Ok(()),
-                }
-            }
             sort_by_day(&mut rows);
             for part in by_days(&rows) {
                 number += 1;
                 self.fill_windows((&mut block, &mut sketches), part, &mut sight);
+                if turn == Turn::InOrder {
+                    tokio::select! {
+                        () = gathered.come_next() => {}
+                        () = self.shutdown.wait() => return Ok(()),
+                    }
+                }
                 // First the sketches: hours are summed again when windows were written.
                 if !self.insert(&sketches, number).await? || !self.insert(&block, number).await? {
                     return Ok(());

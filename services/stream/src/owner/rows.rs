@@ -19,8 +19,8 @@ impl Owner {
                 if self.windows.emit_changed(Lane::First, mode, CHUNK, &mut self.chunk) {
                     self.next_first = now + Duration::from_millis(self.config.first_ms);
                 }
-                let then = if mode.is_live() { Then::Pause } else { Then::More };
-                if self.hand_over(Lane::First, then) {
+                // Blocks of the others wait for it, so it does not wait for more.
+                if self.hand_over(Lane::First, Then::Pause) {
                     continue;
                 }
             }
