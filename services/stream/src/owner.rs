@@ -256,7 +256,7 @@ impl Owner {
             self.take_behind();
         }
         self.gathered.cut(pieces);
-        self.windows.begin_copy(self.sink.others.taken());
+        self.windows.begin_copy(self.sink.taken());
         self.take_behind();
     }
 
@@ -360,7 +360,7 @@ impl Owner {
             (false, false) => 4 * share,
         };
         if self.windows.bytes() > limit {
-            self.windows.forget(self.sink.others.taken());
+            self.windows.forget(self.sink.taken());
         }
         let pressed = self.windows.bytes() > limit;
         if let Some(progress) = self.shared.progress.get(self.worker) {
@@ -400,7 +400,7 @@ impl Owner {
     }
 
     fn look(&mut self) {
-        self.windows.forget(self.sink.others.taken());
+        self.windows.forget(self.sink.taken());
         let metrics = &self.shared.metrics;
         let refused = std::mem::take(&mut self.refused);
         if refused > 0 {

@@ -70,6 +70,11 @@ impl RowSink {
         let (first, first_out) = others.beside();
         (Self { first, others }, RowsOut { first: first_out, others: others_out })
     }
+
+    /// The last chunk known to be in ClickHouse with all before it, whichever way they took; 0: none.
+    pub(crate) fn taken(&self) -> u32 {
+        self.others.taken()
+    }
 }
 
 /// Entities.

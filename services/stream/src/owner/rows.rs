@@ -3,8 +3,8 @@
 
 use super::Owner;
 use crate::{
-    sink::Then,
-    windows::{Lane, Mode},
+    sink::{RowSink, Sink, Then},
+    windows::{Lane, Mode, Row},
 };
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ impl Owner {
                     self.next_first = now + Duration::from_millis(self.config.first_ms);
                 }
                 // Blocks of the others wait for it, so it does not wait for more.
-                if self.hand_over(Lane::First, Then::Pause) {
+                if self.hand_over(|sink| &sink.first, Then::Pause) {
                     continue;
                 }
             }
@@ -28,7 +28,7 @@ impl Owner {
                 return true;
             }
             // Asked each time, for they see how long the last round took.
-            let taken = self.sink.others.taken();
+            let taken = self.sink.taken();
             let (second, last) = (self.second.are_due(now, taken), self.last.are_due(now, taken));
             let mut all = !second || self.second.write(&mut self.windows, (mode, now), CHUNK, &mut self.chunk);
             all &= self.windows.emit_closed(CHUNK, &mut self.chunk);
@@ -36,22 +36,21 @@ impl Owner {
                 all = self.write_last(mode, now);
             }
             let then = if all && mode.is_live() { Then::Pause } else { Then::More };
-            self.hand_over(Lane::Last, then);
+            self.hand_over(|sink| &sink.others, then);
             if all {
                 return false;
             }
         }
     }
 
-    /// By the first lane's channel or by that of all others. Whether there was something.
-    fn hand_over(&mut self, lane: Lane, then: Then) -> bool {
+    /// Hands the chunk over by one of both ways. Whether there was something.
+    fn hand_over(&mut self, way: fn(&RowSink) -> &Sink<Row>, then: Then) -> bool {
         if self.chunk.is_empty() {
             return false;
         }
         self.shared.metrics.window_rows.inc_by(self.chunk.len() as u64);
         let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
-        let sink = if lane == Lane::First { &self.sink.first } else { &self.sink.others };
-        sink.push(self.windows.chunk, chunk, then);
+        way(&self.sink).push(self.windows.chunk, chunk, then);
         self.windows.chunk += 1;
         true
     }

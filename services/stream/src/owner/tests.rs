@@ -109,10 +109,10 @@ fn the_first_lane_is_written_first_however_much_is_owed_of_others() {
     assert!(bench.write(2), "nothing was taken");
     let above = bench.out.first.try_recv().expect("there is room for it").rows();
     assert_eq!(above.iter().map(|row| (row.area, row.window_s)).collect::<Vec<_>>(), [(100_000, 10), (100_000, 60)]);
-    assert_eq!(bench.owner.sink.first.taken(), 0, "what was handed over before is still under way");
+    assert_eq!(bench.owner.sink.taken(), 0, "what was handed over before is still under way");
     let owed: Vec<Row> = std::iter::from_fn(|| bench.out.others.try_recv().ok()).flat_map(Chunk::rows).collect();
     assert!(!owed.is_empty() && owed.iter().all(|row| row.start_ms == 0));
-    assert_eq!(bench.owner.sink.first.taken() + 1, bench.owner.windows.chunk, "all that was handed over");
+    assert_eq!(bench.owner.sink.taken() + 1, bench.owner.windows.chunk, "all that was handed over");
 }
 
 #[test]
