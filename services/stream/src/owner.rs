@@ -8,12 +8,12 @@ mod together;
 pub(crate) use together::Says;
 
 use crate::{
-    checkpoint::{Back, Loans, Pace, Pieces, Said, Section, Speaker, Turn},
+    checkpoint::{Back, Body, Loans, Pieces, Said, Section, Speaker},
     config::StreamSection,
     shared::Shared,
     sink::RowSink,
     together::Sighting,
-    windows::{Delta, LIVE, Lane, Mark, Marks, Mode, Partial, Row, Windows},
+    windows::{CopiedShard, Delta, LIVE, Lane, Mark, Marks, Mode, Partial, Row, Windows},
 };
 use gridwarden_runtime::{clock::now_ms, seeded::seeded};
 use rounds::Rounds;
@@ -24,11 +24,6 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 use together::Gathered;
 
-/// Changes held while copies are made: so many are applied in some hundredths of a second.
-const HELD: usize = 131_072;
-/// With so many of them copying does not rest any more. Once no more are held each change has its shard copied first, and what is
-/// left would be copied all at once.
-const HURRY: usize = HELD / 2;
 /// How long a worker does one thing before it looks at others.
 const MOMENT: Duration = Duration::from_millis(1);
 /// How often memory is looked at.
@@ -70,14 +65,8 @@ pub(crate) struct Owner {
     laid: (u32, Instant),
     /// Cuts whose records have all come.
     cuts: u32,
-    /// Whether copies are still to be made for the last of them.
-    copying: bool,
-    pace: Pace,
     /// What came from behind the next cut before the rest of what is before it.
     behind: Held,
-    /// What came while copies were made. Applied at once, each would have its shard copied first, one after the other, and alerts of the
-    /// same worker would wait for all of them.
-    meanwhile: Held,
     gathered: Gathered,
 }
 
@@ -87,19 +76,6 @@ struct Held {
     deltas: Vec<Vec<Delta>>,
     partials: Vec<Vec<Partial>>,
     sightings: Vec<Vec<Sighting>>,
-    changes: usize,
-}
-
-impl Held {
-    fn deltas(&mut self, deltas: &mut Vec<Delta>) {
-        self.changes += deltas.len();
-        self.deltas.push(std::mem::take(deltas));
-    }
-
-    fn partials(&mut self, partials: &mut Vec<Partial>) {
-        self.changes += partials.len();
-        self.partials.push(std::mem::take(partials));
-    }
 }
 
 impl Owner {
@@ -137,10 +113,7 @@ impl Owner {
             back: mpsc::channel(),
             laid: (0, now),
             cuts: 0,
-            copying: false,
-            pace: Pace::new(now),
             behind: Held::default(),
-            meanwhile: Held::default(),
             gathered: Gathered::new(says, worker, (index, peers)),
         }
     }
@@ -153,9 +126,10 @@ impl Owner {
     /// Takes deltas sent after so many cuts; those from behind a cut that is not complete here are held.
     #[inline]
     pub(crate) fn deltas(&mut self, cuts: u32, deltas: &mut Vec<Delta>) {
-        match self.held(cuts) {
-            Some(held) => held.deltas(deltas),
-            None => self.apply(deltas),
+        if cuts > self.cuts {
+            self.behind.deltas.push(std::mem::take(deltas));
+        } else {
+            self.apply(deltas);
         }
     }
 
@@ -166,9 +140,10 @@ impl Owner {
 
     /// Takes sums sent after so many cuts, as [`Owner::deltas`].
     pub(crate) fn partials(&mut self, cuts: u32, partials: &mut Vec<Partial>) {
-        match self.held(cuts) {
-            Some(held) => held.partials(partials),
-            None => self.apply_partials(partials),
+        if cuts > self.cuts {
+            self.behind.partials.push(std::mem::take(partials));
+        } else {
+            self.apply_partials(partials);
         }
     }
 
@@ -178,39 +153,13 @@ impl Owner {
         }
     }
 
-    fn apply_held(&mut self, held: Held) {
-        held.deltas.iter().for_each(|deltas| self.apply(deltas));
-        held.partials.iter().for_each(|partials| self.apply_partials(partials));
-    }
-
-    /// Where changes sent after so many cuts wait; none when they are applied.
-    #[inline]
-    fn held(&mut self, cuts: u32) -> Option<&mut Held> {
-        if cuts > self.cuts {
-            Some(&mut self.behind)
-        } else if self.copies_gently() {
-            Some(&mut self.meanwhile)
-        } else {
-            None
-        }
-    }
-
-    /// Whether windows stay as they are until they are copied. Nobody waits for what is of the past, and much of it comes.
-    #[inline]
-    fn copies_gently(&self) -> bool {
-        self.copying && self.meanwhile.changes < HELD && !self.shared.in_the_past()
-    }
-
     /// Takes marks sent at a time.
     pub(crate) fn wait(&mut self, time: u64, marks: &mut Vec<Mark>) {
         self.waiting.entry(time).or_default().append(marks);
     }
 
-    /// Makes the marks count whose time is over; later, while changes sent before them are held.
+    /// Makes the marks count whose time is over.
     pub(crate) fn close(&mut self, is_open: impl Fn(u64) -> bool) {
-        if self.meanwhile.changes > 0 {
-            return;
-        }
         let mut moved = false;
         while let Some(entry) = self.waiting.first_entry() {
             if is_open(*entry.key()) {
@@ -240,57 +189,26 @@ impl Owner {
         self.cuts
     }
 
-    /// Copies to the end, for the next cut is complete. A cut is ordered when the last one is written: this does nothing, but what it
-    /// would do must not be lost.
-    pub(crate) fn copy_all(&mut self, pieces: &Pieces) {
-        while self.copying {
-            self.copy_until(Instant::now() + MOMENT, pieces);
-        }
-    }
-
-    /// All that is before the next cut has come, and all copies are made: windows are copied as they are now, and what was held is taken.
+    /// All that is before the next cut has come: windows are copied as they are now, and what was held is taken. A cut is ordered when the
+    /// last one is written.
     pub(crate) fn cut(&mut self, pieces: &Pieces) {
         self.cuts += 1;
-        self.copying = true;
         if seeded("held-records-saved") {
             self.take_behind();
         }
         self.gathered.cut(pieces);
-        self.windows.begin_copy(self.sink.taken());
+        let speaker = Speaker::Owner(self.worker);
+        pieces.say_all(speaker, self.windows.copy(self.sink.taken()).into_iter().map(piece));
+        pieces.say(speaker, Said::Done);
         self.take_behind();
     }
 
     /// What came from behind the cut.
     fn take_behind(&mut self) {
-        let mut behind = std::mem::take(&mut self.behind);
-        behind.sightings.drain(..).flatten().for_each(|sighting| self.gathered.take(sighting, &self.shared));
-        self.apply_held(behind);
-    }
-
-    /// Goes on copying for a moment, when it is time; in how long again, if there is more.
-    pub(crate) fn copy_on(&mut self, now: Instant, pieces: &Pieces) -> Option<Duration> {
-        if !self.copying {
-            return None;
-        }
-        let hurry = self.shared.in_the_past() || self.meanwhile.changes > HURRY;
-        let Turn::Copy(until, again) = self.pace.turn(now, hurry) else { return None };
-        self.copy_until(until, pieces);
-        self.copying.then_some(again)
-    }
-
-    fn copy_until(&mut self, until: Instant, pieces: &Pieces) {
-        while Instant::now() < until && self.windows.copy_next() {}
-        let speaker = Speaker::Owner(self.worker);
-        let copies = self.windows.copies();
-        let section =
-            |start, shard, more| if more { Section::More(start, shard) } else { Section::Windows(start, shard) };
-        pieces.say_all(speaker, copies.map(|copied| (section(copied.start, copied.shard, copied.more), copied.body)));
-        self.copying = self.windows.is_copying();
-        if !self.copying {
-            pieces.say(speaker, Said::Done);
-            let meanwhile = std::mem::take(&mut self.meanwhile);
-            self.apply_held(meanwhile);
-        }
+        let Held { deltas, partials, sightings } = std::mem::take(&mut self.behind);
+        sightings.into_iter().flatten().for_each(|sighting| self.gathered.take(sighting, &self.shared));
+        deltas.iter().for_each(|deltas| self.apply(deltas));
+        partials.iter().for_each(|partials| self.apply_partials(partials));
     }
 
     /// Takes back what was lent and read again. Bounded, so that a worker never stands still for it; whether there may be more.
@@ -322,8 +240,7 @@ impl Owner {
         if self.sink.others.has_room() {
             self.took = now;
         }
-        // Rows handed out change their shards.
-        let more = self.copies_gently() || self.write_rows(mode, now);
+        let more = self.write_rows(mode, now);
         self.ask_back();
         if due || self.is_pressed() {
             self.lend(now);
@@ -390,7 +307,7 @@ impl Owner {
     /// ClickHouse that is there will take soon stays, unless it is far too much. While it is away half as much stays: nothing
     /// can be written before it is back, and then all is asked for in its turn.
     fn lend(&mut self, now: Instant) {
-        if !self.copying && self.loans.laid.cuts() == self.cuts {
+        if self.loans.laid.cuts() == self.cuts {
             let share = self.share();
             let away = now.duration_since(self.took) >= AWAY_AFTER;
             let also_owing = away || self.windows.bytes() > 4 * share;
@@ -412,6 +329,13 @@ impl Owner {
         }
         metrics.window_bytes.with_label_values(&[&self.label]).set(self.windows.bytes() as i64);
     }
+}
+
+/// A copy as a piece of the checkpoint.
+fn piece(copied: CopiedShard) -> (Section, Option<Body>) {
+    let CopiedShard { start, shard, more, body } = copied;
+    let section = if more { Section::More(start, shard) } else { Section::Windows(start, shard) };
+    (section, body.map(|copy| Body::Windows(Box::new(copy))))
 }
 
 #[cfg(test)]

@@ -291,9 +291,6 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
             loop {
                 let next_cut = after(owner.cuts() + 1);
                 let is_complete = goes_on && !is_open(next_cut - 1);
-                if is_complete {
-                    owner.copy_all(&pieces);
-                }
                 owner.close(|time| time >= next_cut || is_open(time));
                 if !is_complete {
                     break;
@@ -301,9 +298,6 @@ fn own<'scope>(scope: Scope<'scope, Tick>, plan: &Plan, owner: Option<Owner>, in
                 owner.cut(&pieces);
             }
             let now = Instant::now();
-            if let Some(again) = owner.copy_on(now, &pieces) {
-                activator.activate_after(again);
-            }
             if shutdown.is_triggered() {
                 return;
             }

@@ -13,7 +13,7 @@ pub(crate) use numbers::{NOT_OURS, number, numbers, numbers_of_world, place};
 use crate::{
     alerts::{AlertQueue, Teller},
     cadence::Cadence,
-    checkpoint::{Loans, Order, Pace, Pieces, Place, Said, Speaker, Turn},
+    checkpoint::{Body, Loans, Order, Pace, Pieces, Place, Said, Speaker, Turn},
     cluster::Seat,
     config::StreamSection,
     ends::EndsBoard,
@@ -300,7 +300,8 @@ impl Source {
         let Turn::Copy(until, again) = self.pace.turn(now, self.is_past()) else { return None };
         let done = self.intake.copy_on(|| Instant::now() < until, &mut self.copies);
         let speaker = Speaker::Source(self.worker);
-        self.context.pieces.say_all(speaker, self.copies.drain(..));
+        let copies = self.copies.drain(..).map(|(section, body)| (section, body.map(Body::written)));
+        self.context.pieces.say_all(speaker, copies);
         if done {
             self.copying = false;
             self.context.pieces.say(speaker, Said::Done);

@@ -1,9 +1,9 @@
 //! Puts pieces together to objects and writes them, in whatever process they are copied.
 
 use super::{
-    keeper::{Pieces, Said, Speaker},
     manifest::{AlertPlace, Place, Section, Slice, hash},
     names,
+    pieces::{Pieces, Said, Speaker},
     protocol::Mark,
 };
 use crate::alerts::Teller;
@@ -124,6 +124,7 @@ impl Desk {
         let all = |worker| alerts(worker).into_iter().chain([Speaker::Source(worker), Speaker::Owner(worker)]);
         let mut awaited: BTreeSet<Speaker> = (0..self.workers).flat_map(all).collect();
         awaited.extend(self.others.clone().map(Speaker::Process));
+        let mut room = Vec::new();
         while !awaited.is_empty() {
             let heard = tokio::select! {
                 heard = said.recv() => heard,
@@ -131,7 +132,7 @@ impl Desk {
             };
             let Some((speaker, said)) = heard else { return Ok(false) };
             match (speaker, said) {
-                (_, Said::Piece(section, Some(body))) => draft.add(section, &body),
+                (_, Said::Piece(section, Some(body))) => draft.add(section, body.bytes(&mut room)),
                 (_, Said::Piece(section, None)) => {
                     // A defect: a piece that was never written cannot be as it was.
                     let known = last.get(&section).context("a piece is said to be as it was, and never was")?;

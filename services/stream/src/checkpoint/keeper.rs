@@ -3,70 +3,23 @@
 //! It waits for the store as long as it takes: a checkpoint that cannot be written holds up the next one, never the stream.
 
 use super::{
-    desk::{AGAIN, Desk, Draft, Lain, Part},
+    desk::{AGAIN, Desk, Draft, Lain},
     lay,
     loans::Laid,
     manifest::{AlertPlace, FORMAT, Manifest, Place, Section, Slice},
     names,
+    pieces::{Said, Speaker},
     protocol::{Mark, Prune},
     scribe::Ordered,
 };
-use crate::{alerts::Teller, metrics::Metrics, wake::Wakers};
+use crate::{metrics::Metrics, wake::Wakers};
 use anyhow::{Context, Result, bail};
 use gridwarden_runtime::{clock::now_ms, seeded::seeded};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-
-/// Who has said something.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Speaker {
-    /// The reading of a worker.
-    Source(usize),
-    /// The windows of a worker.
-    Owner(usize),
-    /// The producer of alerts, about those of a teller.
-    Alerts(Teller),
-    /// Another process.
-    Process(usize),
-}
-
-/// What somebody has to say about a cut.
-pub(crate) enum Said {
-    /// A piece; without a body it is as it was at the last cut.
-    Piece(Section, Option<Vec<u8>>),
-    /// Where a partition goes on.
-    Place(Place),
-    /// All of another process.
-    Part(Box<Part>),
-    /// That was all.
-    Done,
-}
-
-/// The way from those who copy to the one who writes.
-#[derive(Clone)]
-pub(crate) struct Pieces(pub(super) UnboundedSender<(Speaker, Said)>);
-
-impl Pieces {
-    /// Says something. Nobody listens any more when the process ends.
-    pub(crate) fn say(&self, speaker: Speaker, said: Said) {
-        self.0.send((speaker, said)).ok();
-    }
-
-    /// Says all of it.
-    pub(crate) fn say_all(&self, speaker: Speaker, copies: impl Iterator<Item = (Section, Option<Vec<u8>>)>) {
-        copies.for_each(|(section, body)| self.say(speaker, Said::Piece(section, body.map(fitted))));
-    }
-}
-
-/// Pieces of all that changed wait until they are written, and one that grew while it was made takes up to twice its size.
-fn fitted(body: Vec<u8>) -> Vec<u8> {
-    let spare = body.capacity() - body.len();
-    // Made anew, because an allocator leaves a list where it is that fills more than half of its place.
-    if spare > body.len() / 4 { body.as_slice().to_vec() } else { body }
-}
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// How cuts are ordered: by a count that workers look at.
 #[derive(Clone, Default)]
@@ -267,23 +220,4 @@ fn table(lain: &Lain) -> (Vec<String>, Vec<(Section, Slice)>) {
     let place = |name: &Arc<str>| number.get(name).copied().unwrap_or(u32::MAX);
     let sections = lain.iter().map(|(section, (name, slice))| (*section, Slice { object: place(name), ..*slice }));
     (names.iter().map(|name| name.to_string()).collect(), sections.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_piece_that_waits_takes_little_more_than_it_holds() {
-        let grown = |bytes: usize| {
-            let mut body = Vec::with_capacity(1_000);
-            body.resize(bytes, 7);
-            fitted(body)
-        };
-        for bytes in [300, 600, 790, 900] {
-            let body = grown(bytes);
-            assert_eq!(body, vec![7; bytes]);
-            assert!(body.capacity() <= bytes * 5 / 4, "{} for {bytes}", body.capacity());
-        }
-    }
 }

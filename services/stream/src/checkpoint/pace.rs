@@ -1,5 +1,5 @@
-//! How a worker copies: for a moment at a time, then it rests, so that those who wait for a record's alert hardly notice. A copy is
-//! of one moment however long it takes (`CKP-5`), so there is no hurry.
+//! How a worker copies entities: for a moment at a time, then it rests, so that those who wait for a record's alert hardly notice. A
+//! copy is of one moment however long it takes (`CKP-5`), so there is no hurry.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ impl Pace {
         Self { next: now }
     }
 
-    /// Whose turn it is. `hurry`: nobody waits for what is read, or others would wait longer if it took longer.
+    /// Whose turn it is. `hurry`: nobody waits for what is read.
     pub(crate) fn turn(&mut self, now: Instant, hurry: bool) -> Turn {
         if now < self.next && !hurry {
             return Turn::Rest;

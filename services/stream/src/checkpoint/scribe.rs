@@ -4,9 +4,10 @@
 
 use super::{
     desk::{Desk, Draft, Lain, Part},
-    keeper::{Order, Said, Speaker},
+    keeper::Order,
     loans::Laid,
     manifest::AlertPlace,
+    pieces::{Said, Speaker},
     protocol::Mark,
 };
 use crate::{metrics::Metrics, wake::Wakers};

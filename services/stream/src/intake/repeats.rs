@@ -73,8 +73,8 @@ impl SourceIds {
     }
 
     /// For saving: the ring, and where its next id goes.
-    pub(crate) fn saved(&self) -> (Vec<(u64, i64)>, u32) {
-        (self.seen.clone(), self.next as u32)
+    pub(crate) fn saved(&self) -> (&[(u64, i64)], u32) {
+        (&self.seen, self.next as u32)
     }
 
     /// As it was saved.

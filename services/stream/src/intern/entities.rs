@@ -8,8 +8,8 @@ use crate::{intake::SourceIds, rules::EntityRules, windows::At};
 use gridwarden_domain::{observation::Position, value::Fixed};
 use gridwarden_geo::ahead::ask_for;
 use hashbrown::HashTable;
+use saved::Kept;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::sync::{Mutex, PoisonError};
 
@@ -81,6 +81,8 @@ pub(crate) struct Entities {
     taken: u32,
     /// The first page that may still have to be copied.
     next: usize,
+    /// How many bytes a page takes, about.
+    room: usize,
 }
 
 /// Entities that lie together.
@@ -101,7 +103,7 @@ struct Due {
     len: usize,
     /// Those that have changed since, as they were. One by one: a page is a thousand of them, and whoever waited for the whole of it
     /// with every event would stand still for as long as the copying takes.
-    kept: BTreeMap<usize, Vec<u8>>,
+    kept: Kept,
 }
 
 /// A page as it was when the copying began.
@@ -268,17 +270,20 @@ impl Entities {
         (self.taken, self.next) = (taken, 0);
         for page in &mut self.pages {
             let (changed, len) = (std::mem::take(&mut page.changed), page.entities.len());
-            page.due = Some(Box::new(Due { changed, len, kept: BTreeMap::new() }));
+            page.due = Some(Box::new(Due { changed, len, kept: Kept::default() }));
         }
     }
 
     /// Copies one page more; false when all are.
     pub(crate) fn copy_next(&mut self) -> bool {
         while let Some(page) = self.pages.get_mut(self.next) {
-            let copied = page.due.take().map(|due| due.copy(&page.entities, self.taken));
+            // Pages are much alike: a list that grows is written several times over.
+            let how = (self.taken, self.room);
+            let copied = page.due.take().map(|due| due.copy(&page.entities, how));
             let number = self.next as u32;
             self.next += 1;
             if let Some(body) = copied {
+                self.room = body.as_ref().map_or(self.room, |body| body.len() + body.len() / 8);
                 self.copies.push(Copied { page: number, body });
                 return true;
             }
@@ -313,15 +318,15 @@ impl Page {
             && place < due.len
             && let Some(entity) = self.entities.get(place)
         {
-            due.kept.entry(place).or_insert_with(|| saved::write_one(entity, taken));
+            due.kept.keep(place, entity, taken);
         }
     }
 }
 
 impl Due {
     /// The page as it was; none when that is what was copied before.
-    fn copy(self, entities: &[Entity], taken: u32) -> Option<Vec<u8>> {
-        self.changed.then(|| saved::write(entities.get(..self.len).unwrap_or(entities), &self.kept, taken))
+    fn copy(self, entities: &[Entity], how: (u32, usize)) -> Option<Vec<u8>> {
+        self.changed.then(|| saved::write(entities.get(..self.len).unwrap_or(entities), &self.kept, how))
     }
 }
 
@@ -411,7 +416,7 @@ mod tests {
         let mut steps = steps.into_iter().zip(1i64..);
         for _ in 0..3 {
             entities.begin_copy(0);
-            let as_it_was = |page: &Page| saved::write(&page.entities, &BTreeMap::new(), 0);
+            let as_it_was = |page: &Page| saved::write(&page.entities, &Kept::default(), (0, 0));
             let wanted: Vec<Vec<u8>> = entities.pages.iter().map(as_it_was).collect();
             let wanted = wanted.into_iter().enumerate().map(|(page, body)| changed.contains(&page).then_some(body));
             let wanted: Vec<Option<Vec<u8>>> = wanted.collect();

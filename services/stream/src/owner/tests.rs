@@ -36,11 +36,7 @@ impl Bench {
     }
 
     fn event(&mut self, area: u32, time: i64) {
-        let (at, values, shard) = (At::new(0, 0), [1; WIDTH], (area % 64) as u16);
-        self.owner.deltas(
-            0,
-            &mut vec![Delta { time, at, values, area, group: 0, shard, domain: LIVE, mask: 1, lane: Lane::Last }],
-        );
+        self.owner.deltas(0, &mut vec![delta(area, time)]);
     }
 
     /// A sum for an area above.
@@ -76,6 +72,11 @@ impl Bench {
         rows.sort_unstable();
         rows
     }
+}
+
+fn delta(area: u32, time: i64) -> Delta {
+    let (at, values, shard) = (At::new(0, 0), [1; WIDTH], (area % 64) as u16);
+    Delta { time, at, values, area, group: 0, shard, domain: LIVE, mask: 1, lane: Lane::Last }
 }
 
 #[test]
@@ -203,8 +204,7 @@ fn while_clickhouse_is_away_half_of_the_memory_for_windows_stays() {
     bench.watermark(60_000);
     bench.write(0);
     // All of it lies in a checkpoint.
-    bench.owner.windows.begin_copy(0);
-    while bench.owner.windows.copy_next() {}
+    bench.owner.windows.copy(0);
     bench.write(5);
     assert!(bench.owner.windows.bytes() > 4 * MIB, "it will be taken soon");
     bench.write(70);
@@ -227,8 +227,8 @@ fn copied(pieces: &mut UnboundedReceiver<(Speaker, Said)>) -> (usize, bool) {
     let (mut keys, mut done) = (0, false);
     while let Ok((_, said)) = pieces.try_recv() {
         match said {
-            Said::Piece(_, Some(body)) => {
-                let form = ShardForm::read(&body).expect("as it was written");
+            Said::Piece(_, Some(Body::Windows(copy))) => {
+                let form = ShardForm::read(&copy.write(Vec::new())).expect("as it was written");
                 keys += form.entries.len();
             }
             Said::Done => done = true,
@@ -239,7 +239,7 @@ fn copied(pieces: &mut UnboundedReceiver<(Speaker, Said)>) -> (usize, bool) {
 }
 
 #[test]
-fn what_comes_while_windows_are_copied_is_held_and_counts_afterwards() {
+fn what_comes_after_a_cut_counts_at_once_and_is_not_in_it() {
     let (pieces, mut said) = Desk::channel();
     let mut bench = Bench::new(64);
     bench.is_past(false);
@@ -249,56 +249,26 @@ fn what_comes_while_windows_are_copied_is_held_and_counts_afterwards() {
     bench.event(2, 6_000);
     bench.watermark(60_000);
     bench.write(20);
-    assert!(bench.rows().is_empty(), "neither closed without what is held, nor changed before it is copied");
-    assert_eq!(bench.owner.copy_on(Instant::now(), &pieces), None);
+    assert_eq!(bench.rows().len(), 4, "panes and minutes of both areas, before the cut is written");
     assert_eq!(copied(&mut said), (1, true));
-    bench.owner.close(|_| false);
-    bench.write(21);
-    assert_eq!(bench.rows().len(), 4, "panes and minutes of both areas");
-    // All that is held is before the next cut.
     bench.event(3, 61_000);
     bench.owner.cut(&pieces);
     bench.event(4, 61_000);
-    bench.owner.copy_all(&pieces);
+    assert_eq!(copied(&mut said), (2 + 1, true), "the minute that was closed, and the new one without what came later");
     bench.owner.cut(&pieces);
-    bench.owner.copy_all(&pieces);
-    assert_eq!(
-        copied(&mut said),
-        (2 + 1 + 1, true),
-        "the minute that was closed and the new one without what was held, then that alone"
-    );
+    assert_eq!(copied(&mut said), (1, true), "the one that came since");
 }
 
 #[test]
-fn no_more_is_held_than_is_applied_at_once_and_nothing_of_the_past() {
-    let (pieces, _said) = Desk::channel();
-    let mut bench = Bench::new(64);
-    bench.is_past(false);
-    (0..64).for_each(|area| bench.event(area, 5_000));
-    bench.owner.cut(&pieces);
-    (0..HELD as u32 + 10).for_each(|area| bench.event(area % 64, 6_000));
-    assert_eq!(bench.owner.meanwhile.changes, HELD);
-    bench.owner.copy_all(&pieces);
-    assert_eq!(bench.owner.meanwhile.changes, 0);
-    bench.is_past(true);
-    bench.owner.cut(&pieces);
-    bench.event(1, 7_000);
-    assert_eq!(bench.owner.meanwhile.changes, 0);
-}
-
-#[test]
-fn copying_does_not_rest_any_more_when_much_is_held() {
-    let (pieces, _said) = Desk::channel();
+fn what_comes_from_behind_a_cut_waits_for_it() {
+    let (pieces, mut said) = Desk::channel();
     let mut bench = Bench::new(64);
     bench.is_past(false);
     bench.event(1, 5_000);
+    bench.owner.deltas(1, &mut vec![delta(2, 5_000)]);
     bench.owner.cut(&pieces);
-    // Ahead, so that no moment is over before it is used.
-    let now = Instant::now() + Duration::from_secs(3_600);
-    bench.owner.pace.turn(now, false);
-    (0..HURRY as u32).for_each(|_| bench.event(1, 6_000));
-    assert!(bench.owner.copy_on(now, &pieces).is_none() && bench.owner.copying, "it rests");
-    bench.event(1, 6_000);
-    bench.owner.copy_on(now, &pieces);
-    assert!(!bench.owner.copying && bench.owner.meanwhile.changes == 0);
+    assert_eq!(copied(&mut said), (1, true));
+    bench.watermark(60_000);
+    bench.write(20);
+    assert_eq!(bench.rows().len(), 4, "it counts once the cut is made");
 }

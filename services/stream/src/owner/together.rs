@@ -3,7 +3,7 @@
 use super::Owner;
 use crate::{
     alerts::{AlertQueue, Teller},
-    checkpoint::{Pieces, Said, Speaker},
+    checkpoint::{Body, Pieces, Said, Speaker},
     shared::Shared,
     together::{InForce, Sighting, Together},
     windows::{FENCE, LIVE, Marks},
@@ -69,7 +69,7 @@ impl Gathered {
     pub(super) fn cut(&self, pieces: &Pieces) {
         self.says.alerts.cut(Teller::Together(self.worker));
         for (section, body) in self.together.pieces() {
-            pieces.say(Speaker::Owner(self.worker), Said::Piece(section, Some(body)));
+            pieces.say(Speaker::Owner(self.worker), Said::Piece(section, Some(Body::Written(body))));
         }
     }
 
@@ -99,7 +99,6 @@ impl Owner {
     /// held.
     pub(crate) fn sightings(&mut self, cuts: u32, sightings: &mut Vec<Sighting>) {
         if cuts > self.cuts {
-            self.behind.changes += sightings.len();
             self.behind.sightings.push(std::mem::take(sightings));
         } else {
             sightings.drain(..).for_each(|sighting| self.gathered.take(sighting, &self.shared));

@@ -149,8 +149,12 @@ impl EntityRules {
 
     /// As it is written down.
     pub(crate) fn form(&self) -> StateForm {
-        let held = self.held.iter().map(|held| HeldForm { slot: held.slot, phase: held.phase.form() });
-        StateForm { seen: self.seen, inside: self.inside.iter().copied().collect(), held: held.collect() }
+        StateForm { seen: self.seen, inside: self.inside.iter().copied().collect(), held: self.held_form() }
+    }
+
+    /// What rules hold against it, as it is written down.
+    pub(crate) fn held_form(&self) -> Vec<HeldForm> {
+        self.held.iter().map(|held| HeldForm { slot: held.slot, phase: held.phase.form() }).collect()
     }
 
     /// As it was written down, in the numbers of this process.

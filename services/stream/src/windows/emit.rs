@@ -2,10 +2,11 @@
 //! stands still for the sake of rows.
 
 use super::{
-    Aggregate, Copies, Lane, MINUTE_MS, PANE_MS, PANES, WIDTH, Windows,
-    minute::{Entry, Key, MINUTE, Shard},
+    Aggregate, Lane, MINUTE_MS, PANE_MS, PANES, WIDTH, Windows,
+    minute::{Key, MINUTE},
     sketch::{Sketch, SketchKey},
     store::{ALL, Minute},
+    sums::{Entry, Sums},
 };
 
 /// What to write of windows that are still open.
@@ -55,30 +56,30 @@ enum Length {
     Minute,
 }
 
-fn rows(shard: &Shard, (key, entry): (Key, &Entry), length: Length, window: (i64, bool), out: &mut Vec<Row>) {
+fn rows(sums: &Sums, (key, entry): (Key, &Entry), length: Length, window: (i64, bool), out: &mut Vec<Row>) {
     let (minute, closed) = window;
     let whole;
     let (cells, start_ms, window_s) = match length {
-        Length::Pane(pane) => (shard.pane(entry, pane), minute + PANE_MS * pane as i64, PANE_S),
+        Length::Pane(pane) => (sums.pane(entry, pane), minute + PANE_MS * pane as i64, PANE_S),
         Length::Minute => {
-            whole = shard.minute(entry);
+            whole = sums.minute(entry);
             (whole.as_slice(), minute, MINUTE_S)
         }
     };
     let first = u32::from(key.group()) * WIDTH as u32;
     for (column, aggregate) in cells.iter().enumerate().filter(|(_, aggregate)| aggregate.count > 0) {
-        let sketch = if shard.sketches.is_empty() { None } else { sketch(shard, key, column, length) };
+        let sketch = if sums.sketches().is_empty() { None } else { sketch(sums, key, column, length) };
         let metric = first + column as u32;
         out.push(Row { aggregate: *aggregate, start_ms, area: key.area(), metric, window_s, closed, sketch });
     }
 }
 
 /// A torn one is not written: events are missing that no log will bring.
-fn sketch(shard: &Shard, key: Key, column: usize, length: Length) -> Option<Box<Sketch>> {
+fn sketch(sums: &Sums, key: Key, column: usize, length: Length) -> Option<Box<Sketch>> {
     let key = SketchKey::new(key, column);
     let found = match length {
-        Length::Pane(pane) => shard.sketches.pane(key, pane).cloned(),
-        Length::Minute => shard.sketches.minute(key),
+        Length::Pane(pane) => sums.sketches().pane(key, pane).cloned(),
+        Length::Minute => sums.sketches().minute(key),
     };
     found.filter(|sketch| sketch.events > 0 && !sketch.torn).map(Box::new)
 }
@@ -95,7 +96,7 @@ impl Windows {
                 if minute.waits(*start, &mut self.wanted) {
                     break;
                 }
-                step(*start, minute, (&mut self.copies, self.chunk), out);
+                step(*start, minute, self.chunk, out);
             }
         }
         true
@@ -125,8 +126,7 @@ impl Windows {
                         self.wanted.want(*start, index);
                         continue;
                     }
-                    let target = (&mut self.copies, self.chunk);
-                    changed((*start, minute), (index, lane), (wanted, mode), target, out);
+                    changed((*start, minute), (index, lane), (wanted, mode), self.chunk, out);
                 }
             }
             from = 0;
@@ -136,24 +136,23 @@ impl Windows {
 }
 
 /// One shard of what is owed.
-fn step(start: i64, minute: &mut Minute, target: (&mut Copies, u32), out: &mut Vec<Row>) {
-    let (copies, chunk) = target;
+fn step(start: i64, minute: &mut Minute, chunk: u32, out: &mut Vec<Row>) {
     let (owed, minute_closed) = (minute.owed, minute.is_closed());
-    if let Some(shard) = minute.shard_mut(start, minute.cursor, copies) {
+    if let Some(shard) = minute.shard_mut(minute.cursor) {
         shard.handed = if shard.is_empty() { shard.handed } else { chunk };
-        for (key, entry) in shard.entries() {
+        for (key, entry) in shard.sums.entries() {
             for pane in (0..PANES).filter(|pane| owed & (1 << pane) != 0) {
-                rows(shard, (key, entry), Length::Pane(pane), (start, true), out);
+                rows(&shard.sums, (key, entry), Length::Pane(pane), (start, true), out);
             }
             if minute_closed {
-                rows(shard, (key, entry), Length::Minute, (start, true), out);
+                rows(&shard.sums, (key, entry), Length::Minute, (start, true), out);
             }
         }
         // An open minute comes with others that are open.
         let written = if minute_closed { owed | MINUTE } else { owed };
         for lane in Lane::ALL {
             for key in shard.take_dirty(lane) {
-                let touched = shard.entry(key).is_some_and(|entry| entry.dirty() & owed != 0);
+                let touched = shard.sums.entry(key).is_some_and(|entry| entry.dirty() & owed != 0);
                 let later = if touched && !minute_closed { MINUTE } else { 0 };
                 shard.keep_dirty(key, (written, later), lane);
             }
@@ -171,23 +170,23 @@ fn changed(
     (start, minute): (i64, &mut Minute),
     (index, lane): (usize, Lane),
     what: (u8, Mode),
-    target: (&mut Copies, u32),
+    chunk: u32,
     out: &mut Vec<Row>,
 ) {
-    let ((wanted, mode), (copies, chunk)) = (what, target);
+    let (wanted, mode) = what;
     let (closed, minute_closed) = (minute.closed, minute.is_closed());
-    let Some(shard) = minute.shard_mut(start, index, copies) else { return };
+    let Some(shard) = minute.shard_mut(index) else { return };
     shard.handed = chunk;
     for key in shard.take_dirty(lane) {
-        let Some(entry) = shard.entry(key).copied() else { continue };
+        let Some(entry) = shard.sums.entry(key).copied() else { continue };
         let panes = entry.dirty() & wanted;
         for pane in (0..PANES).filter(|pane| panes & (1 << pane) != 0) {
-            rows(shard, (key, &entry), Length::Pane(pane), (start, closed & (1 << pane) != 0), out);
+            rows(&shard.sums, (key, &entry), Length::Pane(pane), (start, closed & (1 << pane) != 0), out);
         }
         let minute_due = panes != 0 || entry.dirty() & MINUTE != 0;
         let minute_written = minute_due && (minute_closed || mode == Mode::Live);
         if minute_written {
-            rows(shard, (key, &entry), Length::Minute, (start, minute_closed), out);
+            rows(&shard.sums, (key, &entry), Length::Minute, (start, minute_closed), out);
         }
         let written = if minute_written { panes | MINUTE } else { panes };
         let later = if minute_due && !minute_written { MINUTE } else { 0 };

@@ -50,9 +50,6 @@ impl Windows {
     /// are still to be written only if `also_owing`. To be called only while the last copies made are known to be in a
     /// checkpoint.
     pub(crate) fn lend_beyond(&mut self, bytes: usize, also_owing: bool) -> usize {
-        if self.copies.are_due() {
-            return 0;
-        }
         let mut held = self.bytes();
         let mut lent = 0;
         for closed in [true, false] {

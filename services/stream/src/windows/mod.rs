@@ -19,15 +19,17 @@ mod marks;
 mod minute;
 mod rollup;
 mod saved;
+mod shareable;
 pub(crate) mod sketch;
 mod store;
+mod sums;
 
 pub(crate) use aggregate::{Aggregate, At};
 pub(crate) use emit::{Mode, Row};
 pub(crate) use lane::Lane;
 pub(crate) use marks::{FENCE, Marks};
 pub(crate) use rollup::{Above, Rollup, Tree};
-use saved::Copies;
+pub(crate) use saved::{CopiedShard, ShardCopy};
 pub(crate) use store::{AHEAD, KEEP_MS, LIVE, Windows};
 
 use gridwarden_domain::value::Fixed;

@@ -1,12 +1,13 @@
-//! Copies of windows of one moment, for saving, made shard by shard while others change (`CKP-5`).
+//! Copies of windows of one moment, for saving: made at once, written down by another thread while the owner goes on (`CKP-5`).
 
 use super::{
     Aggregate, MINUTE_MS, Windows,
     minute::{Key, MINUTE, Shard},
     sketch::{Sketch, SketchKey},
     store::{ALL, Minute},
+    sums::Sums,
 };
-use crate::checkpoint::{EntryForm, Renumber, ShardForm, SketchForm, write_list};
+use crate::checkpoint::{EntryForm, EntryView, Renumber, ShardForm, ShardHead, SketchForm, SketchView, write_shard};
 use gridwarden_runtime::seeded::seeded;
 use hashbrown::{HashMap, HashSet};
 
@@ -20,7 +21,29 @@ pub(super) struct Cut {
     cursor: usize,
 }
 
-/// A shard of a minute as it was when the copying began.
+impl Cut {
+    fn of(minute: &Minute) -> Self {
+        let Minute { domains, closed, owed, owed_minute, cursor, .. } = *minute;
+        Self { domains, closed, owed, owed_minute, cursor }
+    }
+
+    /// What is said of a shard. `unsure`: it has rows that were handed out and are not known to be in ClickHouse; they are owed again.
+    fn head(self, index: usize, unsure: bool) -> ShardHead {
+        let owes = index >= self.cursor;
+        ShardHead {
+            domains: self.domains,
+            closed: self.closed,
+            owed: match (unsure, owes) {
+                (true, _) => self.closed,
+                (false, true) => self.owed,
+                (false, false) => 0,
+            },
+            owed_minute: unsure && self.closed == ALL || owes && self.owed_minute,
+        }
+    }
+}
+
+/// A shard of a minute as it was at the moment of copying.
 pub(crate) struct CopiedShard {
     /// Start of the minute.
     pub(crate) start: i64,
@@ -29,141 +52,71 @@ pub(crate) struct CopiedShard {
     /// Whether it is what came since the rest was lent.
     pub(crate) more: bool,
     /// The copy; none when it is as it was the last time.
-    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) body: Option<ShardCopy>,
 }
 
-/// Copies under way.
-#[derive(Default)]
-pub(crate) struct Copies {
-    /// Chunks known to be in ClickHouse when the copying began.
-    taken: u32,
-    /// Shards still to be copied.
-    due: usize,
-    made: Vec<CopiedShard>,
+/// What a shard held, to be written down.
+pub(crate) struct ShardCopy {
+    head: ShardHead,
+    /// What all its keys say again.
+    again: u8,
+    sums: Sums,
 }
 
-impl Copies {
-    /// Whether some are still to be made.
-    pub(super) fn are_due(&self) -> bool {
-        self.due > 0
-    }
-
-    #[cold]
-    pub(super) fn copy(&mut self, start: i64, minute: &mut Minute, index: usize) {
-        let cut = minute.cut;
-        let Some(shard) = minute.shards.get_mut(index) else { return };
-        shard.due = false;
-        self.due -= 1;
-        let more = shard.is_lent();
-        if more {
-            // What was lent is as it was, or it would be here.
-            self.made.push(CopiedShard { start, shard: index as u16, more: false, body: None });
-            if shard.is_empty() {
-                return;
-            }
-        }
-        let body = std::mem::take(&mut shard.changed).then(|| body(shard, index, cut, self.taken));
-        self.made.push(CopiedShard { start, shard: index as u16, more, body });
+impl ShardCopy {
+    /// Writes it down, into a list that is empty.
+    pub(crate) fn write(&self, into: Vec<u8>) -> Vec<u8> {
+        let Self { head, again, sums } = self;
+        let entries = sums.entries().map(|(key, entry)| EntryView {
+            key: key.number(),
+            dirty: entry.dirty() | again,
+            panes: sums.panes(entry),
+        });
+        let sketches = sums.sketches().all().map(|(key, pane, sketch)| SketchView {
+            key: key.number(),
+            pane: pane as u8,
+            events: sketch.events,
+            cells: sketch.cells(),
+        });
+        write_shard(*head, entries, &sketches.collect::<Vec<_>>(), into)
     }
 }
-
-/// One shard, written down. Rows that were handed out and are not known to be in ClickHouse are owed again.
-fn body(shard: &Shard, index: usize, cut: Cut, taken: u32) -> Vec<u8> {
-    let unsure = shard.handed > taken && !seeded("rows-not-owed");
-    let owes = index >= cut.cursor;
-    let closed = cut.closed == ALL;
-    let head = ShardForm {
-        domains: cut.domains,
-        closed: cut.closed,
-        owed: match (unsure, owes) {
-            (true, _) => cut.closed,
-            (false, true) => cut.owed,
-            (false, false) => 0,
-        },
-        owed_minute: unsure && closed || owes && cut.owed_minute,
-        ..ShardForm::default()
-    };
-    let entry = |(key, entry): (Key, &super::minute::Entry)| {
-        let (widths, cells) = shard.cells_of(entry);
-        let again = if unsure { !cut.closed & ALL | MINUTE } else { 0 };
-        EntryForm { key: key.number(), dirty: entry.dirty() | again, widths, cells }
-    };
-    let sketch = |(key, pane, sketch): (SketchKey, usize, &Sketch)| SketchForm {
-        key: key.number(),
-        pane: pane as u8,
-        events: sketch.events,
-        cells: sketch.cells().to_vec(),
-    };
-    let sketches: Vec<SketchForm> = shard.sketches.all().map(sketch).collect();
-    head.write_with(&write_list(Counted { items: shard.entries().map(entry), left: shard.len() }), &sketches)
-}
-
-/// An iterator whose length is known from elsewhere.
-struct Counted<I> {
-    items: I,
-    left: usize,
-}
-
-impl<I: Iterator> Iterator for Counted<I> {
-    type Item = I::Item;
-
-    fn next(&mut self) -> Option<I::Item> {
-        self.left = self.left.saturating_sub(1);
-        self.items.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<I: Iterator> ExactSizeIterator for Counted<I> {}
 
 impl Windows {
-    /// Begins to copy all there is, as it is now. `taken`: the chunks known to be in ClickHouse.
-    pub(crate) fn begin_copy(&mut self, taken: u32) {
-        self.copies = Copies { taken, ..Copies::default() };
-        for minute in self.minutes.values_mut() {
-            let cut = Cut {
-                domains: minute.domains,
-                closed: minute.closed,
-                owed: minute.owed,
-                owed_minute: minute.owed_minute,
-                cursor: minute.cursor,
-            };
-            let other = std::mem::replace(&mut minute.cut, cut) != cut;
-            for shard in minute.shards.iter_mut().filter(|shard| !shard.is_empty() || shard.is_lent()) {
-                shard.due = true;
-                shard.changed |= other && !shard.is_empty();
-                self.copies.due += 1;
-            }
-        }
-    }
-
-    /// Copies one shard more; false when all are.
-    pub(crate) fn copy_next(&mut self) -> bool {
-        if !self.copies.are_due() {
-            return false;
-        }
+    /// Copies all there is, as it is now. `taken`: the chunks known to be in ClickHouse.
+    pub(crate) fn copy(&mut self, taken: u32) -> Vec<CopiedShard> {
+        let mut copies = Vec::new();
         for (start, minute) in &mut self.minutes {
-            if let Some(index) = minute.shards.iter().position(|shard| shard.due) {
-                self.copies.copy(*start, minute, index);
-                return true;
+            let cut = Cut::of(minute);
+            let other = std::mem::replace(&mut minute.cut, cut) != cut;
+            for (index, shard) in minute.shards.iter_mut().enumerate() {
+                copy(shard, (*start, index), (cut, other, taken), &mut copies);
             }
         }
-        false
+        copies
     }
+}
 
-    /// Whether copies are still to be made.
-    pub(crate) fn is_copying(&self) -> bool {
-        self.copies.are_due()
+fn copy(shard: &mut Shard, (start, index): (i64, usize), minute: (Cut, bool, u32), copies: &mut Vec<CopiedShard>) {
+    let ((cut, other, taken), more, number) = (minute, shard.is_lent(), index as u16);
+    if more {
+        // What was lent is as it was, or it would be here.
+        copies.push(CopiedShard { start, shard: number, more: false, body: None });
     }
-
-    /// The copies made.
-    pub(crate) fn copies(&mut self) -> std::vec::Drain<'_, CopiedShard> {
-        self.copies.made.drain(..)
+    if shard.is_empty() {
+        return;
     }
+    let changed = std::mem::take(&mut shard.changed) || other;
+    let unsure = shard.handed > taken && !seeded("rows-not-owed");
+    let body = changed.then(|| ShardCopy {
+        head: cut.head(index, unsure),
+        again: if unsure { !cut.closed & ALL | MINUTE } else { 0 },
+        sums: shard.sums.share(),
+    });
+    copies.push(CopiedShard { start, shard: number, more, body });
+}
 
+impl Windows {
     /// The metrics with sketches, of those that were known when what will be restored was saved.
     pub(crate) fn know_sketched(&mut self, metrics: HashSet<u32>) {
         self.known_sketched = metrics;
@@ -199,7 +152,7 @@ impl Windows {
     pub(crate) fn take_back(&mut self, start: i64, index: u16, form: &ShardForm) {
         self.wanted.has(start, index);
         let Some(minute) = self.minutes.get_mut(&start) else { return };
-        let Some(shard) = minute.shard_mut(start, usize::from(index), &mut self.copies) else { return };
+        let Some(shard) = minute.shard_mut(usize::from(index)) else { return };
         if shard.lent.take().is_some() {
             fill(shard, form, &self.known_sketched);
         }
@@ -213,7 +166,7 @@ fn fill(shard: &mut Shard, form: &ShardForm, sketched: &HashSet<u32>) {
     let saved: HashMap<(SketchKey, usize), u64> = form.sketches.iter().map(|form| (place(form), form.events)).collect();
     for form in &form.sketches {
         let ((key, pane), sketch) = (place(form), Sketch::of(form.events, form.cells.clone()));
-        shard.sketches.change(key, pane, |known| known.merge(&sketch));
+        shard.sums.change_sketch(key, pane, |known| known.merge(&sketch));
     }
     if sketched.is_empty() {
         return;
@@ -221,7 +174,7 @@ fn fill(shard: &mut Shard, form: &ShardForm, sketched: &HashSet<u32>) {
     for (key, pane, events) in form.entries.iter().flat_map(columns) {
         // What was saved is of one moment: a sketch has every event of its window, or lacks some for ever.
         if sketched.contains(&key.metric()) && saved.get(&(key, pane)).copied().unwrap_or(0) != events {
-            shard.sketches.change(key, pane, |sketch| sketch.torn = true);
+            shard.sums.change_sketch(key, pane, |sketch| sketch.torn = true);
         }
     }
 }

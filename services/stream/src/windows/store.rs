@@ -1,7 +1,7 @@
 //! The windows one worker owns: applying what comes, closing by watermark, forgetting what no event can reach any more.
 
 use super::{
-    Copies, Delta, MINUTE_MS, PANE_MS, PANES, Partial, Share, WIDTH,
+    Delta, MINUTE_MS, PANE_MS, PANES, Partial, Share, WIDTH,
     lane::ByLane,
     lend::Wanted,
     minute::{self, Key, Shard},
@@ -34,7 +34,7 @@ pub(crate) struct Minute {
     pub(crate) owed_minute: bool,
     /// The shard the emission of what is owed has come to.
     pub(crate) cursor: usize,
-    /// What stood above when it was copied last, or is being copied.
+    /// What stood above when it was copied last.
     pub(super) cut: Cut,
 }
 
@@ -63,12 +63,9 @@ impl Minute {
         self.owed != 0 || self.owed_minute
     }
 
-    /// A shard to change: one that is still to be copied is copied first.
+    /// A shard to change.
     #[inline]
-    pub(super) fn shard_mut(&mut self, start: i64, index: usize, copies: &mut Copies) -> Option<&mut Shard> {
-        if self.shards.get(index)?.due {
-            copies.copy(start, self, index);
-        }
+    pub(super) fn shard_mut(&mut self, index: usize) -> Option<&mut Shard> {
         let shard = self.shards.get_mut(index)?;
         shard.changed = true;
         Some(shard)
@@ -87,8 +84,6 @@ pub(crate) struct Windows {
     watermarks: BTreeMap<u8, i64>,
     /// Where the emission of dirty keys goes on.
     pub(super) resume: ByLane<(i64, usize)>,
-    /// Copies being made.
-    pub(super) copies: Copies,
     /// Number of the chunk the rows handed out now go into.
     pub(crate) chunk: u32,
     /// Shards whose rows cannot be written before they are back.
@@ -115,7 +110,7 @@ impl Windows {
             let (start, pane) = place(delta.time);
             let minute = self.minutes.get(&start);
             let Some(shard) = minute.and_then(|minute| minute.shards.get(usize::from(delta.shard))) else { continue };
-            shard.ask(shard.guess(Key::new(delta.area, delta.group), pane));
+            shard.sums.ask(shard.sums.guess(Key::new(delta.area, delta.group), pane));
         }
     }
 
@@ -174,7 +169,7 @@ impl Windows {
         }
         let minute = self.minutes.entry(start).or_insert_with(Minute::new);
         minute.domains |= 1 << domain.min(63);
-        minute.shard_mut(start, usize::from(shard), &mut self.copies)
+        minute.shard_mut(usize::from(shard))
     }
 
     fn forgotten_before(&self) -> i64 {
@@ -209,12 +204,8 @@ impl Windows {
         self.watermarks.get(&domain).copied()
     }
 
-    /// Forgets minutes that no admitted event can reach and whose rows are all in ClickHouse, as far as chunk `taken`. Not
-    /// while copies are made: what is forgotten cannot be copied.
+    /// Forgets minutes that no admitted event can reach and whose rows are all in ClickHouse, as far as chunk `taken`.
     pub(crate) fn forget(&mut self, taken: u32) {
-        if self.copies.are_due() {
-            return;
-        }
         let watermarks = &self.watermarks;
         self.minutes.retain(|start, minute| {
             let passed = passed_by_all(minute.domains, watermarks).saturating_sub(KEEP_MS);

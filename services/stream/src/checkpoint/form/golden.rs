@@ -7,6 +7,7 @@ use crate::{
     together::{Sighting, Waiting, What},
     windows::{Aggregate, At, sketch::Cell},
 };
+use gridwarden_domain::value::Fixed;
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 use std::fmt::Debug;
@@ -57,6 +58,29 @@ fn entity() -> EntityForm {
             HeldForm { slot: 0, phase: PhaseForm::Pending(1_780_000_000_000, 281_474_976_710_661) },
             HeldForm { slot: 1, phase: PhaseForm::Open(u128::MAX, 1, 1_780_000_000_000) },
         ],
+    }
+}
+
+impl EntityForm {
+    fn view<'e>(&'e self, values: &'e [(u32, Fixed)]) -> EntityView<'e> {
+        EntityView {
+            source: &self.source,
+            kind: self.kind,
+            home: self.home,
+            owed: self.owed,
+            feed: self.feed,
+            time: self.time,
+            at: self.at,
+            appended: self.appended,
+            position: self.position,
+            areas: &self.areas,
+            values,
+            ids: &self.ids,
+            next_id: self.next_id,
+            seen: self.seen,
+            inside: &self.inside,
+            held: self.held.clone(),
+        }
     }
 }
 
@@ -173,11 +197,14 @@ fn version_4_is_read_and_written_as_it_was() {
     // These are as they were in version 1.
     check("names", &names(), include_str!("golden/v1/names.hex"));
     check("partition", &partition(), include_str!("golden/v1/partition.hex"));
-    check("entities", &vec![entity()], include_str!("golden/v1/entities.hex"));
+    let (form, golden) = (entity(), include_str!("golden/v1/entities.hex").trim());
+    let values: Vec<(u32, Fixed)> = form.values.iter().map(|(metric, value)| (*metric, Fixed(*value))).collect();
+    let written = write_items([Item::New(form.view(&values))].into_iter(), 0);
+    assert_eq!(hex::encode(&written), golden, "entities are written otherwise");
+    assert_eq!(read::<Vec<EntityForm>>("entities", &written).expect("read"), [form], "entities are read otherwise");
     // As in version 2.
     let (form, golden) = (windows(), include_str!("golden/v2/windows.hex").trim());
-    let written = form.write_with(&write("entries", &form.entries), &form.sketches);
-    assert_eq!(hex::encode(written), golden, "windows are written otherwise");
+    assert_eq!(hex::encode(form.written()), golden, "windows are written otherwise");
     assert_eq!(ShardForm::read(&hex::decode(golden).expect("hex")).expect("read"), form, "windows are read otherwise");
 }
 

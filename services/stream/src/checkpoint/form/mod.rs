@@ -11,9 +11,9 @@ mod windows;
 
 pub(crate) use names::{AreaForm, DomainForm, KindForm, Names};
 pub(crate) use part::{
-    EntityForm, HeldForm, KeptForm, LaneForm, OrderedForm, PartForm, PhaseForm, StateForm, TimerForm,
+    EntityForm, EntityView, HeldForm, KeptForm, LaneForm, OrderedForm, PartForm, PhaseForm, StateForm, TimerForm,
 };
-pub(crate) use windows::{EntryForm, ShardForm, SketchForm};
+pub(crate) use windows::{EntryForm, EntryView, ShardForm, ShardHead, SketchForm, SketchView, write_shard};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -60,15 +60,27 @@ pub(crate) enum Item<'w, T> {
     Written(&'w [u8]),
 }
 
-/// Writes a list, item by item, as `Vec` would be.
-pub(crate) fn write_list<T: Serialize>(items: impl ExactSizeIterator<Item = T>) -> Vec<u8> {
-    write_items(items.map(Item::New))
+/// Writes a list, item by item, as `Vec` would be, behind what is written already.
+fn append_list<T: Serialize>(items: impl ExactSizeIterator<Item = T>, into: Vec<u8>) -> Result<Vec<u8>, FormError> {
+    append_items(items.map(Item::New), into)
 }
 
-/// The same of items some of which are written already.
-pub(crate) fn write_items<'w, T: Serialize>(mut items: impl ExactSizeIterator<Item = Item<'w, T>>) -> Vec<u8> {
-    let length = append("length", &items.len(), Vec::new());
-    or_nothing(length.and_then(|length| items.try_fold(length, append_item)))
+/// The same of items some of which are written already, in room for `room` bytes, about.
+pub(crate) fn write_items<'w, T: Serialize>(items: impl ExactSizeIterator<Item = Item<'w, T>>, room: usize) -> Vec<u8> {
+    or_nothing(append_items(items, Vec::with_capacity(room)))
+}
+
+/// Writes one item of a list behind others.
+pub(crate) fn write_item<T: Serialize>(item: &T, into: Vec<u8>) -> Vec<u8> {
+    or_nothing(append("item", item, into))
+}
+
+fn append_items<'w, T: Serialize>(
+    mut items: impl ExactSizeIterator<Item = Item<'w, T>>,
+    into: Vec<u8>,
+) -> Result<Vec<u8>, FormError> {
+    let length = append("length", &items.len(), into)?;
+    items.try_fold(length, append_item)
 }
 
 fn append_item<T: Serialize>(mut out: Vec<u8>, item: Item<'_, T>) -> Result<Vec<u8>, FormError> {

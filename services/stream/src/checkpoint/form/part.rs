@@ -1,6 +1,7 @@
 //! A partition's state.
 
-use serde::{Deserialize, Serialize};
+use gridwarden_domain::value::Fixed;
+use serde::{Deserialize, Serialize, Serializer};
 use smallvec::SmallVec;
 
 /// A partition but for its entities.
@@ -37,8 +38,35 @@ pub(crate) struct TimerForm {
     pub(crate) slot: u32,
 }
 
+/// What is read as an [`EntityForm`], written from where it lies, for there are many.
+#[derive(Serialize)]
+pub(crate) struct EntityView<'e> {
+    #[serde(serialize_with = "bytes")]
+    pub(crate) source: &'e [u8],
+    pub(crate) kind: u16,
+    pub(crate) home: u16,
+    pub(crate) owed: bool,
+    pub(crate) feed: u16,
+    pub(crate) time: i64,
+    pub(crate) at: u64,
+    pub(crate) appended: i64,
+    pub(crate) position: Option<(f64, f64, Option<f32>)>,
+    pub(crate) areas: &'e [u32],
+    pub(crate) values: &'e [(u32, Fixed)],
+    pub(crate) ids: &'e [(u64, i64)],
+    pub(crate) next_id: u32,
+    pub(crate) seen: u32,
+    pub(crate) inside: &'e [u32],
+    pub(crate) held: Vec<HeldForm>,
+}
+
+/// All at once: in this format a list of bytes is written as bytes are.
+fn bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
 /// An entity.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub(crate) struct EntityForm {
     /// Id.
     pub(crate) source: SmallVec<[u8; 40]>,

@@ -1,12 +1,12 @@
-//! Windows of one shard and one minute.
+//! Windows of one shard and one minute. They are written from where they lie, for there are many.
 
-use super::FormError;
+use super::{FormError, append, append_list, or_nothing};
 use crate::windows::{Aggregate, PANES, sketch::Cell};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use smallvec::SmallVec;
 
 /// The panes of one key.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub(crate) struct EntryForm {
     /// Area and metric group.
     pub(crate) key: u64,
@@ -18,8 +18,65 @@ pub(crate) struct EntryForm {
     pub(crate) cells: SmallVec<[Aggregate; 8]>,
 }
 
+/// What is read as an [`EntryForm`].
+pub(crate) struct EntryView<'w> {
+    pub(crate) key: u64,
+    pub(crate) dirty: u8,
+    /// The columns of each pane.
+    pub(crate) panes: [&'w [Aggregate]; PANES],
+}
+
+impl Serialize for EntryView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entry = serializer.serialize_struct("EntryForm", 4)?;
+        entry.serialize_field("key", &self.key)?;
+        entry.serialize_field("dirty", &self.dirty)?;
+        entry.serialize_field("widths", &self.panes.map(|columns| columns.len() as u8))?;
+        entry.serialize_field("cells", &Cells(&self.panes))?;
+        entry.end()
+    }
+}
+
+/// All columns, one after the other.
+struct Cells<'w>(&'w [&'w [Aggregate]; PANES]);
+
+impl Serialize for Cells<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let count = self.0.iter().map(|columns| columns.len()).sum();
+        serializer.collect_seq(Counted { items: self.0.iter().copied().flatten(), left: count })
+    }
+}
+
+/// An iterator whose length is known from elsewhere.
+struct Counted<I> {
+    items: I,
+    left: usize,
+}
+
+impl<I: Iterator> Iterator for Counted<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.left = self.left.saturating_sub(1);
+        self.items.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+/// What is read as a [`SketchForm`].
+#[derive(Serialize)]
+pub(crate) struct SketchView<'w> {
+    pub(crate) key: u64,
+    pub(crate) pane: u8,
+    pub(crate) events: u64,
+    pub(crate) cells: &'w [Cell],
+}
+
 /// The sketch of one pane. Since version 2.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub(crate) struct SketchForm {
     /// Area and metric.
     pub(crate) key: u64,
@@ -49,53 +106,53 @@ pub(crate) struct ShardForm {
 }
 
 /// What stands before the entries.
-type Head = (u64, u8, u8, bool);
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct ShardHead {
+    /// As in [`ShardForm`].
+    pub(crate) domains: u64,
+    pub(crate) closed: u8,
+    pub(crate) owed: u8,
+    pub(crate) owed_minute: bool,
+}
+
+/// Writes what is read as a [`ShardForm`] into a list that is empty.
+pub(crate) fn write_shard<'w>(
+    head: ShardHead,
+    entries: impl ExactSizeIterator<Item = EntryView<'w>>,
+    sketches: &[SketchView<'_>],
+    into: Vec<u8>,
+) -> Vec<u8> {
+    let head = append("windows", &head, into);
+    let entries = head.and_then(|head| append_list(entries, head));
+    or_nothing(entries.and_then(|entries| append("sketches", &sketches, entries)))
+}
 
 impl ShardForm {
-    /// Writes it down with entries that are written already, by [`write_list`](super::write_list).
-    pub(crate) fn write_with(&self, entries: &[u8], sketches: &[SketchForm]) -> Vec<u8> {
-        let head: Head = (self.domains, self.closed, self.owed, self.owed_minute);
-        let (mut bytes, sketches) = (super::write("windows", &head), super::write("sketches", &sketches));
-        // Not one byte more: pieces wait by the hundred until they are written.
-        bytes.reserve_exact(entries.len() + sketches.len());
-        bytes.extend_from_slice(entries);
-        bytes.extend_from_slice(&sketches);
-        bytes
-    }
-
     /// Reads what this version or version 1 wrote.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, FormError> {
-        let (head, rest) = super::read_some::<Head>("windows", bytes)?;
+        let (head, rest) = super::read_some::<ShardHead>("windows", bytes)?;
         let (entries, rest) = super::read_some("windows", rest)?;
         let sketches = if rest.is_empty() { Vec::new() } else { super::read("sketches", rest)? };
-        let (domains, closed, owed, owed_minute) = head;
+        let ShardHead { domains, closed, owed, owed_minute } = head;
         Ok(Self { domains, closed, owed, owed_minute, entries, sketches })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::checkpoint::form::{write, write_list};
-
-    #[test]
-    fn written_piece_by_piece_it_is_the_same() {
-        let entry =
-            EntryForm { key: 7, dirty: 3, widths: [1, 0, 0, 0, 0, 0], cells: SmallVec::from_elem(Aggregate::EMPTY, 1) };
-        let sketch = SketchForm { key: 9, pane: 2, events: 3, cells: vec![Cell { place: 5, amount: 1 }] };
-        let entries = vec![entry.clone(), entry];
-        let form = ShardForm {
-            domains: 5,
-            closed: 1,
-            owed: 1,
-            owed_minute: true,
-            entries,
-            sketches: vec![sketch.clone(), sketch],
-        };
-        let pieces = form.write_with(&write_list(form.entries.iter()), &form.sketches);
-        assert_eq!(ShardForm::read(&pieces).expect("read"), form);
-        let whole = (form.domains, form.closed, form.owed, form.owed_minute, &form.entries, &form.sketches);
-        assert_eq!(pieces, write("windows", &whole));
-        assert_eq!(pieces.capacity(), pieces.len(), "no room is left over");
+impl ShardForm {
+    /// What reads as this.
+    pub(crate) fn written(&self) -> Vec<u8> {
+        let Self { domains, closed, owed, owed_minute, entries, sketches } = self;
+        let head = ShardHead { domains: *domains, closed: *closed, owed: *owed, owed_minute: *owed_minute };
+        let entries = entries.iter().map(|form| {
+            let mut rest = form.cells.as_slice();
+            let panes = form.widths.map(|width| rest.split_off(..usize::from(width)).expect("as many as widths say"));
+            EntryView { key: form.key, dirty: form.dirty, panes }
+        });
+        let sketches = sketches.iter().map(|form| {
+            let SketchForm { key, pane, events, cells } = form;
+            SketchView { key: *key, pane: *pane, events: *events, cells }
+        });
+        write_shard(head, entries, &sketches.collect::<Vec<_>>(), Vec::new())
     }
 }

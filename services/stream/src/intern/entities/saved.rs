@@ -2,7 +2,7 @@
 
 use super::{Entity, Id};
 use crate::{
-    checkpoint::{self, EntityForm, Item, Renumber, StateForm, write_items},
+    checkpoint::{EntityForm, EntityView, Item, Renumber, StateForm, write_item, write_items},
     intake::SourceIds,
     rules::EntityRules,
     windows::At,
@@ -10,28 +10,43 @@ use crate::{
 use gridwarden_domain::{observation::Position, value::Fixed};
 use gridwarden_runtime::seeded::seeded;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
-/// Writes entities down, those in `kept` as they were written before, by place. `taken`: the chunks known to be in ClickHouse.
-pub(super) fn write(entities: &[Entity], kept: &BTreeMap<usize, Vec<u8>>, taken: u32) -> Vec<u8> {
-    let mut kept = kept.iter().peekable();
-    write_items(entities.iter().enumerate().map(|(place, entity)| match kept.next_if(|(next, _)| **next == place) {
-        Some((_, written)) => Item::Written(written),
-        None => Item::New(entity.form(taken)),
-    }))
+/// Entities that changed while their page was still to be copied, as they were: in one list, by place. One by one they would take
+/// as long to be made room for as to be written.
+#[derive(Default)]
+pub(super) struct Kept {
+    places: BTreeMap<usize, Range<usize>>,
+    bytes: Vec<u8>,
 }
 
-/// Writes one of them down.
-pub(super) fn write_one(entity: &Entity, taken: u32) -> Vec<u8> {
-    checkpoint::write("entity", &entity.form(taken))
+impl Kept {
+    /// Keeps an entity as it is, unless it is kept already. `taken`: the chunks known to be in ClickHouse.
+    pub(super) fn keep(&mut self, place: usize, entity: &Entity, taken: u32) {
+        let bytes = &mut self.bytes;
+        self.places.entry(place).or_insert_with(|| {
+            let from = bytes.len();
+            *bytes = write_item(&entity.view(taken), std::mem::take(bytes));
+            from..bytes.len()
+        });
+    }
+}
+
+/// Writes entities down, those that are kept as they were, in room for so many bytes, about.
+pub(super) fn write(entities: &[Entity], kept: &Kept, (taken, room): (u32, usize)) -> Vec<u8> {
+    let mut next = kept.places.iter().peekable();
+    let items = entities.iter().enumerate().map(|(place, entity)| match next.next_if(|(kept, _)| **kept == place) {
+        Some((_, range)) => Item::Written(kept.bytes.get(range.clone()).unwrap_or_default()),
+        None => Item::New(entity.view(taken)),
+    });
+    write_items(items, room)
 }
 
 impl Entity {
-    fn form(&self, taken: u32) -> EntityForm {
+    fn view(&self, taken: u32) -> EntityView<'_> {
         let (ids, next_id) = self.ids.saved();
-        let StateForm { seen, inside, held } = self.rules.form();
-        EntityForm {
-            source: SmallVec::from_slice(&self.source.0),
+        EntityView {
+            source: &self.source.0,
             kind: self.kind,
             home: self.home,
             owed: self.dirty || self.handed > taken,
@@ -40,13 +55,13 @@ impl Entity {
             at: self.at.0,
             appended: self.appended,
             position: self.position.map(|position| (position.lon, position.lat, position.accuracy_m)),
-            areas: self.areas.clone(),
-            values: self.values.iter().map(|(metric, value)| (*metric, value.0)).collect(),
+            areas: &self.areas,
+            values: &self.values,
             ids,
             next_id,
-            seen,
-            inside,
-            held,
+            seen: self.rules.seen,
+            inside: &self.rules.inside,
+            held: self.rules.held_form(),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Sketch;
 use crate::windows::{PANES, WIDTH, minute::Key};
 use hashbrown::HashMap;
+use std::sync::Arc;
 
 /// (area, metric).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -31,10 +32,11 @@ impl SketchKey {
     }
 }
 
-type Panes = Box<[Sketch; PANES]>;
+/// Shared with copies until they change.
+type Panes = Arc<[Sketch; PANES]>;
 
 /// Sketches by key, pane by pane. Empty for metrics nobody asks them of.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Shelf {
     panes: HashMap<SketchKey, Panes, foldhash::fast::FixedState>,
     /// Room for cells, in bytes.
@@ -44,7 +46,7 @@ pub(crate) struct Shelf {
 impl Shelf {
     /// Changes the sketch of a pane.
     pub(crate) fn change(&mut self, key: SketchKey, pane: usize, change: impl FnOnce(&mut Sketch)) {
-        let Some(sketch) = self.panes.entry(key).or_default().get_mut(pane) else { return };
+        let Some(sketch) = Arc::make_mut(self.panes.entry(key).or_default()).get_mut(pane) else { return };
         let before = sketch.room();
         change(sketch);
         self.bytes += sketch.room().saturating_sub(before);

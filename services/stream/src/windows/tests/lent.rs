@@ -71,11 +71,10 @@ impl Town {
         let mut lain = BTreeMap::new();
         for owner in &mut self.run.owners {
             // No row is known to be in ClickHouse.
-            owner.begin_copy(0);
-            while owner.copy_next() {}
-            for copied in owner.copies() {
+            for copied in owner.copy(0) {
                 let section = (copied.start, copied.shard, copied.more);
-                let body = copied.body.unwrap_or_else(|| self.lain[&section].clone());
+                let written = copied.body.map(|copy| copy.write(Vec::new()));
+                let body = written.unwrap_or_else(|| self.lain[&section].clone());
                 lain.insert(section, body);
             }
         }

@@ -8,7 +8,7 @@ use crate::checkpoint::{Renumber, ShardForm};
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     cut: usize,
-    /// How many events are read while copies are made, and after that until the kill.
+    /// How many events are read while copies are written down, and after that until the kill.
     copying: usize,
     lost: usize,
     /// Chunks that had not come to ClickHouse at the cut.
@@ -77,6 +77,11 @@ impl Life {
     }
 }
 
+/// A copy as it lies in a checkpoint.
+fn write(copied: CopiedShard) -> (i64, u16, Vec<u8>) {
+    (copied.start, copied.shard, copied.body.expect("the first copy").write(Vec::new()))
+}
+
 proptest! {
     #[test]
     fn a_restart_from_a_copy_changes_no_row(
@@ -93,25 +98,23 @@ proptest! {
         // Sums are sent on before a cut.
         life.run.flush();
         let taken = life.chunk().saturating_sub(1 + plan.under_way);
-        life.run.owners.iter_mut().for_each(|owner| owner.begin_copy(taken));
+        let copies: Vec<CopiedShard> = life.run.owners.iter_mut().flat_map(|owner| owner.copy(taken)).collect();
 
-        // It goes on while copies are made, and for a while after that; then it is killed.
+        // It goes on while copies are written down, and for a while after that; then it is killed.
         let rest = &events[cut..];
-        let mut copies = Vec::new();
+        let mut written = Vec::new();
+        let mut copies = copies.into_iter();
         for (number, event) in rest.iter().take(plan.copying).enumerate() {
             life.read(event, number, mode);
-            life.run.owners.iter_mut().for_each(|owner| { owner.copy_next(); });
+            written.extend(copies.next().map(write));
         }
-        for owner in &mut life.run.owners {
-            while owner.copy_next() {}
-            copies.extend(owner.copies().map(|copied| (copied.start, copied.shard, copied.body.expect("the first copy"))));
-        }
+        written.extend(copies.map(write));
         rest.iter().skip(plan.copying).take(plan.lost).enumerate().for_each(|(number, event)| life.read(event, number, mode));
         let mut table = Table::new();
         life.taken(taken, &mut table);
 
         let mut again = Life::new(after);
-        for (start, shard, body) in copies {
+        for (start, shard, body) in written {
             let form = ShardForm::read(&body).expect("read");
             again.run.owner(shard).know_sketched([SKETCHED].into());
             again.run.owner(shard).restore(start, shard, form, &Renumber::same(2));
@@ -131,10 +134,8 @@ fn what_did_not_change_is_not_copied_again() {
     windows.apply(&event(1, 5_000, 7).delta());
     windows.apply(&event(2, 5_000, 7).delta());
     let copied = |windows: &mut Windows| {
-        windows.begin_copy(0);
-        while windows.copy_next() {}
-        let mut copies: Vec<(u16, bool)> =
-            windows.copies().map(|copied| (copied.shard, copied.body.is_some())).collect();
+        let copies = windows.copy(0);
+        let mut copies: Vec<(u16, bool)> = copies.iter().map(|copied| (copied.shard, copied.body.is_some())).collect();
         copies.sort_unstable();
         copies
     };
@@ -161,10 +162,8 @@ fn nothing_is_forgotten_that_is_not_known_to_be_in_clickhouse() {
 
 /// Copies of all there is.
 fn copied(windows: &mut Windows) -> Vec<(i64, u16, ShardForm)> {
-    windows.begin_copy(0);
-    while windows.copy_next() {}
-    let form = |body: Option<Vec<u8>>| ShardForm::read(&body.expect("the first copy")).expect("read");
-    windows.copies().map(|copied| (copied.start, copied.shard, form(copied.body))).collect()
+    let read = |(start, shard, body): (i64, u16, Vec<u8>)| (start, shard, ShardForm::read(&body).expect("read"));
+    windows.copy(0).into_iter().map(write).map(read).collect()
 }
 
 /// A city asks for sketches of a metric while windows are open: those windows have none, for what was before is not in them, in this
