@@ -3,8 +3,8 @@
 //!
 //! * Large pages: without them every look at an entity or a window also waits for the page table, and a tenth of the stream's time
 //!   goes there. Where the system has none, nothing changes.
-//! * What is given back stays with the process for ten seconds instead of one: chunks of rows and blocks come and go all the time,
-//!   and the system clears a page before it gives it out again. That was a tenth of the workers' time.
+//! * What is given back stays with the process for half a minute instead of a second: chunks of rows, blocks and copies for checkpoints come and go,
+//!   the last every ten seconds, and the system clears a page before it gives it out again. That was a tenth of the workers' time.
 //! * The same for the C library's allocator, which librdkafka uses: a fetched batch is large enough that each was a mapping of its own.
 
 use std::os::unix::process::CommandExt;
@@ -14,7 +14,7 @@ use std::process::Command;
 const OPTIONS: [(&str, &str); 3] = [
     ("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1"),
     // Milliseconds.
-    ("MIMALLOC_PURGE_DELAY", "10000"),
+    ("MIMALLOC_PURGE_DELAY", "30000"),
     // Bytes; the first is the most it takes.
     ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=67108864"),
 ];
