@@ -26,9 +26,9 @@ const WARM_UP: Duration = Duration::from_secs(60);
 const LIMIT: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How often ClickHouse is asked for the city's windows: an answer costs it milliseconds, and what came in between is told later by so
-/// much. For those of cells, of which there are many more, it is asked every `CELLS`th time.
+/// much. For those of cells, of which there are many more, it is asked by another, so that one answer does not wait for the other.
 const ASK_EVERY: Duration = Duration::from_millis(100);
-const CELLS: u32 = 5;
+const ASK_CELLS_EVERY: Duration = Duration::from_secs(2);
 /// A signing secret of nobody's.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -155,29 +155,39 @@ impl Looks {
 }
 
 async fn look(url: String, looks: Looks, shutdown: Shutdown) -> Result<()> {
-    let sql = |level: &str| {
-        format!(
-            "SELECT sum(count) FROM area_metrics WHERE layer = 'grid' AND level = '{level}' AND metric = '{PROBE}' AND window_s = 10"
-        )
+    let url = format!("{url}/?database=bench");
+    let at = |level: &'static str, watched: &Arc<Mutex<Watched>>, every: Duration| {
+        look_at((level, url.clone()), Arc::clone(watched), every, shutdown.clone())
     };
-    let levels = [(1, sql("city"), &looks.city), (CELLS, sql("cell"), &looks.cells)];
-    let (client, url) = (reqwest::Client::new(), format!("{url}/?database=bench"));
-    for turn in 0u32.. {
-        for (_, sql, watched) in levels.iter().filter(|(every, ..)| turn.is_multiple_of(*every)) {
-            let asked = Instant::now();
-            let count = number(&query_text(&client, &url, sql).await?)?;
-            let mut watched = lock(watched);
+    let both = tokio::join!(at("city", &looks.city, ASK_EVERY), at("cell", &looks.cells, ASK_CELLS_EVERY));
+    both.0.and(both.1)
+}
+
+async fn look_at(
+    (level, url): (&str, String),
+    watched: Arc<Mutex<Watched>>,
+    every: Duration,
+    shutdown: Shutdown,
+) -> Result<()> {
+    let sql = format!(
+        "SELECT sum(count) FROM area_metrics WHERE layer = 'grid' AND level = '{level}' AND metric = '{PROBE}' AND window_s = 10"
+    );
+    let client = reqwest::Client::new();
+    loop {
+        let asked = Instant::now();
+        let count = number(&query_text(&client, &url, &sql).await?)?;
+        {
+            let mut watched = lock(&watched);
             watched.answers.push(ms(asked.elapsed()));
             if watched.count() < count {
                 watched.seen.push((count, Instant::now()));
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(ASK_EVERY) => {}
+            () = tokio::time::sleep(every) => {}
             () = shutdown.wait() => return Ok(()),
         }
     }
-    Ok(())
 }
 
 /// How long each probe took until it was seen. `probes` and what was seen in order of time: of the first so many probes all were seen.
