@@ -3,8 +3,9 @@
 //!
 //! * Large pages: without them every look at an entity or a window also waits for the page table, and a tenth of the stream's time
 //!   goes there. Where the system has none, nothing changes.
-//! * What is given back stays with the process for half a minute instead of a second: chunks of rows, blocks and copies for checkpoints come and go,
-//!   the last every ten seconds, and the system clears a page before it gives it out again. That was a tenth of the workers' time.
+//! * What is given back stays with the process for half a minute instead of a second: chunks of rows, blocks and copies for checkpoints
+//!   come and go, the last every ten seconds, and the system clears a page before it gives it out again. That was a tenth of the workers'
+//!   time.
 //! * The same for the C library's allocator, which librdkafka uses: a fetched batch is large enough that each was a mapping of its own.
 
 use std::os::unix::process::CommandExt;

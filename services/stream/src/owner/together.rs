@@ -69,7 +69,7 @@ impl Gathered {
     pub(super) fn cut(&self, pieces: &Pieces) {
         self.says.alerts.cut(Teller::Together(self.worker));
         for (section, body) in self.together.pieces() {
-            pieces.say(Speaker::Owner(self.worker), Said::Piece(section, Some(Body::Written(body))));
+            pieces.say(Speaker::Owner(self.worker), Said::Piece(section, Some(Body::written(body))));
         }
     }
 

@@ -91,13 +91,10 @@ impl Shard {
 
     /// Adds what was saved of a key to what has come for it since.
     pub(super) fn put_back(&mut self, key: Key, dirty: u8, widths: [u8; PANES], cells: &[Aggregate]) {
-        let entry = self.sums.entry_mut(key);
-        let listed = entry.dirty != 0;
-        entry.dirty |= dirty;
-        if !listed && dirty != 0 {
+        let before = self.sums.put_back(key, (dirty, widths), cells);
+        if before == 0 && dirty != 0 {
             self.dirty.of_mut(Lane::Last).push(key);
         }
-        self.sums.put_back(key, widths, cells);
     }
 
     /// Whether a part of it lies in the newest checkpoint only.

@@ -127,11 +127,11 @@ impl Windows {
         let start = start.div_euclid(MINUTE_MS) * MINUTE_MS;
         let is_new = !self.minutes.contains_key(&start);
         let minute = self.minutes.entry(start).or_insert_with(Minute::new);
-        minute.domains |= renumber.domains(form.domains);
+        minute.domains |= renumber.domains(form.head.domains);
         // Shards of several owners may have seen the watermark at different moments: what not all saw closes again.
-        minute.closed = if is_new { form.closed } else { minute.closed & form.closed };
-        minute.owed = (minute.owed | form.owed) & minute.closed;
-        minute.owed_minute = (minute.owed_minute | form.owed_minute) && minute.is_closed();
+        minute.closed = if is_new { form.head.closed } else { minute.closed & form.head.closed };
+        minute.owed = (minute.owed | form.head.owed) & minute.closed;
+        minute.owed_minute = (minute.owed_minute | form.head.owed_minute) && minute.is_closed();
         let Some(shard) = minute.shards.get_mut(usize::from(index)) else { return };
         for cell in form.entries.iter_mut().flat_map(|entry| &mut entry.cells) {
             cell.last_at = renumber.at(cell.last_at);

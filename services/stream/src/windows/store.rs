@@ -110,7 +110,7 @@ impl Windows {
             let (start, pane) = place(delta.time);
             let minute = self.minutes.get(&start);
             let Some(shard) = minute.and_then(|minute| minute.shards.get(usize::from(delta.shard))) else { continue };
-            shard.sums.ask(shard.sums.guess(Key::new(delta.area, delta.group), pane));
+            shard.sums.ask(Key::new(delta.area, delta.group), pane);
         }
     }
 

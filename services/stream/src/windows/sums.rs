@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 
 /// Where a block lies: start × 8 + number of columns; 0 columns: there is none.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Span(u32);
+struct Span(u32);
 
 impl Span {
     fn new(start: usize, width: usize) -> Self {
@@ -123,11 +123,6 @@ impl Sums {
         }
     }
 
-    /// The entry of a key, to change; made when it is not there.
-    pub(super) fn entry_mut(&mut self, key: Key) -> &mut Entry {
-        self.entries.change().entry(key).or_default()
-    }
-
     /// The entry of a key, to change, if it is there.
     pub(super) fn known_mut(&mut self, key: Key) -> Option<&mut Entry> {
         self.entries.change().get_mut(&key)
@@ -174,17 +169,12 @@ impl Sums {
         std::array::from_fn(|pane| self.pane(entry, pane))
     }
 
-    /// Where the block of a pane lies, if it is there; of use with [`Sums::ask`] only.
+    /// Asks for the block of a pane, if it is there.
     #[inline]
-    pub(crate) fn guess(&self, key: Key, pane: usize) -> Span {
-        let span = self.entries.get().get(&key).and_then(|entry| entry.blocks.get(pane));
-        span.copied().unwrap_or_default()
-    }
-
-    /// Asks for a block.
-    #[inline]
-    pub(crate) fn ask(&self, block: Span) {
-        ask_for(self.cells.get(block));
+    pub(super) fn ask(&self, key: Key, pane: usize) {
+        if let Some(entry) = self.entries.get().get(&key) {
+            ask_for(self.pane(entry, pane));
+        }
     }
 
     /// The columns of the whole minute.
@@ -208,9 +198,12 @@ impl Sums {
         self.entries.get().get(&key)
     }
 
-    /// Adds to a key's panes what was saved of them: columns of each pane, those that hold nothing left out, and their values.
-    pub(super) fn put_back(&mut self, key: Key, widths: [u8; PANES], cells: &[Aggregate]) {
+    /// Adds to a key's panes what was saved of them: what is dirty, the columns of each pane, those that hold nothing left out, and their
+    /// values. What was dirty before.
+    pub(super) fn put_back(&mut self, key: Key, (dirty, widths): (u8, [u8; PANES]), cells: &[Aggregate]) -> u8 {
         let entry = self.entries.change().entry(key).or_default();
+        let before = entry.dirty;
+        entry.dirty |= dirty;
         let mut rest = cells;
         for (span, width) in entry.blocks.iter_mut().zip(widths).filter(|(_, width)| *width > 0) {
             let (columns, left) = rest.split_at(rest.len().min(usize::from(width)));
@@ -222,6 +215,7 @@ impl Sums {
                 cell.merge(saved);
             }
         }
+        before
     }
 
     /// Whether there are none.

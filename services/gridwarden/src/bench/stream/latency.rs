@@ -159,8 +159,8 @@ async fn look(url: String, looks: Looks, shutdown: Shutdown) -> Result<()> {
     let at = |level: &'static str, watched: &Arc<Mutex<Watched>>, every: Duration| {
         look_at((level, url.clone()), Arc::clone(watched), every, shutdown.clone())
     };
-    let both = tokio::join!(at("city", &looks.city, ASK_EVERY), at("cell", &looks.cells, ASK_CELLS_EVERY));
-    both.0.and(both.1)
+    tokio::try_join!(at("city", &looks.city, ASK_EVERY), at("cell", &looks.cells, ASK_CELLS_EVERY))?;
+    Ok(())
 }
 
 async fn look_at(

@@ -88,10 +88,7 @@ fn windows() -> ShardForm {
     let mut sum = Aggregate::EMPTY;
     sum.add(-12_500_000, 1_780_000_000_000, At::new(1, 5));
     ShardForm {
-        domains: 3,
-        closed: 0b11,
-        owed: 0b10,
-        owed_minute: false,
+        head: ShardHead { domains: 3, closed: 0b11, owed: 0b10, owed_minute: false },
         entries: vec![EntryForm {
             key: 0x0003_0001,
             dirty: 0b100,

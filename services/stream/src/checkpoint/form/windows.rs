@@ -2,7 +2,10 @@
 
 use super::{FormError, append, append_list, or_nothing};
 use crate::windows::{Aggregate, PANES, sketch::Cell};
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
+use serde::{
+    Deserialize, Serialize, Serializer,
+    ser::{SerializeSeq, SerializeStruct},
+};
 use smallvec::SmallVec;
 
 /// The panes of one key.
@@ -43,26 +46,9 @@ struct Cells<'w>(&'w [&'w [Aggregate]; PANES]);
 impl Serialize for Cells<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let count = self.0.iter().map(|columns| columns.len()).sum();
-        serializer.collect_seq(Counted { items: self.0.iter().copied().flatten(), left: count })
-    }
-}
-
-/// An iterator whose length is known from elsewhere.
-struct Counted<I> {
-    items: I,
-    left: usize,
-}
-
-impl<I: Iterator> Iterator for Counted<I> {
-    type Item = I::Item;
-
-    fn next(&mut self) -> Option<I::Item> {
-        self.left = self.left.saturating_sub(1);
-        self.items.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        let mut cells = serializer.serialize_seq(Some(count))?;
+        self.0.iter().copied().flatten().try_for_each(|cell| cells.serialize_element(cell))?;
+        cells.end()
     }
 }
 
@@ -88,9 +74,9 @@ pub(crate) struct SketchForm {
     pub(crate) cells: Vec<Cell>,
 }
 
-/// One shard of one minute.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub(crate) struct ShardForm {
+/// What belongs to all entries of a shard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ShardHead {
     /// Domains that have put something into the minute, one bit each.
     pub(crate) domains: u64,
     /// Panes the watermark had passed.
@@ -99,20 +85,17 @@ pub(crate) struct ShardForm {
     pub(crate) owed: u8,
     /// The same of the minute itself.
     pub(crate) owed_minute: bool,
+}
+
+/// One shard of one minute.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct ShardForm {
+    /// Stands before the entries.
+    pub(crate) head: ShardHead,
     /// By key.
     pub(crate) entries: Vec<EntryForm>,
     /// By key and pane. Since version 2: in version 1 the entries were the last there was.
     pub(crate) sketches: Vec<SketchForm>,
-}
-
-/// What stands before the entries.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct ShardHead {
-    /// As in [`ShardForm`].
-    pub(crate) domains: u64,
-    pub(crate) closed: u8,
-    pub(crate) owed: u8,
-    pub(crate) owed_minute: bool,
 }
 
 /// Writes what is read as a [`ShardForm`] into a list that is empty.
@@ -133,8 +116,7 @@ impl ShardForm {
         let (head, rest) = super::read_some::<ShardHead>("windows", bytes)?;
         let (entries, rest) = super::read_some("windows", rest)?;
         let sketches = if rest.is_empty() { Vec::new() } else { super::read("sketches", rest)? };
-        let ShardHead { domains, closed, owed, owed_minute } = head;
-        Ok(Self { domains, closed, owed, owed_minute, entries, sketches })
+        Ok(Self { head, entries, sketches })
     }
 }
 
@@ -142,17 +124,33 @@ impl ShardForm {
 impl ShardForm {
     /// What reads as this.
     pub(crate) fn written(&self) -> Vec<u8> {
-        let Self { domains, closed, owed, owed_minute, entries, sketches } = self;
-        let head = ShardHead { domains: *domains, closed: *closed, owed: *owed, owed_minute: *owed_minute };
-        let entries = entries.iter().map(|form| {
+        let entries = self.entries.iter().map(|form| {
             let mut rest = form.cells.as_slice();
             let panes = form.widths.map(|width| rest.split_off(..usize::from(width)).expect("as many as widths say"));
             EntryView { key: form.key, dirty: form.dirty, panes }
         });
-        let sketches = sketches.iter().map(|form| {
+        let sketches = self.sketches.iter().map(|form| {
             let SketchForm { key, pane, events, cells } = form;
             SketchView { key: *key, pane: *pane, events: *events, cells }
         });
-        write_shard(head, entries, &sketches.collect::<Vec<_>>(), Vec::new())
+        write_shard(self.head, entries, &sketches.collect::<Vec<_>>(), Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_entries_and_sketches_read_as_they_were_written() {
+        let entry =
+            EntryForm { key: 7, dirty: 3, widths: [1, 0, 2, 0, 0, 0], cells: SmallVec::from_elem(Aggregate::EMPTY, 3) };
+        let sketch = SketchForm { key: 9, pane: 2, events: 3, cells: vec![Cell { place: 5, amount: 1 }] };
+        let form = ShardForm {
+            head: ShardHead { domains: 5, closed: 1, owed: 1, owed_minute: true },
+            entries: vec![entry.clone(), EntryForm { key: 8, ..entry }],
+            sketches: vec![sketch.clone(), SketchForm { key: 10, ..sketch }],
+        };
+        assert_eq!(ShardForm::read(&form.written()).expect("read"), form);
     }
 }
