@@ -102,6 +102,8 @@ pub struct StreamSection {
     pub rebuild_slice: u64,
     /// Rows of changed windows per worker and second.
     pub live_rows_per_s: usize,
+    /// What is taken off the moment at which a partition was read to its end, in ms.
+    pub idle_margin_ms: u32,
     /// How far behind a log is the past, in ms.
     pub past_ms: i64,
     /// Memory for windows, in MiB, over all workers.
@@ -176,6 +178,7 @@ fn check(config: &Config) -> Result<(), Wrong> {
         ("stream.first_ms", own.first_ms, 10, 600_000),
         ("stream.write_ms", own.write_ms, 10, 600_000),
         ("stream.minutes_ms", own.minutes_ms, 10, 600_000),
+        ("stream.idle_margin_ms", u64::from(own.idle_margin_ms), 0, 60_000),
         ("stream.rollup_s", own.rollup_s, 1, 86_400),
         ("cluster.silence_s", config.cluster.silence_s, 1, 3_600),
         ("stream.watchdog_s", own.watchdog_s, 5, 3_600),

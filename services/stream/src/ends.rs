@@ -8,8 +8,6 @@ use gridwarden_runtime::{clock::now_ms, health::Health, shutdown::Shutdown};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How much a broker's clock may differ from ours without harm.
-const MARGIN_MS: i64 = 1_000;
 /// How often the ends are asked for, and how often the topics are looked at.
 const ASK_EVERY: Duration = Duration::from_millis(300);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -44,6 +42,8 @@ pub(crate) struct Asker {
     /// Topics by number, with their ids and partitions when the reading began.
     pub(crate) topics: Vec<(String, TopicMeta)>,
     pub(crate) parts: Vec<Part>,
+    /// How much a broker's clock may differ from ours, and how long a record it has stamped may take to be seen, without harm, in ms.
+    pub(crate) margin_ms: i64,
     pub(crate) board: EndsBoard,
     pub(crate) health: Health,
     pub(crate) shutdown: Shutdown,
@@ -52,7 +52,7 @@ pub(crate) struct Asker {
 impl Asker {
     /// For all partitions of the world.
     pub(crate) fn new(
-        kafka: &KafkaConfig,
+        (kafka, margin_ms): (&KafkaConfig, i64),
         world: &World,
         metas: &[TopicMeta],
         (health, shutdown): (&Health, &Shutdown),
@@ -62,6 +62,7 @@ impl Asker {
             kafka: kafka.clone(),
             topics,
             parts: world.parts.clone(),
+            margin_ms,
             board: EndsBoard::default(),
             health: health.clone(),
             shutdown: shutdown.clone(),
@@ -91,7 +92,7 @@ impl Asker {
     }
 
     fn ask(&self, offsets: &Offsets, wanted: &[(&str, i32)]) -> Result<(), BusError> {
-        let asked_ms = now_ms() - MARGIN_MS;
+        let asked_ms = now_ms() - self.margin_ms;
         let ends = offsets.ends(wanted)?;
         self.board.set(Ends { asked_ms, ends: ends.into() });
         Ok(())

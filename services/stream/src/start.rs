@@ -84,7 +84,8 @@ fn start(config: &Config, prepared: Prepared, outside: Outside<'_>, run: (&mut T
     let (lanes, look) = (prepared.lanes, prepared.look);
     let Company { seat, clock, ending, role, records, door } = company;
     let workers = seat.workers;
-    let asker = Asker::new(&config.kafka, &shared.world, &metas, (health, shutdown));
+    let asker =
+        Asker::new((&config.kafka, i64::from(config.stream.idle_margin_ms)), &shared.world, &metas, (health, shutdown));
     let (pieces, said) = pieces;
     tasks.spawn("cluster", ending.watch());
     if let Some(door) = door {

@@ -31,6 +31,9 @@ pub struct Report {
     pub zombies_left: u32,
     /// Ends by SIGTERM that were not clean or took too long.
     pub bad_ends: u32,
+    /// Records that came behind the stream's watermark though they are in time in their partition: alerts may then differ, and nothing
+    /// else says why.
+    pub clocks_apart: u32,
 }
 
 impl Report {
@@ -38,7 +41,8 @@ impl Report {
     pub fn not_zero(&self) -> Vec<String> {
         let of_oracle =
             ZEROES.iter().filter(|name| self.found[**name].as_u64() != Some(0)).map(|name| (*name).to_owned());
-        let own = [("zombies_left", self.zombies_left), ("bad_ends", self.bad_ends)];
+        let own =
+            [("zombies_left", self.zombies_left), ("bad_ends", self.bad_ends), ("clocks_apart", self.clocks_apart)];
         of_oracle.chain(own.into_iter().filter(|(_, count)| *count > 0).map(|(name, _)| name.to_owned())).collect()
     }
 
@@ -61,6 +65,7 @@ impl Report {
         let mut all = json!({
             "kills": self.kills, "live_again_s": quantiles(&self.of_services()), "live_again_by": by,
             "zombies_left": self.zombies_left, "bad_ends": self.bad_ends,
+            "clocks_apart": self.clocks_apart,
         });
         if let (Some(all), Some(found)) = (all.as_object_mut(), self.found.as_object()) {
             all.extend(found.clone());
@@ -94,6 +99,6 @@ mod tests {
         let zeroes: serde_json::Map<String, Value> = ZEROES.iter().map(|name| ((*name).to_owned(), json!(0))).collect();
         let clean = Report { found: Value::Object(zeroes), ..Report::default() };
         assert_eq!(clean.not_zero(), Vec::<String>::new());
-        assert_eq!(Report { zombies_left: 1, ..clean }.not_zero(), ["zombies_left"]);
+        assert_eq!(Report { zombies_left: 1, clocks_apart: 2, ..clean }.not_zero(), ["zombies_left", "clocks_apart"]);
     }
 }

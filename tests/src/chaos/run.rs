@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How long a stopped process may take to see that it is over, once it goes on.
 const ZOMBIE_ENDS: Duration = Duration::from_secs(30);
+/// What the stream logs of a record that comes behind its watermark.
+const CLOCKS_APART: &str = "clocks are too far apart";
 /// The metric the city keeps sketches of: few values, so that the oracle can count each.
 const SKETCHED: &str = "noise.u";
 
@@ -112,6 +114,7 @@ pub fn run(ground: &mut Ground, plan: &Plan) -> Result<Report> {
     run.come_to_rest()?;
     run.report.found = oracle::check(&orders)?;
     run.end()?;
+    run.report.clocks_apart = clocks_apart(&run.recipes.0.log)?;
     Ok(run.report)
 }
 
@@ -153,6 +156,12 @@ fn recipe(ground: &Ground, plan: &Plan, role: &'static str, folder: &Path) -> Re
     std::fs::write(&config, text)?;
     let log = folder.join(format!("{role}.log"));
     Ok(Recipe { program: plan.program.clone(), role, config, log, bug: plan.bug.clone() })
+}
+
+/// How often the stream said so.
+fn clocks_apart(log: &Path) -> Result<u32> {
+    let text = std::fs::read_to_string(log).context("the stream's log")?;
+    Ok(u32::try_from(text.matches(CLOCKS_APART).count())?)
 }
 
 impl Run<'_> {
