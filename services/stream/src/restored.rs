@@ -12,6 +12,7 @@ use crate::{
     windows::{Windows, sketch::Sketches},
 };
 use hashbrown::HashSet;
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,7 +22,7 @@ pub(crate) struct Restored(Arc<Mutex<Left>>);
 
 #[derive(Default)]
 struct Left {
-    renumber: Renumber,
+    renumber: Arc<Renumber>,
     /// By the partition's number now.
     parts: BTreeMap<u16, SavedPart>,
     /// By shard: start of the minute.
@@ -37,7 +38,7 @@ struct Left {
 impl Restored {
     /// From what was loaded; partitions that are not read any more are left out, and said.
     pub(crate) fn new(state: State, world: &World) -> Self {
-        let renumber = Renumber::new(&state.names, world);
+        let renumber = Arc::new(Renumber::new(&state.names, world));
         let mut parts = BTreeMap::new();
         let mut ordered = state.ordered;
         for (old, (form, pages)) in state.parts {
@@ -47,7 +48,7 @@ impl Restored {
                 continue;
             }
             let entity = |form| Entity::of(form, &renumber);
-            let pages = pages.into_iter().map(|page| page.into_iter().map(entity).collect()).collect();
+            let pages = pages.into_par_iter().map(|page| page.into_iter().map(entity).collect()).collect();
             let ordered = ordered.remove(&old).unwrap_or_default();
             parts.insert(number, SavedPart { form, pages, ordered });
         }
@@ -111,24 +112,29 @@ impl Restored {
         left.waiting.iter().for_each(|waiting| together.restore_waiting(waiting, &left.renumber));
     }
 
-    /// Puts partitions back.
+    /// Puts partitions back; other workers put back theirs meanwhile.
     pub(crate) fn fill(&self, shared: &Shared, parts: &[u16], intake: &mut Intake) {
-        let mut left = self.left();
+        let renumber = Arc::clone(&self.left().renumber);
         for part in parts {
-            if let Some(saved) = left.parts.remove(part) {
-                intake.restore(shared, *part, saved, &left.renumber);
+            let saved = self.left().parts.remove(part);
+            if let Some(saved) = saved {
+                intake.restore(shared, *part, saved, &renumber);
             }
         }
     }
 
-    /// Puts back the windows of the shards that are `mine`.
+    /// Puts back the windows of the shards that are `mine`; other workers put back theirs meanwhile.
     pub(crate) fn fill_windows(&self, mine: impl Fn(u16) -> bool, windows: &mut Windows) {
-        let mut left = self.left();
-        let Left { renumber, windows: saved, sketched, .. } = &mut *left;
-        windows.know_sketched(sketched.clone());
-        for (shard, of_shard) in (0u16..).zip(saved).filter(|(shard, _)| mine(*shard)) {
-            for (start, form) in of_shard.drain(..) {
-                windows.restore(start, shard, form, renumber);
+        let (renumber, saved) = {
+            let mut left = self.left();
+            windows.know_sketched(left.sketched.clone());
+            let shards = (0u16..).zip(&mut left.windows).filter(|(shard, _)| mine(*shard));
+            let saved: Vec<_> = shards.map(|(shard, of_shard)| (shard, std::mem::take(of_shard))).collect();
+            (Arc::clone(&left.renumber), saved)
+        };
+        for (shard, of_shard) in saved {
+            for (start, form) in of_shard {
+                windows.restore(start, shard, form, &renumber);
             }
         }
     }

@@ -19,7 +19,6 @@ mod grid;
 mod records;
 mod size;
 mod stored;
-mod threads;
 
 use crate::ahead::{ask_for, ask_for_item};
 use crate::{
@@ -83,8 +82,8 @@ const USUAL_WORDS: usize = 16;
 const SET: u32 = 1 << 30;
 /// Mark of a square that some outline passes.
 const BORDER: u32 = 1 << 31;
-/// So few edges are not worth a second thread.
-const ALONE: usize = 20_000;
+/// Parts for each core, so that none waits long for the others.
+const PARTS: usize = 8;
 /// The place beside a mark.
 const PLACE: u32 = SET - 1;
 
@@ -97,10 +96,10 @@ impl AreaIndex {
             return Ok(Self { areas: areas.len(), ..Self::default() });
         };
         let limit = options.max_mib.saturating_mul(1 << 20);
-        let threads = if shape.edges < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+        let parts = rayon::current_num_threads() * PARTS;
         let mut squares = shape.squares_within(limit);
         loop {
-            let index = builder::build(areas, &shape, squares, threads)?;
+            let index = builder::build(areas, &shape, squares, parts)?;
             if index.memory_bytes() <= limit || squares <= size::MIN_SQUARES {
                 return Ok(index);
             }

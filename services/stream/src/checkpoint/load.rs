@@ -1,7 +1,7 @@
 //! From the newest checkpoint that counts and is whole to state, and the claim on it.
 
 use super::{
-    form::{EntityForm, Names, OrderedForm, PartForm, ShardForm, read},
+    form::{EntityForm, FormError, Names, OrderedForm, PartForm, ShardForm, read},
     lay::{self, LayError},
     manifest::{Manifest, Section, Slice, hash},
     names,
@@ -12,6 +12,7 @@ use gridwarden_runtime::{
     clock::now_ms,
     objects::{ObjectError, Objects},
 };
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// State of a checkpoint, numbered as it was.
@@ -96,30 +97,41 @@ async fn look(objects: &Objects, mark: Mark) -> Result<Result<(Manifest, State),
     Ok(state(&manifest, &bodies).map(|state| (manifest, state)))
 }
 
+/// A section, read.
+enum Piece {
+    Names(Box<Names>),
+    Part(u16, Box<PartForm>),
+    Entities((u16, u32), Vec<EntityForm>),
+    Windows((i64, u16), Box<ShardForm>),
+    Together(u16, Vec<Saved>),
+    Ordered(u16, OrderedForm),
+    Waiting(Vec<Waiting>),
+}
+
+/// Sections stand for themselves: every core reads its share of them, then they are put together.
 fn state(manifest: &Manifest, bodies: &[Vec<u8>]) -> Result<State, String> {
+    let piece = |(section, slice): &(Section, Slice)| {
+        let bytes = cut(slice, bodies).ok_or_else(|| format!("{section:?} is not as it was written"))?;
+        piece(*section, bytes).map_err(|error| format!("{section:?} cannot be read: {error}"))
+    };
+    let pieces: Vec<Piece> = manifest.sections.par_iter().map(piece).collect::<Result<_, String>>()?;
     let mut state = State::default();
     let mut pages: BTreeMap<(u16, u32), Vec<EntityForm>> = BTreeMap::new();
-    for (section, slice) in &manifest.sections {
-        let bytes = cut(slice, bodies).ok_or_else(|| format!("{section:?} is not as it was written"))?;
-        let unreadable = |error: super::form::FormError| format!("{section:?} cannot be read: {error}");
-        match *section {
-            Section::Names => state.names = read("names", bytes).map_err(unreadable)?,
-            Section::Part(part) => {
-                state.parts.insert(part, (read("partition", bytes).map_err(unreadable)?, Vec::new()));
+    for piece in pieces {
+        match piece {
+            Piece::Names(names) => state.names = *names,
+            Piece::Part(part, form) => {
+                state.parts.insert(part, (*form, Vec::new()));
             }
-            Section::Entities(part, page) => {
-                pages.insert((part, page), read("entities", bytes).map_err(unreadable)?);
+            Piece::Entities(place, entities) => {
+                pages.insert(place, entities);
             }
-            Section::Windows(start, shard) | Section::More(start, shard) => {
-                state.windows.push(((start, shard), ShardForm::read(bytes).map_err(unreadable)?));
+            Piece::Windows(place, form) => state.windows.push((place, *form)),
+            Piece::Together(shard, rules) => state.together.push((shard, rules)),
+            Piece::Ordered(part, form) => {
+                state.ordered.insert(part, form);
             }
-            Section::Together(shard) => state.together.push((shard, read("rules", bytes).map_err(unreadable)?)),
-            Section::Ordered(part) => {
-                state.ordered.insert(part, read("order", bytes).map_err(unreadable)?);
-            }
-            Section::Waiting(_) => {
-                state.waiting.append(&mut read("sightings", bytes).map_err(unreadable)?);
-            }
+            Piece::Waiting(mut sightings) => state.waiting.append(&mut sightings),
         }
     }
     for ((part, page), entities) in pages {
@@ -134,6 +146,20 @@ fn state(manifest: &Manifest, bodies: &[Vec<u8>]) -> Result<State, String> {
         }
     }
     Ok(state)
+}
+
+fn piece(section: Section, bytes: &[u8]) -> Result<Piece, FormError> {
+    Ok(match section {
+        Section::Names => Piece::Names(Box::new(read("names", bytes)?)),
+        Section::Part(part) => Piece::Part(part, Box::new(read("partition", bytes)?)),
+        Section::Entities(part, page) => Piece::Entities((part, page), read("entities", bytes)?),
+        Section::Windows(start, shard) | Section::More(start, shard) => {
+            Piece::Windows((start, shard), Box::new(ShardForm::read(bytes)?))
+        }
+        Section::Together(shard) => Piece::Together(shard, read("rules", bytes)?),
+        Section::Ordered(part) => Piece::Ordered(part, read("order", bytes)?),
+        Section::Waiting(_) => Piece::Waiting(read("sightings", bytes)?),
+    })
 }
 
 fn cut<'b>(slice: &Slice, bodies: &'b [Vec<u8>]) -> Option<&'b [u8]> {

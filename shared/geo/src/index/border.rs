@@ -4,9 +4,10 @@ use super::{
     AreaIndex, BORDER,
     builder::{Touch, place},
     grid::Grid,
-    records, threads,
+    records,
 };
 use crate::{BuildError, ring::Edge};
+use rayon::prelude::*;
 
 /// Touches of a stretch of squares: small enough for threads to share the work, large enough to be worth a list of its own.
 const STRETCH: usize = 1 << 16;
@@ -17,12 +18,11 @@ pub(super) fn write(
     touches: &[Touch],
     covered: &[(u32, u32)],
     index: &mut AreaIndex,
-    threads: usize,
 ) -> Result<(), BuildError> {
     let grid = index.grid;
     let stretches = stretches(touches);
-    let written = threads::each(&stretches, threads, |touches| Stretch::write(&grid, all, touches, covered));
-    let written: Vec<Stretch> = written.into_iter().collect::<Result<_, _>>()?;
+    let write = |touches: &&[Touch]| Stretch::write(&grid, all, touches, covered);
+    let written: Vec<Stretch> = stretches.par_iter().map(write).collect::<Result<_, _>>()?;
     index.borders.reserve_exact(written.iter().map(|stretch| stretch.words.len()).sum());
     index.edges.reserve_exact(written.iter().map(|stretch| stretch.edges.len()).sum());
     for stretch in written {

@@ -1,11 +1,12 @@
-//! Building the index for a given fineness. Areas are traced part by part and squares put together stretch by stretch, on as many
-//! threads as asked for; the index is the same with any number of them.
+//! Building the index for a given fineness. Areas are traced part by part and squares put together stretch by stretch, on all cores;
+//! the index is the same whatever the number of parts.
 
-use super::{AreaIndex, BORDER, PLACE, SET, border, fill, grid::Grid, size::Shape, threads};
+use super::{AreaIndex, BORDER, PLACE, SET, border, fill, grid::Grid, size::Shape};
 use crate::{
     BuildError,
     ring::{Edge, edges},
 };
+use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// An edge of an area that touches a square.
@@ -24,10 +25,7 @@ struct Run {
 
 type Areas<'a> = &'a [Vec<Vec<[f64; 2]>>];
 
-/// Parts per thread, so that none waits long for the others.
-const PARTS: usize = 8;
-
-pub(super) fn build(areas: Areas<'_>, shape: &Shape, squares: usize, threads: usize) -> Result<AreaIndex, BuildError> {
+pub(super) fn build(areas: Areas<'_>, shape: &Shape, squares: usize, parts: usize) -> Result<AreaIndex, BuildError> {
     let (columns, rows) = shape.raster(squares);
     let grid = Grid::new(shape.bounds, columns, rows);
     let mut index = AreaIndex {
@@ -37,7 +35,7 @@ pub(super) fn build(areas: Areas<'_>, shape: &Shape, squares: usize, threads: us
         bounds: Some(shape.bounds),
         ..AreaIndex::default()
     };
-    let Traced { edges, touches, runs } = trace(areas, shape, &grid, threads)?;
+    let Traced { edges, touches, runs } = trace(areas, shape, &grid, parts)?;
     for touch in &touches {
         if let Some(code) = index.squares.get_mut(touch.square as usize) {
             *code = BORDER;
@@ -49,7 +47,7 @@ pub(super) fn build(areas: Areas<'_>, shape: &Shape, squares: usize, threads: us
     covered.sort_by_key(|(square, _)| *square);
     write_sets(&overlaps, &mut index)?;
     index.sets.shrink_to_fit();
-    border::write(&edges, &touches, &covered, &mut index, threads)?;
+    border::write(&edges, &touches, &covered, &mut index)?;
     Ok(index)
 }
 
@@ -60,11 +58,12 @@ struct Traced {
     runs: Vec<Run>,
 }
 
-fn trace(areas: Areas<'_>, shape: &Shape, grid: &Grid, threads: usize) -> Result<Traced, BuildError> {
-    let length = areas.len().div_ceil(threads * PARTS).max(1);
+fn trace(areas: Areas<'_>, shape: &Shape, grid: &Grid, parts: usize) -> Result<Traced, BuildError> {
+    let length = areas.len().div_ceil(parts).max(1);
     let parts: Vec<(u32, Areas<'_>)> = (0u32..).step_by(length).zip(areas.chunks(length)).collect();
     let mut all = Traced { edges: Vec::with_capacity(shape.edges), touches: Vec::new(), runs: Vec::new() };
-    for part in threads::each(&parts, threads, |(first, areas)| trace_part(*first, areas, grid)) {
+    let traced: Vec<Traced> = parts.par_iter().map(|(first, areas)| trace_part(*first, areas, grid)).collect();
+    for part in traced {
         let before = place(all.edges.len() + part.edges.len(), "edges")? - part.edges.len() as u32;
         all.edges.extend(part.edges);
         all.touches.extend(part.touches.into_iter().map(|touch| Touch { edge: touch.edge + before, ..touch }));

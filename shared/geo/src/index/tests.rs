@@ -274,16 +274,16 @@ fn agrees_with_geo_on_valid_polygons() {
 }
 
 #[test]
-fn the_index_is_the_same_with_any_number_of_threads() {
+fn the_index_is_the_same_with_any_number_of_parts() {
     let mut areas = partition(60, 1);
     areas.extend(stars(300, 2));
     let shape = size::Shape::of(&areas).unwrap();
     let one = builder::build(&areas, &shape, 200_000, 1).unwrap();
     assert!(one.borders.len() > 1 << 16 && one.sets.len() > 1_000, "enough to be cut");
-    for threads in [2, 3, 16] {
-        let other = builder::build(&areas, &shape, 200_000, threads).unwrap();
-        assert!(one.squares == other.squares && one.sets == other.sets, "{threads}");
-        assert!(one.borders == other.borders && one.edges == other.edges, "{threads}");
+    for parts in [2, 3, 16, 128] {
+        let other = builder::build(&areas, &shape, 200_000, parts).unwrap();
+        assert!(one.squares == other.squares && one.sets == other.sets, "{parts}");
+        assert!(one.borders == other.borders && one.edges == other.edges, "{parts}");
     }
 }
 
