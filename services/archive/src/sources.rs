@@ -1,7 +1,7 @@
 //! The topics the archive reads, and how each is decoded.
 
 use gridwarden_bus::topics::{Identities, Identity};
-use gridwarden_bus::{BusError, KafkaConfig, TopicMeta, topic_meta, topics};
+use gridwarden_bus::{BusError, KafkaConfig, TopicMeta, topic_metas, topics};
 use gridwarden_domain::city::{MappingFile, OWN_TOPICS};
 use gridwarden_domain::decode::Decoder;
 use gridwarden_domain::mapping::{Mapping, MappingError};
@@ -58,8 +58,9 @@ pub fn find(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Result<V
         }
     }
     let mut sources = Vec::with_capacity(wanted.len());
-    for (topic, decoder) in wanted {
-        let meta = topic_meta(kafka, &topic)?;
+    let names: Vec<&str> = wanted.iter().map(|(topic, _)| topic.as_str()).collect();
+    let metas = topic_metas(kafka, &names)?;
+    for ((topic, decoder), meta) in wanted.into_iter().zip(metas) {
         if !meta.log_append_time {
             return Err(SourceError::SenderTime { topic });
         }

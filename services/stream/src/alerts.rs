@@ -10,7 +10,7 @@ mod known;
 mod reached;
 mod reconcile;
 
-pub(crate) use known::{Known, fence, highest_generation};
+pub(crate) use known::{Known, alert_partitions, fence, highest_generation};
 pub(crate) use reached::Reached;
 use reconcile::Reconcile;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What must be there before the dataflow starts: topics, tables, the city's word, alerts already raised.
 
 use crate::{
-    alerts::{Known, Reached, fence},
+    alerts::{Known, Reached, alert_partitions, fence},
     beginning::{Beginning, bounds},
     checkpoint::{Desk, Mark, Pieces, Place, Said, Speaker},
     cluster::{Ending, Gate, Go, Joined, Seat, others_of},
@@ -15,14 +15,14 @@ use crate::{
     windows::sketch::Sketches,
 };
 use anyhow::{Context, Result, anyhow, bail};
-use gridwarden_bus::{BusError, KafkaConfig, Offsets, TopicMeta, control::ControlReader, topic_meta, topics};
+use gridwarden_bus::{BusError, KafkaConfig, Offsets, TopicMeta, control::ControlReader, topic_metas, topics};
 use gridwarden_domain::{
     alert::Alert,
     city::{CityFile, MappingFile},
     decode::Decoder,
     mapping::Mapping,
 };
-use gridwarden_runtime::rasters::{RasterConfig, preparing};
+use gridwarden_runtime::rasters::preparing;
 use gridwarden_runtime::{
     city::City,
     crashes::{Crashes, Quarantine},
@@ -33,10 +33,12 @@ use gridwarden_runtime::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
 
 /// How long to wait before trying again what may come by itself.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How often whoever waits for the control topics looks whether the end has begun.
+const ASK_EVERY: Duration = Duration::from_millis(200);
 const DAY_MS: i64 = 86_400_000;
 
 /// All that is needed to start.
@@ -58,6 +60,8 @@ pub(crate) struct Prepared {
     /// The way of pieces of checkpoints.
     pub(crate) pieces: (Pieces, UnboundedReceiver<(Speaker, Said)>),
     pub(crate) company: Company,
+    /// Whether what is in force is ready to be looked up.
+    rasters: JoinHandle<Result<bool>>,
     control_was: Vec<Place>,
 }
 
@@ -99,7 +103,7 @@ pub(crate) async fn until_ready(
             () = shutdown.wait() => return Ok(None),
         };
         match attempt {
-            Ok(Some(prepared)) => return cover(prepared, &config.rasters, health, shutdown).await,
+            Ok(Some(prepared)) => return cover(prepared, health, shutdown).await,
             Ok(None) => return Ok(None),
             Err(error) => {
                 if !is_transient(&error) {
@@ -119,26 +123,16 @@ pub(crate) fn is_transient(error: &anyhow::Error) -> bool {
     error.downcast_ref::<BusError>().is_some_and(BusError::is_transient)
 }
 
-/// Waits until the control topics were read to their ends once.
-async fn cover(
-    prepared: Prepared,
-    rasters: &RasterConfig,
-    health: &Health,
-    shutdown: &Shutdown,
-) -> Result<Option<Prepared>> {
+/// Waits until the control topics were read to their ends once, and what is in force is ready to be looked up.
+async fn cover(mut prepared: Prepared, health: &Health, shutdown: &Shutdown) -> Result<Option<Prepared>> {
     health.set_ready(false, "reading the control topics");
-    while prepared.control.covered_until_ms() == i64::MIN {
-        if let Some(error) = prepared.control.failure() {
-            return Err(error).context("the control topics cannot be read");
-        }
-        if !shutdown.sleep(Duration::from_millis(50)).await {
-            return Ok(None);
-        }
+    let ready = tokio::select! {
+        ready = &mut prepared.rasters => ready??,
+        () = shutdown.wait() => return Ok(None),
+    };
+    if !ready {
+        return Ok(None);
     }
-    // A worker that built one while it reads would hold up everybody else.
-    let control = Arc::clone(&prepared.control);
-    let prepare = preparing(rasters);
-    tokio::task::spawn_blocking(move || control.build_rasters_ahead(prepare)).await?;
     for (topic, next) in prepared.control.positions() {
         let was = prepared.control_was.iter().find(|place| place.topic == topic).map_or(0, |place| place.next);
         if next < was {
@@ -148,12 +142,29 @@ async fn cover(
     Ok(Some(prepared))
 }
 
+/// Builds the rasters of the layers in force as soon as they are known: a worker that built one while it reads would hold up everybody
+/// else. Beside all else that is asked for at a start, which mostly waits for Kafka. False when the shutdown came first.
+fn rasters(control: &Arc<ControlReader>, ground: &Ground) -> JoinHandle<Result<bool>> {
+    let (control, shutdown, prepare) =
+        (Arc::clone(control), ground.shutdown.clone(), preparing(&ground.config.rasters));
+    tokio::task::spawn_blocking(move || {
+        while !control.wait_covered(0, ASK_EVERY).context("the control topics cannot be read")? {
+            if shutdown.is_triggered() {
+                return Ok(false);
+            }
+        }
+        control.build_rasters_ahead(prepare);
+        Ok(true)
+    })
+}
+
 fn prepare(ground: &Arc<Ground>) -> Result<Option<Prepared>> {
     let Ground { config, city, health, shutdown, .. } = &**ground;
     let (kafka, ending) = (&config.kafka, Ending::new(shutdown));
     let (topics, metas) = find_topics(kafka, &city.mappings)?;
     let parts = parts_of(&metas)?;
     let reader = Arc::new(ControlReader::start(kafka)?);
+    let rasters = rasters(&reader, ground);
     let mut world = world(&city.file, (topics, parts), config.stream.remembered());
     world.quarantine = Crashes::open(&config.crashes)?.quarantine()?;
     have_leaders(kafka, &world)?;
@@ -165,7 +176,7 @@ fn prepare(ground: &Arc<Ground>) -> Result<Option<Prepared>> {
         },
     };
     let alone = matches!(joined, Joined::Alone);
-    let prepared = begin(ground, (world, metas), Arc::clone(&reader), (joined, &ending));
+    let prepared = begin(ground, (world, metas), (Arc::clone(&reader), rasters), (joined, &ending));
     prepared.map_err(|error| {
         if alone {
             return error;
@@ -182,7 +193,7 @@ fn prepare(ground: &Arc<Ground>) -> Result<Option<Prepared>> {
 fn begin(
     ground: &Arc<Ground>,
     (mut world, metas): (World, Vec<TopicMeta>),
-    control: Arc<ControlReader>,
+    (control, rasters): (Arc<ControlReader>, JoinHandle<Result<bool>>),
     (joined, ending): (Joined, &Ending),
 ) -> Result<Option<Prepared>> {
     let Ground { config, city, objects, shutdown, health, .. } = &**ground;
@@ -242,6 +253,7 @@ fn begin(
         fence,
         pieces,
         company,
+        rasters,
         control_was,
     }))
 }
@@ -263,7 +275,7 @@ fn read_on(look: &Look, world: &World, seat: Seat, restored: &Restored) -> Resul
 /// Right after Kafka's start partitions have no leaders. A claim uses up a generation, so whoever tries again and again must find
 /// them first.
 fn have_leaders(kafka: &KafkaConfig, world: &World) -> Result<()> {
-    let alerts = topic_meta(kafka, topics::ALERTS)?.partitions;
+    let alerts = alert_partitions(kafka)?;
     let mut asked = world.partitions();
     asked.extend((0..alerts).map(|partition| (topics::ALERTS, partition)));
     Offsets::open(kafka)?.ends(&asked)?;
@@ -284,8 +296,9 @@ pub(crate) fn find_topics(
         }
     }
     let (mut found, mut metas) = (Vec::new(), Vec::new());
-    for (name, decoder) in wanted {
-        let meta = topic_meta(kafka, &name)?;
+    let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
+    let answers = topic_metas(kafka, &names)?;
+    for ((name, decoder), meta) in wanted.into_iter().zip(answers) {
         if !meta.log_append_time {
             bail!("topic {name} does not use LogAppendTime (message.timestamp.type); what is late cannot be told");
         }

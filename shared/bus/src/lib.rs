@@ -36,4 +36,4 @@ pub use error::{BusError, Hint};
 pub use offsets::Offsets;
 pub use producer::{Delivery, Message, Producer, ProducerOptions};
 pub use reader::{Assignment, Batch, End, From, Headers, Position, Reader, ReaderOptions, Record};
-pub use topics::{TopicMeta, topic_meta};
+pub use topics::{TopicMeta, topic_meta, topic_metas};

@@ -137,7 +137,13 @@ pub struct TopicMeta {
 
 /// Asks for a topic's id, partitions and kind of timestamp. Blocks for a few round trips.
 pub fn topic_meta(kafka: &KafkaConfig, topic: &str) -> Result<TopicMeta, BusError> {
-    admin::meta(kafka, topic)
+    let meta = topic_metas(kafka, &[topic])?.into_iter().next();
+    meta.ok_or_else(|| BusError::UnknownTopic { topic: kafka.full_name(topic) })
+}
+
+/// The same of several topics, in the order asked for; in hardly more time.
+pub fn topic_metas(kafka: &KafkaConfig, topics: &[&str]) -> Result<Vec<TopicMeta>, BusError> {
+    admin::metas(kafka, topics)
 }
 
 /// Number of partitions by plain metadata; an error with words when the topic does not exist.

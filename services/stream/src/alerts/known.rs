@@ -4,18 +4,26 @@ use super::{Reached, Reconcile};
 use crate::{checkpoint::AlertPlace, cluster::Seat};
 use anyhow::Result;
 use gridwarden_bus::{
-    Assignment, From, KafkaConfig, Message, Producer, ProducerOptions, Reader, ReaderOptions, Record, headers,
-    topic_meta, topics,
+    Assignment, BusError, From, KafkaConfig, Message, Producer, ProducerOptions, Reader, ReaderOptions, Record,
+    headers,
+    topics::{self, Identities},
 };
 use gridwarden_domain::{alert::Alert, generation::Fences};
 use gridwarden_runtime::shutdown::Shutdown;
 use hashbrown::HashMap;
 use std::time::Duration;
 
+/// How many partitions `alerts.v1` has. Blocks for a round trip.
+pub(crate) fn alert_partitions(kafka: &KafkaConfig) -> Result<i32, BusError> {
+    let found = Identities::open(kafka)?.ask(&[topics::ALERTS])?;
+    let unknown = || BusError::UnknownTopic { topic: kafka.full_name(topics::ALERTS) };
+    Ok(found.first().ok_or_else(unknown)?.partitions)
+}
+
 /// Appends a fence to every partition of `alerts.v1` (`GEN-1`): what a process of a lower generation writes behind it is not
 /// heard. Blocks.
 pub(crate) fn fence(kafka: &KafkaConfig, generation: u32) -> Result<()> {
-    let partitions = topic_meta(kafka, topics::ALERTS)?.partitions;
+    let partitions = alert_partitions(kafka)?;
     let producer = Producer::new(kafka, &ProducerOptions::named("gridwarden-stream-fence"))?;
     let digits = generation.to_string();
     let append = async {
@@ -50,14 +58,14 @@ fn read(
     shutdown: &Shutdown,
     mut take: impl FnMut(&Record<'_>),
 ) -> Result<Option<Vec<i64>>> {
-    let meta = topic_meta(kafka, topics::ALERTS)?;
+    let partitions = alert_partitions(kafka)?;
     let start = |partition| from.iter().find(|place| place.partition == partition).map(|place| place.next);
     let assignment = |partition| Assignment {
         topic: topics::ALERTS.to_owned(),
         partition,
         from: start(partition).filter(|next| *next > 0).map_or(From::Beginning, From::Offset),
     };
-    let assignments: Vec<Assignment> = (0..meta.partitions).map(assignment).collect();
+    let assignments: Vec<Assignment> = (0..partitions).map(assignment).collect();
     let options = ReaderOptions { partition_ends: true, queue_mib: 32, ..ReaderOptions::named("gridwarden-alerts") };
     let mut reader = Reader::open(kafka, &assignments, &options)?;
     let ends = reader.end_offsets()?;
