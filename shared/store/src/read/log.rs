@@ -102,9 +102,8 @@ const EMPTY: &str = "SELECT partition, first_offset, end_offset FROM archive_gap
 /// The order of columns is the row's.
 const ROWS: &str = "SELECT partition, offset, what, toUnixTimestamp64Milli(appended_at) AS appended_ms, \
     toUnixTimestamp64Milli(time) AS time_ms, simulated, feed, origin, source, kind, id, lon, lat, accuracy_m, names, numbers \
-    FROM archived_log WHERE topic_id = {topic:UUID} AND has({parts:Array(UInt32)}, partition) \
-    AND offset >= {firsts:Array(UInt64)}[indexOf({parts:Array(UInt32)}, partition)] \
-    AND offset < {ends:Array(UInt64)}[indexOf({parts:Array(UInt32)}, partition)] \
+    FROM archived_log WHERE topic_id = {topic:UUID} AND partition < length({firsts:Array(UInt64)}) \
+    AND offset >= {firsts:Array(UInt64)}[partition + 1] AND offset < {ends:Array(UInt64)}[partition + 1] \
     AND appended_at >= fromUnixTimestamp64Milli({oldest:Int64}) AND appended_at <= fromUnixTimestamp64Milli({newest:Int64})";
 
 /// An answer that stops for so long is broken off: a machine that is cut off does not say so.
@@ -145,13 +144,11 @@ impl Reader {
     }
 
     async fn patient_log(&self, slice: &LogSlice, patience: Duration) -> Result<Vec<LogPart>, StoreError> {
-        let number = |offset: i64| offset.max(0) as u64;
-        let parts = |of: fn(&(i32, OffsetRange)) -> i64| slice.parts.iter().map(of).map(number).collect::<Vec<u64>>();
+        let (firsts, ends) = bounds(&slice.parts);
         let query = self.client().query_raw(ROWS).param("topic", offsets::hyphenated(slice.topic));
         let query = query
-            .param("parts", parts(|(partition, _)| i64::from(*partition)))
-            .param("firsts", parts(|(_, range)| range.first))
-            .param("ends", parts(|(_, range)| range.end))
+            .param("firsts", firsts)
+            .param("ends", ends)
             .param("oldest", slice.oldest_ms)
             .param("newest", slice.newest_ms);
         let (mut rows, mut pile) = (query.fetch_bytes("RowBinary")?, Pile::of(self.spare()));
@@ -162,6 +159,21 @@ impl Reader {
         }
         pile.parts().map_err(|left| StoreError::Rows(format!("{left} bytes that are no archived record")))
     }
+}
+
+/// The first offset of each partition by number, and one past the last; nothing of those that are not named. So ClickHouse finds a
+/// row's own by its place, without a search.
+fn bounds(parts: &[(i32, OffsetRange)]) -> (Vec<u64>, Vec<u64>) {
+    let number = |offset: i64| offset.max(0) as u64;
+    let named = || parts.iter().filter_map(|(partition, range)| Some((usize::try_from(*partition).ok()?, range)));
+    let length = named().map(|(partition, _)| partition + 1).max().unwrap_or(0);
+    let (mut firsts, mut ends) = (vec![0; length], vec![0; length]);
+    for (partition, range) in named() {
+        if let (Some(first), Some(end)) = (firsts.get_mut(partition), ends.get_mut(partition)) {
+            (*first, *end) = (number(range.first), number(range.end));
+        }
+    }
+    (firsts, ends)
 }
 
 #[cfg(test)]

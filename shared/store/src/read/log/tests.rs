@@ -56,6 +56,13 @@ fn handed_out(pieces: &[&[u8]]) -> Vec<(i32, i64, Option<String>)> {
 }
 
 #[test]
+fn bounds_stand_at_the_numbers_of_their_partitions_and_others_are_empty() {
+    let range = |first, end| OffsetRange { first, end };
+    assert_eq!(bounds(&[(3, range(7, 9)), (1, range(-5, 4))]), (vec![0, 0, 0, 7], vec![0, 4, 0, 9]));
+    assert_eq!(bounds(&[]), (vec![], vec![]));
+}
+
+#[test]
 fn a_record_says_what_its_row_says() {
     let long = "s".repeat(300);
     let chunks: Vec<LogChunk> =
