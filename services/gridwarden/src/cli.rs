@@ -96,7 +96,7 @@ impl Cli {
             // It brings its own runtime and ends the process itself.
             return args.run();
         }
-        if matches!(self.command, Command::Stream(_) | Command::Archive(_)) {
+        if self.command.needs_large_memory() {
             allocators::begin_again();
         }
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -115,6 +115,15 @@ impl Cli {
 }
 
 impl Command {
+    /// Whether it reaches all over a large memory, or measures here what does.
+    fn needs_large_memory(&self) -> bool {
+        match self {
+            Self::Stream(_) | Self::Archive(_) | Self::Backtest(_) => true,
+            Self::Bench { command } => command.measures_itself(),
+            _ => false,
+        }
+    }
+
     async fn run(self) -> Result<()> {
         match self {
             Self::Up(args) => up::run(args).await,

@@ -35,6 +35,11 @@ pub(crate) enum BenchCommand {
 }
 
 impl BenchCommand {
+    /// Whether what it measures runs in its own process, which then needs the options a service has.
+    pub(crate) fn measures_itself(&self) -> bool {
+        matches!(self, Self::Geo(_) | Self::Rules(_) | Self::Stages(_) | Self::Backtest(_))
+    }
+
     /// Measures and prints.
     pub(crate) async fn run(self) -> Result<()> {
         match self {
