@@ -143,18 +143,20 @@ async fn cover(mut prepared: Prepared, health: &Health, shutdown: &Shutdown) -> 
 }
 
 /// Builds the rasters of the layers in force as soon as they are known: a worker that built one while it reads would hold up everybody
-/// else. Beside all else that is asked for at a start, which mostly waits for Kafka. False when the shutdown came first.
+/// else. Beside all else that is asked for at a start, which mostly waits for Kafka. False when the shutdown came first, or nobody waits
+/// any more: an attempt that failed leaves no reader behind.
 fn rasters(control: &Arc<ControlReader>, ground: &Ground) -> JoinHandle<Result<bool>> {
-    let (control, shutdown, prepare) =
-        (Arc::clone(control), ground.shutdown.clone(), preparing(&ground.config.rasters));
+    let (shutdown, prepare) = (ground.shutdown.clone(), preparing(&ground.config.rasters));
+    let control = Arc::downgrade(control);
     tokio::task::spawn_blocking(move || {
-        while !control.wait_covered(0, ASK_EVERY).context("the control topics cannot be read")? {
-            if shutdown.is_triggered() {
-                return Ok(false);
+        while !shutdown.is_triggered() {
+            let Some(control) = control.upgrade() else { break };
+            if control.wait_covered(0, ASK_EVERY).context("the control topics cannot be read")? {
+                control.build_rasters_ahead(prepare);
+                return Ok(true);
             }
         }
-        control.build_rasters_ahead(prepare);
-        Ok(true)
+        Ok(false)
     })
 }
 
@@ -292,6 +294,10 @@ pub(crate) fn find_topics(
     ];
     for (file, text) in mappings {
         if let Some(topic) = &file.topic {
+            // Read twice, it would be counted twice. The archive refuses such a city as well.
+            if wanted.iter().any(|(known, _)| known == topic) {
+                bail!("{}: topic {topic} needs no mapping, or has one already", file.file);
+            }
             wanted.push((topic.clone(), Decoder::mapped(Mapping::parse(text, &file.file)?)));
         }
     }
@@ -338,5 +344,20 @@ pub(crate) fn world(city: &CityFile, (topics, parts): (Vec<Topic>, Vec<Part>), r
         quarantine: Quarantine::default(),
         simulated: city.simulated,
         generation: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_is_read_already_is_not_read_by_a_mapping_as_well() {
+        let file = MappingFile { file: "mappings/again.toml".to_owned(), topic: Some(topics::OBSERVATIONS.to_owned()) };
+        // Told before any broker is asked.
+        let told = find_topics(&KafkaConfig::plain("127.0.0.1:1"), &[(file, String::new())]);
+        let told = told.err().map(|error| error.to_string());
+        let words = "mappings/again.toml: topic observations.v1 needs no mapping, or has one already";
+        assert_eq!(told.as_deref(), Some(words));
     }
 }
