@@ -1,5 +1,5 @@
-//! Options of the allocators, for services and commands that reach all over a large memory and ask for much of it again and again. Those options
-//! are read before `main` begins, so the program sets them and begins again: same process, same arguments.
+//! Options of the allocators, for services and commands that reach all over a large memory and ask for much of it again and again.
+//! Those options are read before `main` begins, so the program sets them and begins again: same process, same arguments.
 //!
 //! * Large pages: without them every look at an entity or a window also waits for the page table, and a tenth of the stream's time
 //!   goes there. Where the system has none, nothing changes.

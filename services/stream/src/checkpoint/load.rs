@@ -99,10 +99,10 @@ async fn look(objects: &Objects, mark: Mark) -> Result<Result<(Manifest, State),
 
 /// A section, read.
 enum Piece {
-    Names(Box<Names>),
-    Part(u16, Box<PartForm>),
+    Names(Names),
+    Part(u16, PartForm),
     Entities((u16, u32), Vec<EntityForm>),
-    Windows((i64, u16), Box<ShardForm>),
+    Windows((i64, u16), ShardForm),
     Together(u16, Vec<Saved>),
     Ordered(u16, OrderedForm),
     Waiting(Vec<Waiting>),
@@ -112,21 +112,21 @@ enum Piece {
 fn state(manifest: &Manifest, bodies: &[Vec<u8>]) -> Result<State, String> {
     let piece = |(section, slice): &(Section, Slice)| {
         let bytes = cut(slice, bodies).ok_or_else(|| format!("{section:?} is not as it was written"))?;
-        piece(*section, bytes).map_err(|error| format!("{section:?} cannot be read: {error}"))
+        read_piece(*section, bytes).map_err(|error| format!("{section:?} cannot be read: {error}"))
     };
     let pieces: Vec<Piece> = manifest.sections.par_iter().map(piece).collect::<Result<_, String>>()?;
     let mut state = State::default();
     let mut pages: BTreeMap<(u16, u32), Vec<EntityForm>> = BTreeMap::new();
     for piece in pieces {
         match piece {
-            Piece::Names(names) => state.names = *names,
+            Piece::Names(names) => state.names = names,
             Piece::Part(part, form) => {
-                state.parts.insert(part, (*form, Vec::new()));
+                state.parts.insert(part, (form, Vec::new()));
             }
             Piece::Entities(place, entities) => {
                 pages.insert(place, entities);
             }
-            Piece::Windows(place, form) => state.windows.push((place, *form)),
+            Piece::Windows(place, form) => state.windows.push((place, form)),
             Piece::Together(shard, rules) => state.together.push((shard, rules)),
             Piece::Ordered(part, form) => {
                 state.ordered.insert(part, form);
@@ -148,13 +148,13 @@ fn state(manifest: &Manifest, bodies: &[Vec<u8>]) -> Result<State, String> {
     Ok(state)
 }
 
-fn piece(section: Section, bytes: &[u8]) -> Result<Piece, FormError> {
+fn read_piece(section: Section, bytes: &[u8]) -> Result<Piece, FormError> {
     Ok(match section {
-        Section::Names => Piece::Names(Box::new(read("names", bytes)?)),
-        Section::Part(part) => Piece::Part(part, Box::new(read("partition", bytes)?)),
+        Section::Names => Piece::Names(read("names", bytes)?),
+        Section::Part(part) => Piece::Part(part, read("partition", bytes)?),
         Section::Entities(part, page) => Piece::Entities((part, page), read("entities", bytes)?),
         Section::Windows(start, shard) | Section::More(start, shard) => {
-            Piece::Windows((start, shard), Box::new(ShardForm::read(bytes)?))
+            Piece::Windows((start, shard), ShardForm::read(bytes)?)
         }
         Section::Together(shard) => Piece::Together(shard, read("rules", bytes)?),
         Section::Ordered(part) => Piece::Ordered(part, read("order", bytes)?),

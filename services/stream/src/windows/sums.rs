@@ -172,7 +172,7 @@ impl Sums {
     /// Asks for the block of a pane, if it is there.
     #[inline]
     pub(super) fn ask(&self, key: Key, pane: usize) {
-        if let Some(entry) = self.entries.get().get(&key) {
+        if let Some(entry) = self.entry(key) {
             ask_for(self.pane(entry, pane));
         }
     }
