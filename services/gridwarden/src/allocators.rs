@@ -1,21 +1,18 @@
 //! Options of the allocators, for services and commands that reach all over a large memory and ask for much of it again and again.
 //! Those options are read before `main` begins, so the program sets them and begins again: same process, same arguments.
 //!
-//! * Large pages: without them every look at an entity or a window also waits for the page table, and a tenth of the stream's time
-//!   goes there. Where the system has none, nothing changes.
-//! * What is given back stays with the process for half a minute instead of a second: chunks of rows, blocks and copies for checkpoints
-//!   come and go, the last every ten seconds, and the system clears a page before it gives it out again. That was a tenth of the workers'
-//!   time.
+//! * What is given back stays with the process for half a minute: chunks of rows, blocks and copies for checkpoints come and go, the last
+//!   every ten seconds, and the system clears a page before it gives it out again. That was a tenth of the workers' time.
+//! * Large buffers are among it: by default those go back to the system at once.
 //! * The same for the C library's allocator, which librdkafka uses: a fetched batch is large enough that each was a mapping of its own.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// Name and value. A name that is set already stays as whoever set it wants it.
-const OPTIONS: [(&str, &str); 3] = [
-    ("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1"),
+const OPTIONS: [(&str, &str); 2] = [
     // Milliseconds.
-    ("MIMALLOC_PURGE_DELAY", "30000"),
+    ("_RJEM_MALLOC_CONF", "background_thread:true,dirty_decay_ms:5000,oversize_threshold:0"),
     // Bytes; the first is the most it takes.
     ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=67108864"),
 ];
