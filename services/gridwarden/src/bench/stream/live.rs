@@ -42,15 +42,15 @@ pub(super) struct Sent {
     pub(super) at: Instant,
 }
 
-/// Whether what must come of a load is worked out while it is sent: an exact test of a polygon and of every rule for each event,
-/// on the cores that are measured.
+/// Whether windows are worked out that must come of a load. That is done when it has ended: an exact test of a polygon for each event
+/// takes more of the cores that are measured than sending it does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judge {
-    Events,
+    Windows,
     Probes,
 }
 
-/// What was sent, and what must come of it, where that was worked out. Probes are not in the truth.
+/// What was sent, and the windows that must come of it, where those were worked out. Probes are not in the truth.
 pub(super) struct Load {
     pub(super) truth: Truth,
     pub(super) probes: Vec<Sent>,
@@ -85,7 +85,7 @@ fn send(town: &Town, kafka: &KafkaConfig, (rate, judge): (u64, Judge), stop: &At
     let prober = Producer::new(kafka, &ProducerOptions::named("gridwarden-bench-probes"))?;
     let (begun, begin_ms) = (Instant::now(), now_ms());
     let mut oracle = Oracle::new(town);
-    let mut probes = Vec::new();
+    let (mut probes, mut times) = (Vec::new(), Vec::new());
     let mut text = String::with_capacity(300);
     let (every, mut next) = ((rate / PROBES_PER_S).max(1), 0);
     for (event, order) in town.events(u64::MAX, begin_ms) {
@@ -97,8 +97,8 @@ fn send(town: &Town, kafka: &KafkaConfig, (rate, judge): (u64, Judge), stop: &At
             break;
         }
         let event = Event { time: now_ms(), ..event };
-        if judge == Judge::Events {
-            oracle.see(&event);
+        if judge == Judge::Windows {
+            times.push(event.time);
         }
         write(&event, order, &mut text);
         let key = Source { kind: super::entity::KINDS[event.kind()].name, number: event.entity }.to_string();
@@ -112,6 +112,10 @@ fn send(town: &Town, kafka: &KafkaConfig, (rate, judge): (u64, Judge), stop: &At
     }
     for producer in [&producer, &prober] {
         producer.flush(Duration::from_secs(60)).context("not all events were acknowledged")?;
+    }
+    // The same events once more.
+    for ((event, _), time) in town.events(u64::MAX, begin_ms).zip(times) {
+        oracle.see_in_windows(&Event { time, ..event });
     }
     Ok(Load { truth: oracle.tell(), probes })
 }

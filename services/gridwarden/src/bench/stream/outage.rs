@@ -102,7 +102,7 @@ async fn measured(args: &OutageArgs, place: &mut Place) -> Result<Value> {
     let windows_mib: Vec<(&str, String)> =
         args.windows_mib.iter().map(|mib| ("GRIDWARDEN_STREAM__WINDOWS_MIB", mib.to_string())).collect();
     let mut pair = Pair { stream: run.stream(&windows_mib)?, archive: run.start("archive", &[])? };
-    let load = Running::start(&town, place.kafka(), args.rate, Judge::Events);
+    let load = Running::start(&town, place.kafka(), args.rate, Judge::Windows);
     tokio::time::sleep(Duration::from_secs(30)).await;
     let measured = away(args, place, &mut pair).await?;
     let load = load.stop().await?;
