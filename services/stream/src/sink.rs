@@ -21,6 +21,7 @@ use gridwarden_store::{
         AreaMetricRow, AreaMetrics, AreaSketches, EntityLatest, EntityLatestRow, Table, entity_version, metric_version,
     },
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, error::TryRecvError};
@@ -31,11 +32,11 @@ use tokio::time::Instant;
 pub(crate) const ENTITIES: usize = 10_000;
 /// A block goes out with this many rows, with the last rows there are for now, or this long after its first. While ClickHouse is
 /// away a block waits beside its rows, one of windows for each worker: what makes it larger is memory that waits.
-const BLOCK_ROWS: usize = 100_000;
+const BLOCK_ROWS: usize = 64_000;
 /// The same of entities, whose rows are twice as wide.
 const BLOCK_ENTITIES: usize = 40_000;
-/// What the last chunk may bring beyond that.
-const BEYOND: usize = 32_768;
+/// What the last chunk may bring beyond that, about.
+const BEYOND: usize = 10_000;
 const BLOCK_AGE: Duration = Duration::from_millis(500);
 /// Days of windows in one block: a block touches one part per day, and ClickHouse has a limit on those.
 const BLOCK_DAYS: usize = 60;
@@ -103,18 +104,19 @@ impl Writer {
     /// Writes windows until the shutdown.
     pub(crate) async fn windows(self, mut chunks: Receiver<Chunk<Row>>, turn: Turn) -> Result<()> {
         self.wait_for_tables().await;
-        // Asked for once and used again: what is given back, or moved to where there is more room, is cleared by the system
-        // first. What is never used takes no memory.
-        const ROOM: usize = BLOCK_ROWS + BEYOND;
-        let mut rows = Vec::with_capacity(ROOM);
-        let (mut block, mut sketches) = (Block::with_capacity(ROOM), Block::new());
-        let mut sight = Sight { metrics: Vec::new(), order: TableOrder::with_capacity(ROOM) };
+        let mut block = match turn {
+            Turn::Overtaking => Block::new(),
+            Turn::InOrder => Block::with_capacity(BLOCK_ROWS + BEYOND),
+        };
+        let mut sketches = Block::new();
+        let mut sight = Sight { metrics: Vec::new(), order: TableOrder::default() };
         let mut number = 0u64;
-        while let Some(gathered) = gather(&self.shutdown, &mut chunks, (&mut rows, BLOCK_ROWS)).await {
-            sort_by_day(&mut rows);
-            for part in by_days(&rows) {
+        while let Some((rows, gathered)) = gather(&self.shutdown, &mut chunks, BLOCK_ROWS).await {
+            for part in by_days(rows) {
                 number += 1;
-                self.fill_windows((&mut block, &mut sketches), part, &mut sight);
+                self.fill_windows((&mut block, &mut sketches), &part, &mut sight);
+                // The block may wait for long.
+                drop(part);
                 if turn == Turn::InOrder {
                     tokio::select! {
                         () = gathered.come_next() => {}
@@ -134,11 +136,12 @@ impl Writer {
     /// Writes entities until the shutdown.
     pub(crate) async fn entities(self, mut chunks: Receiver<Chunk<EntityRow>>) -> Result<()> {
         self.wait_for_tables().await;
-        let (mut rows, mut block) = (Vec::with_capacity(BLOCK_ENTITIES + ENTITIES), Block::new());
+        let mut block = Block::new();
         let mut number = 0u64;
-        while let Some(gathered) = gather(&self.shutdown, &mut chunks, (&mut rows, BLOCK_ENTITIES)).await {
+        while let Some((rows, gathered)) = gather(&self.shutdown, &mut chunks, BLOCK_ENTITIES).await {
             number += 1;
             self.fill_entities(&mut block, &rows);
+            drop(rows);
             if !self.insert(&block, number).await? {
                 return Ok(());
             }
@@ -172,18 +175,17 @@ impl Writer {
     fn fill_windows(
         &self,
         (block, sketches): (&mut Block<AreaMetrics>, &mut Block<AreaSketches>),
-        rows: &[Row],
+        chunks: &[Vec<Row>],
         Sight { metrics, order }: &mut Sight,
     ) {
         block.clear();
         sketches.clear();
         let written = self.shared.metrics.window_rows.get();
-        if let Some(most) = rows.iter().map(|row| row.area).max().filter(|_| !self.leads) {
+        if let Some(most) = chunks.iter().flatten().map(|row| row.area).max().filter(|_| !self.leads) {
             self.shared.lore.views.names.learn_up_to(most);
         }
         self.shared.lore.views.names.with(|areas| {
-            order.sort(rows, areas, |metric| self.metric(metrics, metric));
-            for row in order.of(rows) {
+            for row in order.sorted(chunks, areas, |metric| self.metric(metrics, metric)) {
                 let Some(area) = areas.get(row.area as usize) else { continue };
                 let Some(metric) = self.metric(metrics, row.metric) else { continue };
                 let Ok(start_s) = u32::try_from(row.start_ms / 1000) else { continue };
@@ -214,11 +216,11 @@ impl Writer {
         name.clone()
     }
 
-    fn fill_entities(&self, block: &mut Block<EntityLatest>, rows: &[EntityRow]) {
+    fn fill_entities(&self, block: &mut Block<EntityLatest>, chunks: &[Vec<EntityRow>]) {
         block.clear();
         let names = &self.shared.lore.names;
         self.shared.lore.views.names.with(|areas| {
-            for row in rows {
+            for row in chunks.iter().flatten() {
                 let places: Vec<(&str, &str)> =
                     with_above(areas, &row.areas).into_iter().map(|area| (&*area.layer, &*area.code)).collect();
                 let values: Vec<(Arc<str>, Fixed)> =
@@ -240,31 +242,36 @@ impl Writer {
     }
 }
 
-/// Waits for a chunk and takes what comes with it instead of what `rows` held, until there are so many; none at the end.
+/// Waits for a chunk and takes what comes with it, until there are so many rows; none at the end.
 async fn gather<T>(
     shutdown: &Shutdown,
     chunks: &mut Receiver<Chunk<T>>,
-    (rows, enough): (&mut Vec<T>, usize),
-) -> Option<Gathered> {
-    rows.clear();
-    let mut gathered = Gathered::default();
-    tokio::select! {
-        chunk = chunks.recv() => gathered.add(chunk?, rows),
+    enough: usize,
+) -> Option<(Vec<Vec<T>>, Gathered)> {
+    let (mut rows, mut gathered, mut count) = (Vec::new(), Gathered::default(), 0);
+    let mut add = |chunk: Chunk<T>| {
+        let chunk = gathered.add(chunk);
+        count += chunk.len();
+        rows.push(chunk);
+        (count < enough, gathered.then)
+    };
+    let (mut more, mut then) = tokio::select! {
+        chunk = chunks.recv() => add(chunk?),
         () = shutdown.wait() => return None,
-    }
+    };
     let until = Instant::now() + BLOCK_AGE;
-    while rows.len() < enough {
-        match chunks.try_recv() {
-            Ok(chunk) => gathered.add(chunk, rows),
+    while more {
+        (more, then) = match chunks.try_recv() {
+            Ok(chunk) => add(chunk),
             Err(TryRecvError::Disconnected) => break,
-            Err(TryRecvError::Empty) if gathered.then == Then::Pause => break,
+            Err(TryRecvError::Empty) if then == Then::Pause => break,
             Err(TryRecvError::Empty) => match tokio::time::timeout_at(until, chunks.recv()).await {
-                Ok(Some(chunk)) => gathered.add(chunk, rows),
+                Ok(Some(chunk)) => add(chunk),
                 _ => break,
             },
-        }
+        };
     }
-    Some(gathered)
+    Some((rows, gathered))
 }
 
 /// A window as it is written. Its area's layer, level and code, and its metric, have names there.
@@ -324,32 +331,22 @@ pub(crate) fn run_name(what: &str) -> String {
 
 const DAY_MS: i64 = 86_400_000;
 
-/// Brings rows of a day together, when there is more than one.
-fn sort_by_day(rows: &mut [Row]) {
+/// Parts of so few days that each may be a block: mostly one, as they came.
+fn by_days(chunks: Vec<Vec<Row>>) -> Vec<Vec<Vec<Row>>> {
     let day = |row: &Row| row.start_ms.div_euclid(DAY_MS);
-    if !rows.is_sorted_by_key(day) {
-        rows.sort_by_key(day);
+    let days: BTreeSet<i64> = chunks.iter().flatten().map(day).collect();
+    if days.len() <= BLOCK_DAYS {
+        return vec![chunks];
     }
-}
-
-/// Cuts rows sorted by day so that no piece holds too many days.
-fn by_days(rows: &[Row]) -> Vec<&[Row]> {
-    let mut pieces = Vec::new();
-    let mut rest = rows;
-    while let Some(first) = rest.first() {
-        let mut days = 0;
-        let mut last = first.start_ms.div_euclid(DAY_MS) - 1;
-        let cut = rest.iter().position(|row| {
-            let day = row.start_ms.div_euclid(DAY_MS);
-            days += usize::from(day != last);
-            last = day;
-            days > BLOCK_DAYS
-        });
-        let (piece, left) = rest.split_at(cut.unwrap_or(rest.len()));
-        pieces.push(piece);
-        rest = left;
+    let ends: Vec<i64> = days.into_iter().skip(BLOCK_DAYS).step_by(BLOCK_DAYS).collect();
+    let mut parts = vec![Vec::new(); ends.len() + 1];
+    for row in chunks.into_iter().flatten() {
+        let number = ends.partition_point(|end| *end <= day(&row));
+        if let Some(part) = parts.get_mut(number) {
+            part.push(row);
+        }
     }
-    pieces
+    parts.into_iter().map(|part| vec![part]).collect()
 }
 
 #[cfg(test)]
@@ -363,15 +360,14 @@ mod tests {
         for number in 1..=3 {
             sink.push(number, vec![number; 3], if number == 3 { Then::Pause } else { Then::More });
         }
-        let mut rows = Vec::new();
-        let gathered = gather(&shutdown, &mut out, (&mut rows, 5)).await.expect("rows");
-        assert_eq!(rows, [1, 1, 1, 2, 2, 2]);
+        let (rows, gathered) = gather(&shutdown, &mut out, 5).await.expect("rows");
+        assert_eq!(rows, [[1; 3], [2; 3]]);
         gathered.are_taken();
         assert_eq!(sink.taken(), 2);
-        gather(&shutdown, &mut out, (&mut rows, 5)).await.expect("the rest");
-        assert_eq!(rows, [3; 3]);
+        let (rows, _) = gather(&shutdown, &mut out, 5).await.expect("the rest");
+        assert_eq!(rows, [[3; 3]]);
         shutdown.trigger("test");
-        assert!(gather(&shutdown, &mut out, (&mut rows, 5)).await.is_none());
+        assert!(gather(&shutdown, &mut out, 5).await.is_none());
     }
 
     #[test]
@@ -385,9 +381,10 @@ mod tests {
             closed: true,
             sketch: None,
         };
-        let mut rows: Vec<Row> = (0..150).flat_map(|day| [row(day), row(149 - day)]).collect();
-        sort_by_day(&mut rows);
-        let pieces = by_days(&rows);
-        assert_eq!(pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [120, 120, 60]);
+        let chunks = || (0..150).map(|day| vec![row(day), row(149 - day)]).collect::<Vec<_>>();
+        let parts = by_days(chunks());
+        assert_eq!(parts.iter().map(|part| part.iter().flatten().count()).collect::<Vec<_>>(), [120, 120, 60]);
+        let few: Vec<_> = chunks().into_iter().take(30).collect();
+        assert_eq!(by_days(few.clone()), [few], "as they came");
     }
 }

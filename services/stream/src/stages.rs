@@ -142,8 +142,7 @@ impl Stages {
         self.windows.emit_closed(usize::MAX, &mut rows);
         let names = &self.shared.lore.names;
         self.shared.lore.views.names.with(|areas| {
-            order.sort(&rows, areas, |metric| names.name(metric));
-            for row in order.of(&rows) {
+            for row in order.sorted(std::slice::from_ref(&rows), areas, |metric| names.name(metric)) {
                 if let Some(area) = areas.get(row.area as usize) {
                     encode(&area.code, row.start_ms, row.aggregate.count);
                 }

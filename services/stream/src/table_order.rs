@@ -11,46 +11,44 @@ pub(crate) struct TableOrder {
     areas: Vec<(u16, u32)>,
     /// By metric: its place among the metrics of the rows sorted last.
     metrics: Vec<u32>,
-    /// Each row's place and number.
-    keys: Vec<(u128, u32)>,
 }
 
 /// A metric that was not seen among the rows.
 const UNSEEN: u32 = u32::MAX;
 
 impl TableOrder {
-    /// With room for so many rows.
-    pub(crate) fn with_capacity(rows: usize) -> Self {
-        Self { keys: Vec::with_capacity(rows), ..Self::default() }
-    }
-
-    /// Finds the order of these rows. `metric`: a metric's name.
-    pub(crate) fn sort(&mut self, rows: &[Row], areas: &[AreaName], metric: impl FnMut(u32) -> Option<Arc<str>>) {
+    /// These rows in order. `metric`: a metric's name.
+    pub(crate) fn sorted<'r>(
+        &mut self,
+        chunks: &'r [Vec<Row>],
+        areas: &[AreaName],
+        metric: impl FnMut(u32) -> Option<Arc<str>>,
+    ) -> Vec<&'r Row> {
         if self.areas.len() != areas.len() {
             self.areas = places(areas);
         }
-        self.place_metrics(rows, metric);
-        self.keys.clear();
-        let keys = rows.iter().map(|row| {
-            let (group, code) = self.areas.get(row.area as usize).copied().unwrap_or_default();
-            let metric = self.metrics.get(row.metric as usize).copied().unwrap_or(UNSEEN) & 0xff_ffff;
-            let start = (row.start_ms / 1000) as u32;
-            let window = u64::from(row.window_s & 0xff_ffff) << 32 | u64::from(start);
-            u128::from(group) << 112 | u128::from(metric) << 88 | u128::from(window) << 32 | u128::from(code)
-        });
-        self.keys.extend(keys.zip(0u32..));
-        self.keys.sort_unstable();
+        self.place_metrics(chunks, metric);
+        let mut keyed = Vec::with_capacity(chunks.iter().map(Vec::len).sum());
+        // A window may be there twice: as it came.
+        let rows = (0u32..).zip(chunks.iter().flatten());
+        keyed.extend(rows.map(|(number, row)| (self.place(row), number, row)));
+        keyed.sort_unstable_by_key(|(place, number, _)| (*place, *number));
+        keyed.into_iter().map(|(_, _, row)| row).collect()
     }
 
-    /// The rows that were sorted last, in order.
-    pub(crate) fn of<'r>(&self, rows: &'r [Row]) -> impl Iterator<Item = &'r Row> {
-        self.keys.iter().filter_map(|(_, number)| rows.get(*number as usize))
+    /// A row's place in the table.
+    fn place(&self, row: &Row) -> u128 {
+        let (group, code) = self.areas.get(row.area as usize).copied().unwrap_or_default();
+        let metric = self.metrics.get(row.metric as usize).copied().unwrap_or(UNSEEN) & 0xff_ffff;
+        let start = (row.start_ms / 1000) as u32;
+        let window = u64::from(row.window_s & 0xff_ffff) << 32 | u64::from(start);
+        u128::from(group) << 112 | u128::from(metric) << 88 | u128::from(window) << 32 | u128::from(code)
     }
 
-    fn place_metrics(&mut self, rows: &[Row], mut metric: impl FnMut(u32) -> Option<Arc<str>>) {
+    fn place_metrics(&mut self, chunks: &[Vec<Row>], mut metric: impl FnMut(u32) -> Option<Arc<str>>) {
         self.metrics.fill(UNSEEN);
         let mut seen = Vec::new();
-        for row in rows {
+        for row in chunks.iter().flatten() {
             let number = row.metric as usize;
             if self.metrics.len() <= number {
                 self.metrics.resize(number + 1, UNSEEN);
@@ -125,9 +123,10 @@ mod tests {
             let mut expected: Vec<_> = rows.iter().map(text).collect();
             expected.sort();
             let mut order = TableOrder::default();
+            let chunks: Vec<Vec<Row>> = rows.chunks(7).map(<[Row]>::to_vec).collect();
             for _ in 0..2 {
-                order.sort(&rows, &areas, |metric| metrics.get(metric as usize).map(|name| name.as_str().into()));
-                prop_assert_eq!(order.of(&rows).map(text).collect::<Vec<_>>(), expected.clone());
+                let sorted = order.sorted(&chunks, &areas, |metric| metrics.get(metric as usize).map(|name| name.as_str().into()));
+                prop_assert_eq!(sorted.into_iter().map(text).collect::<Vec<_>>(), expected.clone());
             }
         }
     }

@@ -138,13 +138,14 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn add<T>(&mut self, mut chunk: Chunk<T>, rows: &mut Vec<T>) {
-        rows.append(&mut chunk.rows);
+    /// One chunk more; its rows.
+    pub(super) fn add<T>(&mut self, chunk: Chunk<T>) -> Vec<T> {
         self.then = chunk.then;
         match self.numbers.iter_mut().find(|(taken, _)| taken.same_channel(&chunk.taken)) {
             Some((_, numbers)) => numbers.push(chunk.number),
             None => self.numbers.push((chunk.taken, vec![chunk.number])),
         }
+        chunk.rows
     }
 
     /// Waits until all that their workers handed over before them, in whichever channel, is in ClickHouse.
@@ -190,10 +191,9 @@ mod tests {
         first.push(2, vec!["open"], Then::Pause);
         others.push(3, vec!["closed later"], Then::Pause);
         first.push(4, vec!["changed since"], Then::Pause);
-        let mut rows = Vec::new();
-        let mut gather = |out: &mut Receiver<Chunk<&'static str>>| {
+        let gather = |out: &mut Receiver<Chunk<&'static str>>| {
             let mut gathered = Gathered::default();
-            gathered.add(out.try_recv().expect("a chunk"), &mut rows);
+            gathered.add(out.try_recv().expect("a chunk"));
             gathered
         };
         let comes_next = |gathered: &Gathered| {
