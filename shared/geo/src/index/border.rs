@@ -20,14 +20,19 @@ pub(super) fn write(
     index: &mut AreaIndex,
 ) -> Result<(), BuildError> {
     let grid = index.grid;
-    let stretches = stretches(touches);
     let write = |touches: &&[Touch]| Stretch::write(&grid, all, touches, covered);
-    let written: Vec<Stretch> = stretches.par_iter().map(write).collect::<Result<_, _>>()?;
-    index.borders.reserve_exact(written.iter().map(|stretch| stretch.words.len()).sum());
-    index.edges.reserve_exact(written.iter().map(|stretch| stretch.edges.len()).sum());
-    for stretch in written {
-        stretch.append(index)?;
+    // As much as it can be, about: what is not written takes no memory, and what grows by doubling is there twice on its way.
+    index.edges.reserve_exact(touches.len());
+    index.borders.reserve_exact(3 * touches.len() + covered.len());
+    // Some at a time: what is written is there twice until it is appended.
+    for some in stretches(touches).chunks(2 * rayon::current_num_threads()) {
+        let written: Vec<Stretch> = some.par_iter().map(write).collect::<Result<_, _>>()?;
+        for stretch in written {
+            stretch.append(index)?;
+        }
     }
+    index.edges.shrink_to_fit();
+    index.borders.shrink_to_fit();
     Ok(())
 }
 

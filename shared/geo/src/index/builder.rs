@@ -42,6 +42,7 @@ pub(super) fn build(areas: Areas<'_>, shape: &Shape, squares: usize, parts: usiz
         }
     }
     let (mut covered, mut overlaps) = cover(&runs, &mut index);
+    drop(runs);
     // Stable by area, which both lists rise in already.
     overlaps.sort_by_key(|(square, _)| *square);
     covered.sort_by_key(|(square, _)| *square);
@@ -63,6 +64,8 @@ fn trace(areas: Areas<'_>, shape: &Shape, grid: &Grid, parts: usize) -> Result<T
     let parts: Vec<(u32, Areas<'_>)> = (0u32..).step_by(length).zip(areas.chunks(length)).collect();
     let mut all = Traced { edges: Vec::with_capacity(shape.edges), touches: Vec::new(), runs: Vec::new() };
     let traced: Vec<Traced> = parts.par_iter().map(|(first, areas)| trace_part(*first, areas, grid)).collect();
+    all.touches.reserve_exact(traced.iter().map(|part| part.touches.len()).sum());
+    all.runs.reserve_exact(traced.iter().map(|part| part.runs.len()).sum());
     for part in traced {
         let before = place(all.edges.len() + part.edges.len(), "edges")? - part.edges.len() as u32;
         all.edges.extend(part.edges);
