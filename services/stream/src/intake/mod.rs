@@ -20,7 +20,7 @@ mod sight;
 mod sketch;
 
 pub(crate) use outbox::{EntityRow, Outbox};
-pub(crate) use repeats::SourceIds;
+pub(crate) use repeats::{SeenId, SourceIds};
 pub(crate) use saved::{Copy, SavedPart};
 
 use crate::{

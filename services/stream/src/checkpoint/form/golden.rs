@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::{
+    intake::SeenId,
     rules::together::{Saved, SavedState, Spot},
     together::{Sighting, Waiting, What},
     windows::{Aggregate, At, sketch::Cell},
@@ -50,7 +51,7 @@ fn entity() -> EntityForm {
         position: Some((121.5, 31.25, Some(4.5))),
         areas: smallvec![3, 900],
         values: smallvec![(5, -12_500_000)],
-        ids: vec![(0x0123_4567_89ab_cdef, 1_779_999_999_000)],
+        ids: vec![SeenId::from((0x0123_4567_89ab_cdef, 1_779_999_999_000))],
         next_id: 1,
         seen: 3,
         inside: smallvec![1],

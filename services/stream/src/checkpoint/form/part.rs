@@ -1,5 +1,6 @@
 //! A partition's state.
 
+use crate::intake::SeenId;
 use gridwarden_domain::value::Fixed;
 use serde::{Deserialize, Serialize, Serializer};
 use smallvec::SmallVec;
@@ -53,7 +54,7 @@ pub(crate) struct EntityView<'e> {
     pub(crate) position: Option<(f64, f64, Option<f32>)>,
     pub(crate) areas: &'e [u32],
     pub(crate) values: &'e [(u32, Fixed)],
-    pub(crate) ids: &'e [(u64, i64)],
+    pub(crate) ids: &'e [SeenId],
     pub(crate) next_id: u32,
     pub(crate) seen: u32,
     pub(crate) inside: &'e [u32],
@@ -88,7 +89,7 @@ pub(crate) struct EntityForm {
     /// Metric, millionths.
     pub(crate) values: SmallVec<[(u32, i64); 4]>,
     /// Ids seen lately, a ring: fingerprint, append time; where the next goes.
-    pub(crate) ids: Vec<(u64, i64)>,
+    pub(crate) ids: Vec<SeenId>,
     pub(crate) next_id: u32,
     /// The partition's count of reloads when its last position was looked at.
     pub(crate) seen: u32,
