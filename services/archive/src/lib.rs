@@ -23,7 +23,6 @@
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "tests"))]
 
 pub mod blocks;
-mod city;
 mod collect;
 mod config;
 pub mod cursor;

@@ -4,7 +4,7 @@ use crate::{prepare::find_topics, shared::Topic};
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::{KafkaConfig, TopicMeta, control::ControlReader};
 use gridwarden_domain::locate::LayerSet;
-use gridwarden_runtime::{city::City, clock::now_ms};
+use gridwarden_runtime::{city::Intake, clock::now_ms};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) struct Beside {
 }
 
 /// Reads the control topics to their ends, once, for a tool that works beside the stream.
-pub(crate) async fn look(kafka: &KafkaConfig, city: &City) -> Result<Beside> {
+pub(crate) async fn look(kafka: &KafkaConfig, city: &Intake) -> Result<Beside> {
     const LIMIT: Duration = Duration::from_secs(60);
     let (kafka, mappings) = (kafka.clone(), city.mappings.clone());
     let looked = tokio::task::spawn_blocking(move || {
@@ -36,7 +36,7 @@ pub(crate) async fn look(kafka: &KafkaConfig, city: &City) -> Result<Beside> {
 }
 
 /// A city's folder, off the runtime's threads.
-pub(crate) async fn load_city(folder: &Path) -> Result<City> {
+pub(crate) async fn load_city(folder: &Path) -> Result<Intake> {
     let folder = folder.to_owned();
-    tokio::task::spawn_blocking(move || City::load(&folder)).await?.context("the city cannot be read")
+    tokio::task::spawn_blocking(move || Intake::load(&folder)).await?.context("the city cannot be read")
 }

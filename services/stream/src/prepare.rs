@@ -24,7 +24,7 @@ use gridwarden_domain::{
 };
 use gridwarden_runtime::rasters::preparing;
 use gridwarden_runtime::{
-    city::City,
+    city::Intake,
     crashes::{Crashes, Quarantine},
     health::Health,
     objects::Objects,
@@ -68,7 +68,7 @@ pub(crate) struct Prepared {
 /// What stays the same, however often it is tried.
 struct Ground {
     config: Config,
-    city: City,
+    city: Intake,
     objects: Objects,
     gate: Option<Arc<Gate>>,
     metrics: Metrics,
@@ -85,7 +85,7 @@ pub(crate) async fn until_ready(
     shutdown: &Shutdown,
 ) -> Result<Option<Prepared>> {
     let folder = config.city.folder.clone();
-    let city = tokio::task::spawn_blocking(move || City::load(&folder)).await?;
+    let city = tokio::task::spawn_blocking(move || Intake::load(&folder)).await?;
     let ground = Arc::new(Ground {
         city: city.context("the city cannot be read")?,
         objects: Objects::at(&config.checkpoints.folder).context("checkpoints")?,

@@ -85,6 +85,29 @@ pub fn head(folder: &Path) -> Result<CityFile, CityError> {
     }
 }
 
+/// What services need of the folder that read the city's topics: limits, feeds, mappings. Layers, registry and rules reach them through
+/// Kafka, so a mistake in those files never keeps a service from reading.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    /// `city.toml`.
+    pub file: CityFile,
+    /// Mappings with their texts, checked.
+    pub mappings: Vec<(MappingFile, String)>,
+}
+
+impl Intake {
+    /// Reads `city.toml` and the mappings it names.
+    pub fn load(folder: &Path) -> Result<Self, CityError> {
+        let file = head(folder)?;
+        let mut findings = Findings::default();
+        let mappings = parts::mappings(folder, &file, &mut findings);
+        if findings.problems.is_empty() {
+            return Ok(Self { file, mappings });
+        }
+        Err(CityError { folder: folder.to_owned(), problems: findings.problems })
+    }
+}
+
 impl City {
     /// Reads the whole folder.
     pub fn load(folder: &Path) -> Result<Self, CityError> {
