@@ -311,7 +311,7 @@ impl Owner {
             let share = self.share();
             let away = now.duration_since(self.took) >= AWAY_AFTER;
             let also_owing = away || self.windows.bytes() > 4 * share;
-            let lent = self.windows.lend_beyond(if away { share / 2 } else { share }, also_owing);
+            let lent = self.windows.lend_beyond(if away { share / 2 } else { share }, (also_owing, self.sink.taken()));
             self.shared.metrics.windows_lent.inc_by(lent as u64);
         }
     }

@@ -3,6 +3,9 @@
 //! A shard that has not changed since it was copied lies in the checkpoint as it is, and every checkpoint names it again for as
 //! long as its minute is kept. So it may be forgotten here, and read back when its rows can be written. What comes for it in
 //! between is kept beside it, saved beside it, and added when it is back: sums do not ask for order (`WIN-1`).
+//!
+//! What was read back and written still lies there. It may be forgotten again before the next checkpoint, or catching up would bring
+//! all of it into memory; after a restart its rows, of which the checkpoint says that they are owed, are written once more (`WIN-3`).
 
 use super::{Windows, minute::Shard, store::Minute};
 use std::collections::BTreeSet;
@@ -45,24 +48,37 @@ impl Minute {
     }
 }
 
+impl Shard {
+    /// Whether the newest checkpoint has what is here, and says of it what must be known after a restart.
+    fn may_be_lent(&self, also_owing: bool, written: bool, taken: u32) -> bool {
+        let lies_there = match self.changed {
+            false => also_owing || written,
+            true => self.read_back && written && self.handed <= taken,
+        };
+        lies_there && !self.is_empty() && !self.is_lent()
+    }
+}
+
 impl Windows {
-    /// Lends shards until at most `bytes` are held, of closed minutes first, the oldest first; how many. Those whose rows
-    /// are still to be written only if `also_owing`. To be called only while the last copies made are known to be in a
-    /// checkpoint.
-    pub(crate) fn lend_beyond(&mut self, bytes: usize, also_owing: bool) -> usize {
+    /// Lends shards until at most `bytes` are held, of closed minutes first, the oldest first; how many. Those whose rows are still to be
+    /// written only if `also_owing`; written is what is in ClickHouse as far as chunk `taken`. To be called only while the last copies
+    /// made are known to be in a checkpoint.
+    pub(crate) fn lend_beyond(&mut self, bytes: usize, (also_owing, taken): (bool, u32)) -> usize {
         let mut held = self.bytes();
         let mut lent = 0;
         for closed in [true, false] {
-            let may = |minute: &Minute| minute.is_closed() == closed && (also_owing || !minute.owes());
-            let minutes = self.minutes.values_mut().filter(|minute| may(minute));
-            for shard in minutes.flat_map(|minute| &mut minute.shards) {
-                if held <= bytes {
-                    return lent;
-                }
-                if !shard.is_empty() && !shard.changed && !shard.is_lent() && (also_owing || !shard.owes()) {
-                    held = held.saturating_sub(shard.bytes());
-                    shard.lend();
-                    lent += 1;
+            for minute in self.minutes.values_mut().filter(|minute| minute.is_closed() == closed) {
+                let owed_from = if minute.owes() { minute.cursor } else { usize::MAX };
+                for (index, shard) in minute.shards.iter_mut().enumerate() {
+                    if held <= bytes {
+                        return lent;
+                    }
+                    let written = index < owed_from && !shard.owes();
+                    if shard.may_be_lent(also_owing, written, taken) {
+                        held = held.saturating_sub(shard.bytes());
+                        shard.lend();
+                        lent += 1;
+                    }
                 }
             }
         }

@@ -51,6 +51,8 @@ pub(crate) struct Shard {
     pub(super) handed: u32,
     /// What it held before lies in the newest checkpoint; what is here came since.
     pub(super) lent: Option<Lent>,
+    /// It was read back, and nothing came since: the newest checkpoint has what is here, and knows no better than that its rows are owed.
+    pub(super) read_back: bool,
 }
 
 /// What is known of what was lent.
@@ -64,6 +66,7 @@ impl Shard {
     /// The columns of a pane, at least `columns` of them, marked dirty.
     #[inline]
     pub(crate) fn block(&mut self, key: Key, of: (usize, usize), lane: Lane) -> &mut [Aggregate] {
+        self.read_back = false;
         let dirty = self.dirty.of_mut(lane);
         self.sums.block(key, of, || dirty.push(key))
     }
@@ -109,7 +112,7 @@ impl Shard {
 
     /// Forgets what it holds, for the newest checkpoint has it.
     pub(super) fn lend(&mut self) {
-        self.lent = Some(Lent { dirty: self.is_dirty() });
+        (self.lent, self.read_back) = (Some(Lent { dirty: self.is_dirty() }), false);
         (self.sums, self.dirty) = Default::default();
     }
 

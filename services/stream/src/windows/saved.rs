@@ -83,10 +83,11 @@ impl ShardCopy {
 }
 
 impl Windows {
-    /// Copies all there is, as it is now. `taken`: the chunks known to be in ClickHouse.
+    /// Copies all there is, as it is now: the newest first, for they change most and what is written down by then need not be copied
+    /// for it. `taken`: the chunks known to be in ClickHouse.
     pub(crate) fn copy(&mut self, taken: u32) -> Vec<CopiedShard> {
         let mut copies = Vec::new();
-        for (start, minute) in &mut self.minutes {
+        for (start, minute) in self.minutes.iter_mut().rev() {
             let cut = Cut::of(minute);
             let other = std::mem::replace(&mut minute.cut, cut) != cut;
             for (index, shard) in minute.shards.iter_mut().enumerate() {
@@ -107,6 +108,7 @@ fn copy(shard: &mut Shard, (start, index): (i64, usize), minute: (Cut, bool, u32
         return;
     }
     let changed = std::mem::take(&mut shard.changed) || other;
+    shard.read_back &= !changed;
     let unsure = shard.handed > taken && !seeded("rows-not-owed");
     let body = changed.then(|| ShardCopy {
         head: cut.head(index, unsure),
@@ -154,7 +156,9 @@ impl Windows {
         let Some(minute) = self.minutes.get_mut(&start) else { return };
         let Some(shard) = minute.shard_mut(usize::from(index)) else { return };
         if shard.lent.take().is_some() {
+            let nothing_came = shard.is_empty();
             fill(shard, form, &self.known_sketched);
+            shard.read_back = nothing_came;
         }
     }
 }

@@ -7,7 +7,8 @@ use crate::checkpoint::{Renumber, ShardForm};
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Checkpoint,
-    Lend,
+    /// What may be lent, with what is written known to be so or not.
+    Lend(bool),
     /// Reads back what is wanted, so many at most.
     Back(usize),
     Emit,
@@ -18,7 +19,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
     let step = prop_oneof![
         Just(Step::Checkpoint),
-        Just(Step::Lend),
+        any::<bool>().prop_map(Step::Lend),
         (1usize..4).prop_map(Step::Back),
         Just(Step::Emit),
         (0i64..120_000).prop_map(Step::Advance),
@@ -49,8 +50,9 @@ impl Town {
     fn step(&mut self, step: Step) {
         match step {
             Step::Checkpoint => self.checkpoint(),
-            Step::Lend => {
-                self.lent += self.run.owners.iter_mut().map(|owner| owner.lend_beyond(0, true)).sum::<usize>()
+            Step::Lend(taken) => {
+                let taken = if taken { u32::MAX } else { 0 };
+                self.lent += self.run.owners.iter_mut().map(|owner| owner.lend_beyond(0, (true, taken))).sum::<usize>()
             }
             Step::Back(most) => self.read_back(most),
             Step::Emit => self.run.emit(self.mode),
@@ -147,11 +149,11 @@ fn what_is_lent_takes_no_memory_and_is_read_back_when_its_rows_can_be_written() 
     let events: Vec<Event> = (0..100).map(|number| event(1 + number % 5, i64::from(number) * 6_000, 3)).collect();
     events.iter().for_each(|event| town.run.read(event));
     town.step(Step::Advance(700_000));
-    town.step(Step::Lend);
+    town.step(Step::Lend(false));
     assert_eq!(town.lent, 0, "nothing is in a checkpoint yet");
     town.step(Step::Checkpoint);
     let before = town.run.owners[0].bytes();
-    town.step(Step::Lend);
+    town.step(Step::Lend(false));
     assert!(town.lent > 10 && town.run.owners[0].bytes() < before / 50, "{} of {before}", town.run.owners[0].bytes());
     town.run.owners[0].forget(u32::MAX);
     assert_eq!(town.run.owners[0].minutes.len(), 10, "what is owed is not forgotten");
@@ -167,4 +169,27 @@ fn what_is_lent_takes_no_memory_and_is_read_back_when_its_rows_can_be_written() 
     town.run.owners[0].advance(0, 600_000 + KEEP_MS);
     town.run.owners[0].forget(u32::MAX);
     assert!(town.run.owners[0].minutes.is_empty());
+}
+
+#[test]
+fn what_was_read_back_and_written_may_be_lent_again_at_once_unless_something_came() {
+    let mut town = Town::new(1, Mode::CatchUp);
+    (0..40).for_each(|number| town.run.read(&event(1 + number % 5, 500, 3)));
+    town.step(Step::Advance(100_000));
+    town.step(Step::Checkpoint);
+    town.step(Step::Lend(true));
+    let lent = town.lent;
+    assert!(lent > 1);
+    town.step(Step::Emit);
+    town.step(Step::Back(usize::MAX));
+    assert_eq!(town.back, lent);
+    town.step(Step::Lend(true));
+    assert_eq!(town.lent, lent, "its rows are not written");
+    town.step(Step::Emit);
+    town.step(Step::Lend(false));
+    assert_eq!(town.lent, lent, "its rows may not have come to ClickHouse");
+    town.run.read(&event(1, 900, 9));
+    town.run.flush();
+    town.step(Step::Lend(true));
+    assert!((lent + 1..2 * lent).contains(&town.lent), "{} after {lent}: not what has changed", town.lent);
 }
