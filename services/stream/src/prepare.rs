@@ -3,7 +3,7 @@
 use crate::{
     alerts::{Known, Reached, alert_partitions, fence},
     beginning::{Beginning, bounds},
-    checkpoint::{Desk, Mark, Pieces, Place, Said, Speaker},
+    checkpoint::{self, Mark, Pieces, PiecesOut, Place},
     cluster::{Ending, Gate, Go, Joined, Seat, others_of},
     company::{self, Company, Way},
     config::Config,
@@ -33,7 +33,7 @@ use gridwarden_runtime::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 /// How long to wait before trying again what may come by itself.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -58,7 +58,7 @@ pub(crate) struct Prepared {
     /// Where each partition ended when the fence stood.
     pub(crate) fence: Arc<[i64]>,
     /// The way of pieces of checkpoints.
-    pub(crate) pieces: (Pieces, UnboundedReceiver<(Speaker, Said)>),
+    pub(crate) pieces: (Pieces, PiecesOut),
     pub(crate) company: Company,
     /// Whether what is in force is ready to be looked up.
     rasters: JoinHandle<Result<bool>>,
@@ -223,7 +223,7 @@ fn begin(
         progress: std::iter::repeat_with(Progress::in_the_past).take(seat.workers).collect(),
         others: others_of(seat),
     });
-    let pieces = Desk::channel();
+    let pieces = checkpoint::way();
     let go = || Ok(Go { last, base, cluster: Beginning::claim_hash(objects, last.generation)? });
     let Some(company) = way.begin((&shared, &pieces.0), seat, go)? else { return Ok(None) };
     let restored = Restored::new(state, &shared.world);

@@ -298,6 +298,9 @@ impl Source {
             return None;
         }
         let Turn::Copy(until, again) = self.pace.turn(now, self.is_past()) else { return None };
+        if self.context.pieces.are_enough() {
+            return Some(again);
+        }
         let done = self.intake.copy_on(|| Instant::now() < until, &mut self.copies);
         let speaker = Speaker::Source(self.worker);
         let copies = self.copies.drain(..).map(|(section, body)| (section, body.map(Body::written)));

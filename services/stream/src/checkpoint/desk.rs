@@ -3,7 +3,7 @@
 use super::{
     manifest::{AlertPlace, Place, Section, Slice, hash},
     names,
-    pieces::{Pieces, Said, Speaker},
+    pieces::{PiecesOut, Said, Speaker},
     protocol::Mark,
 };
 use crate::alerts::Teller;
@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 /// Pieces are put together to objects of about this size.
 const OBJECT: usize = 8 << 20;
@@ -107,19 +106,8 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// A way for pieces and its other end.
-    pub(crate) fn channel() -> (Pieces, UnboundedReceiver<(Speaker, Said)>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Pieces(sender), receiver)
-    }
-
     /// Until everybody is done; false at the shutdown.
-    pub(super) async fn collect(
-        &self,
-        draft: &mut Draft,
-        last: &Lain,
-        said: &mut UnboundedReceiver<(Speaker, Said)>,
-    ) -> Result<bool> {
+    pub(super) async fn collect(&self, draft: &mut Draft, last: &Lain, said: &mut PiecesOut) -> Result<bool> {
         let alerts = |worker| [Teller::Reading(worker), Teller::Together(worker)].map(Speaker::Alerts);
         let all = |worker| alerts(worker).into_iter().chain([Speaker::Source(worker), Speaker::Owner(worker)]);
         let mut awaited: BTreeSet<Speaker> = (0..self.workers).flat_map(all).collect();
@@ -127,7 +115,7 @@ impl Desk {
         let mut room = Vec::new();
         while !awaited.is_empty() {
             let heard = tokio::select! {
-                heard = said.recv() => heard,
+                heard = said.next() => heard,
                 () = self.shutdown.wait() => None,
             };
             let Some((speaker, said)) = heard else { return Ok(false) };

@@ -8,7 +8,7 @@ use super::{
     loans::Laid,
     manifest::{AlertPlace, FORMAT, Manifest, Place, Section, Slice},
     names,
-    pieces::{Said, Speaker},
+    pieces::PiecesOut,
     protocol::{Mark, Prune},
     scribe::Ordered,
 };
@@ -19,7 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 /// How cuts are ordered: by a count that workers look at.
 #[derive(Clone, Default)]
@@ -79,7 +78,7 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Takes checkpoints until the shutdown; an error when another process has taken over.
-    pub(crate) async fn run(mut self, mut said: UnboundedReceiver<(Speaker, Said)>) -> Result<()> {
+    pub(crate) async fn run(mut self, mut said: PiecesOut) -> Result<()> {
         let mut last = Arc::new(Lain::new());
         let mut named = Named::new();
         while self.desk.shutdown.sleep(self.every).await {
@@ -111,12 +110,7 @@ impl Keeper {
     }
 
     /// Until everybody is done and all is written; false at the shutdown.
-    async fn collect(
-        &self,
-        draft: &mut Draft,
-        last: &Lain,
-        said: &mut UnboundedReceiver<(Speaker, Said)>,
-    ) -> Result<bool> {
+    async fn collect(&self, draft: &mut Draft, last: &Lain, said: &mut PiecesOut) -> Result<bool> {
         if !self.desk.collect(draft, last, said).await? {
             return Ok(false);
         }

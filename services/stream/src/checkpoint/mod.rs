@@ -43,7 +43,7 @@ pub(crate) use loans::{Back, Lender, Loans};
 pub(crate) use manifest::FORMAT;
 pub(crate) use manifest::{AlertPlace, Manifest, Place, Section};
 pub(crate) use pace::{Pace, Turn};
-pub(crate) use pieces::{Body, Pieces, Said, Speaker};
+pub(crate) use pieces::{Body, Pieces, PiecesOut, Said, Speaker, way};
 pub(crate) use protocol::{Mark, Why};
 pub(crate) use renumber::Renumber;
 pub(crate) use scribe::{Ordered, Scribe};

@@ -5,7 +5,9 @@ use super::{
     manifest::{Place, Section},
 };
 use crate::{alerts::Teller, windows::ShardCopy};
-use tokio::sync::mpsc::UnboundedSender;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 /// Who has said something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -32,14 +34,67 @@ pub(crate) enum Said {
     Done,
 }
 
+impl Said {
+    /// Bytes it holds of its own. Copies of windows are shared with their owner.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Piece(_, Some(Body::Written(body))) => body.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// The way from those who copy to the one who writes.
 #[derive(Clone)]
-pub(crate) struct Pieces(pub(super) UnboundedSender<(Speaker, Said)>);
+pub(crate) struct Pieces {
+    sender: UnboundedSender<(Speaker, Said)>,
+    /// Bytes written down that wait there.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Its other end.
+pub(crate) struct PiecesOut {
+    receiver: UnboundedReceiver<(Speaker, Said)>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// A way for pieces and its other end.
+pub(crate) fn way() -> (Pieces, PiecesOut) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    (Pieces { sender, waiting: Arc::clone(&waiting) }, PiecesOut { receiver, waiting })
+}
+
+/// With so many bytes waiting, who can copy later does: what is not copied yet takes no memory.
+const ENOUGH: usize = 8 << 20;
+
+impl PiecesOut {
+    /// What is said next; none when nobody can say anything any more.
+    pub(super) async fn next(&mut self) -> Option<(Speaker, Said)> {
+        let heard = self.receiver.recv().await?;
+        self.waiting.fetch_sub(heard.1.bytes(), Ordering::Relaxed);
+        Some(heard)
+    }
+
+    /// What was said by now.
+    #[cfg(test)]
+    pub(crate) fn all(&mut self) -> Vec<(Speaker, Said)> {
+        let heard: Vec<(Speaker, Said)> = std::iter::from_fn(|| self.receiver.try_recv().ok()).collect();
+        self.waiting.fetch_sub(heard.iter().map(|(_, said)| said.bytes()).sum(), Ordering::Relaxed);
+        heard
+    }
+}
 
 impl Pieces {
     /// Says something. Nobody listens any more when the process ends.
     pub(crate) fn say(&self, speaker: Speaker, said: Said) {
-        self.0.send((speaker, said)).ok();
+        self.waiting.fetch_add(said.bytes(), Ordering::Relaxed);
+        self.sender.send((speaker, said)).ok();
+    }
+
+    /// Whether so much waits that no more should be copied now.
+    pub(crate) fn are_enough(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) >= ENOUGH
     }
 
     /// Says all of it.
@@ -84,6 +139,19 @@ fn fitted(body: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_to_be_written_is_enough_until_it_is_taken() {
+        let (pieces, mut heard) = way();
+        let piece = |bytes| Said::Piece(Section::Part(0), Some(Body::Written(vec![0; bytes])));
+        pieces.say(Speaker::Source(0), piece(ENOUGH - 1));
+        pieces.say(Speaker::Source(0), Said::Piece(Section::Part(1), None));
+        assert!(!pieces.are_enough());
+        pieces.say(Speaker::Source(1), piece(1));
+        assert!(pieces.are_enough());
+        assert_eq!(heard.all().len(), 3);
+        assert!(!pieces.are_enough());
+    }
 
     #[test]
     fn a_piece_that_waits_takes_little_more_than_it_holds() {

@@ -7,7 +7,7 @@ use super::{
     keeper::Order,
     loans::Laid,
     manifest::AlertPlace,
-    pieces::{Said, Speaker},
+    pieces::PiecesOut,
     protocol::Mark,
 };
 use crate::{metrics::Metrics, wake::Wakers};
@@ -42,11 +42,7 @@ pub(crate) struct Scribe {
 
 impl Scribe {
     /// Until the shutdown.
-    pub(crate) async fn run(
-        self,
-        mut orders: UnboundedReceiver<Ordered>,
-        mut said: UnboundedReceiver<(Speaker, Said)>,
-    ) -> Result<()> {
+    pub(crate) async fn run(self, mut orders: UnboundedReceiver<Ordered>, mut said: PiecesOut) -> Result<()> {
         let mut last = Arc::new(Lain::new());
         let mut begun = std::time::Instant::now();
         loop {

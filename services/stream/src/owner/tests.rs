@@ -3,13 +3,12 @@
 use super::*;
 use crate::{
     alerts::AlertQueue,
-    checkpoint::{Desk, ShardForm},
+    checkpoint::{self, PiecesOut, ShardForm},
     intake::tests::shared,
     sink::{Chunk, RowSink, RowsOut},
     together::InForce,
     windows::{Aggregate, At, Share, WIDTH},
 };
-use tokio::sync::mpsc::UnboundedReceiver;
 
 struct Bench {
     shared: Arc<Shared>,
@@ -223,9 +222,9 @@ fn a_change_of_a_window_that_is_gone_is_counted() {
 }
 
 /// Keys in the copies made of shards, and whether all are made.
-fn copied(pieces: &mut UnboundedReceiver<(Speaker, Said)>) -> (usize, bool) {
+fn copied(pieces: &mut PiecesOut) -> (usize, bool) {
     let (mut keys, mut done) = (0, false);
-    while let Ok((_, said)) = pieces.try_recv() {
+    for (_, said) in pieces.all() {
         match said {
             Said::Piece(_, Some(Body::Windows(copy))) => {
                 let form = ShardForm::read(&copy.write(Vec::new())).expect("as it was written");
@@ -240,7 +239,7 @@ fn copied(pieces: &mut UnboundedReceiver<(Speaker, Said)>) -> (usize, bool) {
 
 #[test]
 fn what_comes_after_a_cut_counts_at_once_and_is_not_in_it() {
-    let (pieces, mut said) = Desk::channel();
+    let (pieces, mut said) = checkpoint::way();
     let mut bench = Bench::new(64);
     bench.is_past(false);
     bench.event(1, 5_000);
@@ -261,7 +260,7 @@ fn what_comes_after_a_cut_counts_at_once_and_is_not_in_it() {
 
 #[test]
 fn what_comes_from_behind_a_cut_waits_for_it() {
-    let (pieces, mut said) = Desk::channel();
+    let (pieces, mut said) = checkpoint::way();
     let mut bench = Bench::new(64);
     bench.is_past(false);
     bench.event(1, 5_000);
