@@ -191,10 +191,14 @@ fn run(logs: &Logs, parts: &[u16], known: impl Fn(i64) -> usize) -> Desk {
     desk
 }
 
-/// What was said of each partition's entities, in order.
-fn said(desk: &Desk, part: u16) -> Vec<String> {
-    let of_part = desk.out.alerts.iter().filter(|alert| alert.cause.partition == i32::from(part));
-    of_part.map(|alert| serde_json::to_string(alert).expect("json")).collect()
+/// What each rule said of a partition's entities, in order. Which of two rules speaks first of one record follows the order in which any
+/// partition met them.
+fn said(desk: &Desk, part: u16) -> BTreeMap<String, Vec<String>> {
+    let mut said = BTreeMap::<_, Vec<_>>::new();
+    for alert in desk.out.alerts.iter().filter(|alert| alert.cause.partition == i32::from(part)) {
+        said.entry(alert.rule.clone()).or_default().push(serde_json::to_string(alert).expect("json"));
+    }
+    said
 }
 
 proptest! {
