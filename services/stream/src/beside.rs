@@ -1,11 +1,10 @@
 //! Tools beside a running stream (`recompute`, `backtest`): the city, and what is in force, read once.
 
 use crate::{prepare::find_topics, shared::Topic};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use gridwarden_bus::{KafkaConfig, TopicMeta, control::ControlReader};
 use gridwarden_domain::locate::LayerSet;
 use gridwarden_runtime::{city::Intake, clock::now_ms};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,10 +32,4 @@ pub(crate) async fn look(kafka: &KafkaConfig, city: &Intake) -> Result<Beside> {
         Ok(Beside { topics, metas, asked_ms, control })
     });
     looked.await?
-}
-
-/// A city's folder, off the runtime's threads.
-pub(crate) async fn load_city(folder: &Path) -> Result<Intake> {
-    let folder = folder.to_owned();
-    tokio::task::spawn_blocking(move || Intake::load(&folder)).await?.context("the city cannot be read")
 }

@@ -31,6 +31,7 @@ use gridwarden_runtime::{
     seeded::seeded,
     shutdown::Shutdown,
 };
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -84,10 +85,9 @@ pub(crate) async fn until_ready(
     health: &Health,
     shutdown: &Shutdown,
 ) -> Result<Option<Prepared>> {
-    let folder = config.city.folder.clone();
-    let city = tokio::task::spawn_blocking(move || Intake::load(&folder)).await?;
+    let city = load_city(&config.city.folder).await?;
     let ground = Arc::new(Ground {
-        city: city.context("the city cannot be read")?,
+        city,
         objects: Objects::at(&config.checkpoints.folder).context("checkpoints")?,
         gate: company::gate(config, shutdown)?.map(Arc::new),
         config: config.clone(),
@@ -116,6 +116,12 @@ pub(crate) async fn until_ready(
         }
     }
     Ok(None)
+}
+
+/// A city's folder, off the runtime's threads.
+pub(crate) async fn load_city(folder: &Path) -> Result<Intake> {
+    let folder = folder.to_owned();
+    tokio::task::spawn_blocking(move || Intake::load(&folder)).await?.context("the city cannot be read")
 }
 
 /// Whether Kafka may answer when it is asked again.

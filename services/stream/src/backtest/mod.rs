@@ -25,10 +25,10 @@ pub use sets::{Against, Candidates};
 pub use tally::{Change, Count, Episode, OfArea, OfRule, Outcome, Totals, Unseen, What};
 
 use crate::{
-    beside::{Beside, load_city, look},
+    beside::{Beside, look},
     config::Config,
     metrics::Metrics,
-    prepare::{parts_of, world},
+    prepare::{load_city, parts_of, world},
     shard::reader_of,
     shared::{Lore, Progress, Shared},
 };

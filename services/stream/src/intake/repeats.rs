@@ -35,11 +35,6 @@ pub(crate) struct SeenId {
 
 impl SeenId {
     #[inline]
-    fn is(&self, id: u64) -> bool {
-        self.id() == id
-    }
-
-    #[inline]
     fn id(&self) -> u64 {
         u64::from(self.high) << 32 | u64::from(self.low)
     }
@@ -83,7 +78,7 @@ impl SourceIds {
     #[inline]
     pub(crate) fn is_repeat(&mut self, id: u64, appended: i64, max_age: i64, most: usize) -> bool {
         if self.may_be_there(id)
-            && let Some(seen) = self.seen.iter_mut().find(|seen| seen.is(id))
+            && let Some(seen) = self.seen.iter_mut().find(|seen| seen.id() == id)
         {
             let age = seconds(appended).saturating_sub(seen.at_s);
             let repeats = i64::from(age) <= max_age / 1000;

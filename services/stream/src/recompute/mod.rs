@@ -17,10 +17,10 @@ mod span;
 pub use span::{Span, Wanted};
 
 use crate::{
-    beside::{Beside, load_city, look},
+    beside::{Beside, look},
     config::Config,
     feeds::Feeds,
-    prepare::parts_of,
+    prepare::{load_city, parts_of},
     shared::{Part, Topic},
     windows::{KEEP_MS, sketch::Sketches},
 };

@@ -46,39 +46,46 @@ impl Minute {
         }
         waits
     }
+
+    /// Its shards, each with whether all its rows are handed out.
+    fn shards_handed_out(&mut self) -> impl Iterator<Item = (&mut Shard, bool)> {
+        let owed_from = if self.owes() { self.cursor } else { usize::MAX };
+        let shards = self.shards.iter_mut().enumerate();
+        shards.map(move |(index, shard)| {
+            let handed_out = index < owed_from && !shard.owes();
+            (shard, handed_out)
+        })
+    }
 }
 
 impl Shard {
     /// Whether the newest checkpoint has what is here, and says of it what must be known after a restart.
-    fn may_be_lent(&self, also_owing: bool, written: bool, taken: u32) -> bool {
+    fn may_be_lent(&self, handed_out: bool, (also_owing, taken): (bool, u32)) -> bool {
         let lies_there = match self.changed {
-            false => also_owing || written,
-            true => self.read_back && written && self.handed <= taken,
+            false => also_owing || handed_out,
+            true => self.read_back && handed_out && self.handed <= taken,
         };
         lies_there && !self.is_empty() && !self.is_lent()
     }
 }
 
 impl Windows {
-    /// Lends shards until at most `bytes` are held, of closed minutes first, the oldest first; how many. Those whose rows are still to be
-    /// written only if `also_owing`; written is what is in ClickHouse as far as chunk `taken`. To be called only while the last copies
-    /// made are known to be in a checkpoint.
-    pub(crate) fn lend_beyond(&mut self, bytes: usize, (also_owing, taken): (bool, u32)) -> usize {
+    /// Lends shards until at most `bytes` are held, of closed minutes first, the oldest first; how many. `how`: whether also those whose
+    /// rows are still to be written, and the chunk up to which all is in ClickHouse. To be called only while the last copies made are
+    /// known to be in a checkpoint.
+    pub(crate) fn lend_beyond(&mut self, bytes: usize, how: (bool, u32)) -> usize {
         let mut held = self.bytes();
         let mut lent = 0;
         for closed in [true, false] {
-            for minute in self.minutes.values_mut().filter(|minute| minute.is_closed() == closed) {
-                let owed_from = if minute.owes() { minute.cursor } else { usize::MAX };
-                for (index, shard) in minute.shards.iter_mut().enumerate() {
-                    if held <= bytes {
-                        return lent;
-                    }
-                    let written = index < owed_from && !shard.owes();
-                    if shard.may_be_lent(also_owing, written, taken) {
-                        held = held.saturating_sub(shard.bytes());
-                        shard.lend();
-                        lent += 1;
-                    }
+            let minutes = self.minutes.values_mut().filter(|minute| minute.is_closed() == closed);
+            for (shard, handed_out) in minutes.flat_map(Minute::shards_handed_out) {
+                if held <= bytes {
+                    return lent;
+                }
+                if shard.may_be_lent(handed_out, how) {
+                    held = held.saturating_sub(shard.bytes());
+                    shard.lend();
+                    lent += 1;
                 }
             }
         }
