@@ -53,8 +53,8 @@ pub struct Filled<T: Table> {
 }
 
 impl<T: Table> Filled<T> {
-    fn new(day: i64, now_ms: i64) -> Self {
-        Self { block: Block::new(), day, spans: Vec::new(), late: 0, oldest_ms: i64::MAX, opened_ms: now_ms }
+    fn new(block: Block<T>, day: i64, now_ms: i64) -> Self {
+        Self { block, day, spans: Vec::new(), late: 0, oldest_ms: i64::MAX, opened_ms: now_ms }
     }
 
     fn add(&mut self, record: RecordId, row: &T::Row<'_>) {
@@ -103,19 +103,22 @@ impl<T: Table> Filled<T> {
 /// The blocks of a table that are being filled, one per append day.
 pub struct Shelf<T: Table> {
     open: BTreeMap<i64, Filled<T>>,
+    /// With room for what the last block held: lists that grow by doubling are copied again and again.
+    next: Option<Block<T>>,
     limits: Limits,
 }
 
 impl<T: Table> Shelf<T> {
     /// Nothing collected yet.
     pub fn new(limits: Limits) -> Self {
-        Self { open: BTreeMap::new(), limits }
+        Self { open: BTreeMap::new(), next: None, limits }
     }
 
     /// Adds a row.
     pub fn push(&mut self, (record, appended_ms): (RecordId, i64), late: bool, row: &T::Row<'_>, now_ms: i64) {
         let day = appended_ms.div_euclid(DAY_MS);
-        let filled = self.open.entry(day).or_insert_with(|| Filled::new(day, now_ms));
+        let fresh = || Filled::new(self.next.take().unwrap_or_default(), day, now_ms);
+        let filled = self.open.entry(day).or_insert_with(fresh);
         filled.add(record, row);
         filled.late += u64::from(late);
         filled.oldest_ms = filled.oldest_ms.min(appended_ms);
@@ -130,7 +133,9 @@ impl<T: Table> Shelf<T> {
     pub fn take_due(&mut self, now_ms: i64) -> Option<Filled<T>> {
         let due = self.open.iter().find(|(_, filled)| filled.is_due(&self.limits, now_ms)).map(|(day, _)| *day);
         let crowded = (self.open.len() > MAX_OPEN_DAYS).then(|| self.open.keys().next().copied()).flatten();
-        self.open.remove(&due.or(crowded)?)
+        let filled = self.open.remove(&due.or(crowded)?)?;
+        self.next = Some(filled.block.like());
+        Some(filled)
     }
 
     /// Any block, for the end.

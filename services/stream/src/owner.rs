@@ -265,16 +265,16 @@ impl Owner {
         if unknown || self.shared.in_the_past() { Mode::CatchUp } else { Mode::Live }
     }
 
-    /// The past can be read faster than ClickHouse takes its windows: then reading waits, at twice the memory for windows, so that
+    /// The past can be read faster than ClickHouse takes its windows: then reading waits, at three times the memory for windows, so that
     /// it need not wait for every chunk. Never while all is live, and never for a ClickHouse that is away: rules do not wait for
     /// it. Unless checkpoints cannot be written either, and memory would end.
     fn press(&mut self, now: Instant, more: bool) {
         let waits = more && self.shared.in_the_past() && now.duration_since(self.took) < AWAY_AFTER;
         let share = self.share();
         let limit = match (waits, self.can_lend(now)) {
-            (true, _) => 2 * share,
+            (true, _) => 3 * share,
             (false, true) => usize::MAX,
-            (false, false) => 4 * share,
+            (false, false) => 6 * share,
         };
         if self.windows.bytes() > limit {
             self.windows.forget(self.sink.taken());
@@ -304,14 +304,15 @@ impl Owner {
     }
 
     /// Lends what is beyond the memory for windows to the newest checkpoint: what was copied last must be in it. What a
-    /// ClickHouse that is there will take soon stays, unless it is far too much. While it is away half as much stays: nothing
-    /// can be written before it is back, and then all is asked for in its turn.
+    /// ClickHouse that is there will take soon stays, unless it is far too much. While it is away, and until it has what was lent
+    /// meanwhile, half as much stays: nothing can be written before it is back, and then all is asked for in its turn.
     fn lend(&mut self, now: Instant) {
         if self.loans.laid.cuts() == self.cuts {
             let share = self.share();
             let away = now.duration_since(self.took) >= AWAY_AFTER;
-            let also_owing = away || self.windows.bytes() > 4 * share;
-            let lent = self.windows.lend_beyond(if away { share / 2 } else { share }, (also_owing, self.sink.taken()));
+            let also_owing = away || self.windows.bytes() > 6 * share;
+            let behind = away || self.windows.are_owed_back();
+            let lent = self.windows.lend_beyond(if behind { share / 2 } else { share }, also_owing);
             self.shared.metrics.windows_lent.inc_by(lent as u64);
         }
     }

@@ -41,6 +41,11 @@ impl<T: Table> Block<T> {
         block
     }
 
+    /// An empty block with room for rows like those of this one.
+    pub fn like(&self) -> Self {
+        Self { columns: self.columns.iter().map(Column::like).collect(), ..Self::new() }
+    }
+
     /// Appends a row.
     #[inline]
     pub fn push(&mut self, row: &T::Row<'_>) {

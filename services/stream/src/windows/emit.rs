@@ -122,8 +122,8 @@ impl Windows {
                     }
                     // One that has nothing to say is not touched: it need not be copied again.
                     let Some(shard) = minute.shards.get(index).filter(|shard| shard.owes_in(lane)) else { continue };
-                    if shard.is_lent() {
-                        self.wanted.want(*start, index);
+                    if let Some(lent) = shard.lent {
+                        self.wanted.want((*start, index), lent);
                         continue;
                     }
                     changed((*start, minute), (index, lane), (wanted, mode), self.chunk, out);

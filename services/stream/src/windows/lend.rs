@@ -1,31 +1,37 @@
 //! Windows lent to the newest checkpoint: memory is bounded, and nothing is given up (`CKP-6`).
 //!
-//! A shard that has not changed since it was copied lies in the checkpoint as it is, and every checkpoint names it again for as
-//! long as its minute is kept. So it may be forgotten here, and read back when its rows can be written. What comes for it in
+//! A shard whose sums have not changed since it was copied lies in the checkpoint as it is, and every checkpoint names it again for
+//! as long as its minute is kept. So it may be forgotten here, and read back when its rows can be written. What comes for it in
 //! between is kept beside it, saved beside it, and added when it is back: sums do not ask for order (`WIN-1`).
 //!
-//! What was read back and written still lies there. It may be forgotten again before the next checkpoint, or catching up would bring
-//! all of it into memory; after a restart its rows, of which the checkpoint says that they are owed, are written once more (`WIN-3`).
+//! Rows that were handed out since change no sum: the checkpoint says more is owed than is, and after a restart they are written once
+//! more (`WIN-3`). So what was read back and written may be forgotten at once, or catching up would bring all of it into memory.
 
-use super::{Windows, minute::Shard, store::Minute};
-use std::collections::BTreeSet;
+use super::{
+    Windows,
+    minute::{Lent, Shard},
+    store::Minute,
+};
+use std::collections::BTreeMap;
 
-/// Shards asked back at once.
-const AT_ONCE: usize = 32;
+/// What may be on its way back at once, in bytes: a worker writes for seconds what it reads back in a tenth of one.
+const AT_ONCE: usize = 8 << 20;
 
 /// Shards to be read back.
 #[derive(Default)]
 pub(super) struct Wanted {
-    /// Start of the minute, shard.
-    asked: BTreeSet<(i64, u16)>,
+    /// Start of the minute, shard; what it will take.
+    asked: BTreeMap<(i64, u16), usize>,
     fresh: Vec<(i64, u16)>,
 }
 
 impl Wanted {
     /// Wants a shard back; nothing while enough are on their way.
-    pub(super) fn want(&mut self, start: i64, index: usize) {
+    pub(super) fn want(&mut self, (start, index): (i64, usize), Lent { bytes, .. }: Lent) {
         let shard = (start, index as u16);
-        if self.asked.len() < AT_ONCE && self.asked.insert(shard) {
+        let coming: usize = self.asked.values().sum();
+        if (coming == 0 || coming + bytes <= AT_ONCE) && !self.asked.contains_key(&shard) {
+            self.asked.insert(shard, bytes);
             self.fresh.push(shard);
         }
     }
@@ -42,14 +48,20 @@ impl Minute {
         let waits = self.shards.get(self.cursor).is_some_and(Shard::is_lent);
         if waits {
             let behind = self.shards.iter().enumerate().skip(self.cursor);
-            behind.filter(|(_, shard)| shard.is_lent()).for_each(|(index, _)| wanted.want(start, index));
+            let lent = behind.filter_map(|(index, shard)| Some((index, shard.lent?)));
+            lent.for_each(|(index, lent)| wanted.want((start, index), lent));
         }
         waits
     }
 
+    /// The first of the shards whose closed rows it owes.
+    fn owed_from(&self) -> usize {
+        if self.owes() { self.cursor } else { usize::MAX }
+    }
+
     /// Its shards, each with whether all its rows are handed out.
     fn shards_handed_out(&mut self) -> impl Iterator<Item = (&mut Shard, bool)> {
-        let owed_from = if self.owes() { self.cursor } else { usize::MAX };
+        let owed_from = self.owed_from();
         let shards = self.shards.iter_mut().enumerate();
         shards.map(move |(index, shard)| {
             let handed_out = index < owed_from && !shard.owes();
@@ -59,21 +71,18 @@ impl Minute {
 }
 
 impl Shard {
-    /// Whether the newest checkpoint has what is here, and says of it what must be known after a restart.
-    fn may_be_lent(&self, handed_out: bool, (also_owing, taken): (bool, u32)) -> bool {
-        let lies_there = match self.changed {
-            false => also_owing || handed_out,
-            true => self.read_back && handed_out && self.handed <= taken,
-        };
+    /// Whether the newest checkpoint has what is here, and says of it what must be known after a restart. What was read back to be
+    /// written stays until it is.
+    fn may_be_lent(&self, handed_out: bool, also_owing: bool) -> bool {
+        let lies_there = !self.sums_changed && (handed_out || also_owing && !self.owed_changed);
         lies_there && !self.is_empty() && !self.is_lent()
     }
 }
 
 impl Windows {
-    /// Lends shards until at most `bytes` are held, of closed minutes first, the oldest first; how many. `how`: whether also those whose
-    /// rows are still to be written, and the chunk up to which all is in ClickHouse. To be called only while the last copies made are
-    /// known to be in a checkpoint.
-    pub(crate) fn lend_beyond(&mut self, bytes: usize, how: (bool, u32)) -> usize {
+    /// Lends shards until at most `bytes` are held, of closed minutes first, the oldest first; how many. `also_owing`: whether also those
+    /// whose rows are still to be written. To be called only while the last copies made are known to be in a checkpoint.
+    pub(crate) fn lend_beyond(&mut self, bytes: usize, also_owing: bool) -> usize {
         let mut held = self.bytes();
         let mut lent = 0;
         for closed in [true, false] {
@@ -82,7 +91,7 @@ impl Windows {
                 if held <= bytes {
                     return lent;
                 }
-                if shard.may_be_lent(handed_out, how) {
+                if shard.may_be_lent(handed_out, also_owing) {
                     held = held.saturating_sub(shard.bytes());
                     shard.lend();
                     lent += 1;
@@ -95,5 +104,33 @@ impl Windows {
     /// Shards to be read back, each once: start of the minute, shard.
     pub(crate) fn wanted(&mut self) -> Vec<(i64, u16)> {
         std::mem::take(&mut self.wanted.fresh)
+    }
+
+    /// Whether rows are owed of shards that are lent.
+    pub(crate) fn are_owed_back(&self) -> bool {
+        self.minutes.values().any(|minute| {
+            let owed_from = minute.owed_from();
+            let mut shards = minute.shards.iter().enumerate();
+            shards.any(|(index, shard)| shard.lent.is_some_and(|lent| lent.dirty || index >= owed_from))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_much_is_asked_back_at_once_and_one_shard_however_large() {
+        let lent = |bytes| Lent { dirty: true, bytes };
+        let mut wanted = Wanted::default();
+        (0..5).for_each(|index| wanted.want((0, index), lent(3 << 20)));
+        wanted.want((0, 0), lent(3 << 20));
+        assert_eq!(std::mem::take(&mut wanted.fresh), [(0, 0), (0, 1)], "each once, while there is room");
+        wanted.has(0, 0);
+        wanted.want((0, 2), lent(6 << 20));
+        wanted.has(0, 1);
+        wanted.want((0, 2), lent(1 << 30));
+        assert_eq!(wanted.fresh, [(0, 2)]);
     }
 }

@@ -45,14 +45,14 @@ pub(crate) struct Shard {
     pub(super) sums: Sums,
     /// Keys with a dirty pane, each once, those put back in the last lane.
     dirty: ByLane<Vec<Key>>,
-    /// Whether it may have changed since it was copied last.
-    pub(super) changed: bool,
+    /// Whether its sums may differ from what lies in the newest checkpoint.
+    pub(super) sums_changed: bool,
+    /// Whether fewer rows may be owed than the newest checkpoint says, or more.
+    pub(super) owed_changed: bool,
     /// The chunk its rows were last handed out in.
     pub(super) handed: u32,
     /// What it held before lies in the newest checkpoint; what is here came since.
     pub(super) lent: Option<Lent>,
-    /// It was read back, and nothing came since: the newest checkpoint has what is here, and knows no better than that its rows are owed.
-    pub(super) read_back: bool,
 }
 
 /// What is known of what was lent.
@@ -60,13 +60,15 @@ pub(crate) struct Shard {
 pub(super) struct Lent {
     /// Whether rows are owed from it, besides those the whole minute owes.
     pub(super) dirty: bool,
+    /// What it took here, in bytes.
+    pub(super) bytes: usize,
 }
 
 impl Shard {
     /// The columns of a pane, at least `columns` of them, marked dirty.
     #[inline]
     pub(crate) fn block(&mut self, key: Key, of: (usize, usize), lane: Lane) -> &mut [Aggregate] {
-        self.read_back = false;
+        self.sums_changed = true;
         let dirty = self.dirty.of_mut(lane);
         self.sums.block(key, of, || dirty.push(key))
     }
@@ -112,7 +114,7 @@ impl Shard {
 
     /// Forgets what it holds, for the newest checkpoint has it.
     pub(super) fn lend(&mut self) {
-        (self.lent, self.read_back) = (Some(Lent { dirty: self.is_dirty() }), false);
+        self.lent = Some(Lent { dirty: self.is_dirty(), bytes: self.bytes() });
         (self.sums, self.dirty) = Default::default();
     }
 

@@ -107,8 +107,8 @@ fn copy(shard: &mut Shard, (start, index): (i64, usize), minute: (Cut, bool, u32
     if shard.is_empty() {
         return;
     }
-    let changed = std::mem::take(&mut shard.changed) || other;
-    shard.read_back &= !changed;
+    let changed = shard.sums_changed || shard.owed_changed || other;
+    (shard.sums_changed, shard.owed_changed) = (false, false);
     let unsure = shard.handed > taken && !seeded("rows-not-owed");
     let body = changed.then(|| ShardCopy {
         head: cut.head(index, unsure),
@@ -147,7 +147,7 @@ impl Windows {
             form.sketches.clear();
         }
         fill(shard, &form, &self.known_sketched);
-        shard.changed = true;
+        (shard.sums_changed, shard.owed_changed) = (true, true);
     }
 
     /// Takes back a shard that was lent; what came since is added. The minute's own words stand: it was here all the time.
@@ -156,9 +156,8 @@ impl Windows {
         let Some(minute) = self.minutes.get_mut(&start) else { return };
         let Some(shard) = minute.shard_mut(usize::from(index)) else { return };
         if shard.lent.take().is_some() {
-            let nothing_came = shard.is_empty();
+            shard.sums_changed = !shard.is_empty();
             fill(shard, form, &self.known_sketched);
-            shard.read_back = nothing_came;
         }
     }
 }

@@ -67,7 +67,7 @@ impl Minute {
     #[inline]
     pub(super) fn shard_mut(&mut self, index: usize) -> Option<&mut Shard> {
         let shard = self.shards.get_mut(index)?;
-        shard.changed = true;
+        shard.owed_changed = true;
         Some(shard)
     }
 

@@ -115,6 +115,9 @@ const KEPT: Kept = Kept { quantiles: true, sources: true };
 
 type Table = BTreeMap<(u32, u32, u32, i64), Seen>;
 
+/// The same, each with whether it was closed.
+type Emitted = BTreeMap<(u32, u32, u32, i64), (Seen, bool)>;
+
 /// One by one into every window of every level.
 fn naive(events: &[Event]) -> Table {
     let mut table = Table::new();
@@ -140,7 +143,7 @@ fn naive(events: &[Event]) -> Table {
 }
 
 /// What ClickHouse would keep: of each key the row with the highest count, the later of equals; refuses a step back.
-fn keep(rows: &[Row], kept: &mut BTreeMap<(u32, u32, u32, i64), (Seen, bool)>) {
+fn keep(rows: &[Row], kept: &mut Emitted) {
     for row in rows {
         let key = (row.area, row.metric, row.window_s, row.start_ms);
         let (seen, closed) = kept.entry(key).or_default();
@@ -155,7 +158,7 @@ fn keep(rows: &[Row], kept: &mut BTreeMap<(u32, u32, u32, i64), (Seen, bool)>) {
 struct Run {
     owners: Vec<Windows>,
     rollups: Vec<Rollup>,
-    kept: BTreeMap<(u32, u32, u32, i64), (Seen, bool)>,
+    kept: Emitted,
 }
 
 impl Run {
@@ -163,7 +166,7 @@ impl Run {
         Self {
             owners: std::iter::repeat_with(Windows::default).take(owners).collect(),
             rollups: std::iter::repeat_with(Rollup::default).take(2).collect(),
-            kept: BTreeMap::new(),
+            kept: Emitted::new(),
         }
     }
 

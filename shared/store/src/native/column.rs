@@ -34,6 +34,17 @@ impl Column {
         }
     }
 
+    /// An empty column with room for what this one holds.
+    pub(crate) fn like(&self) -> Self {
+        let mut column = Self::new(self.kind);
+        column.bytes.reserve(self.bytes.len());
+        column.nulls.reserve(self.nulls.len());
+        column.ends.reserve(self.ends.len());
+        column.keys.reserve(self.keys.len());
+        column.words.reserve(self.words.len());
+        column
+    }
+
     /// Ends a list of so many values.
     pub(super) fn end_list(&mut self, values: u64) {
         let before = self.ends.last().copied().unwrap_or(0);

@@ -27,6 +27,11 @@ impl Dictionary {
         self.places.reserve(values);
     }
 
+    /// How many values there are.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
     #[inline]
     pub(super) fn push(&mut self, word: &[u8]) {
         // Words come in runs.

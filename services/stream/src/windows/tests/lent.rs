@@ -6,8 +6,9 @@ use crate::checkpoint::{Renumber, ShardForm};
 /// What a worker may do besides reading.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Checkpoint,
-    /// What may be lent, with what is written known to be so or not.
+    /// What was handed out before is known to be in ClickHouse, or not.
+    Checkpoint(bool),
+    /// What may be lent, also what owes rows or not.
     Lend(bool),
     /// Reads back what is wanted, so many at most.
     Back(usize),
@@ -18,7 +19,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
     let step = prop_oneof![
-        Just(Step::Checkpoint),
+        any::<bool>().prop_map(Step::Checkpoint),
         any::<bool>().prop_map(Step::Lend),
         (1usize..4).prop_map(Step::Back),
         Just(Step::Emit),
@@ -34,6 +35,9 @@ struct Town {
     watermark: i64,
     /// Pieces of the newest checkpoint: start of the minute, shard, whether it came since the rest was lent.
     lain: BTreeMap<(i64, u16, bool), Vec<u8>>,
+    /// What is known to be in ClickHouse, and the last chunk of it.
+    there: Emitted,
+    taken: u32,
     /// Asked for, not read yet.
     wanted: Vec<(i64, u16)>,
     lent: usize,
@@ -44,15 +48,14 @@ impl Town {
     fn new(owners: usize, mode: Mode) -> Self {
         let (mut run, lain, wanted) = (Run::new(owners), BTreeMap::new(), Vec::new());
         run.owners.iter_mut().for_each(|owner| owner.chunk = 1);
-        Self { run, mode, watermark: 0, lain, wanted, lent: 0, back: 0 }
+        Self { run, mode, watermark: 0, lain, there: Emitted::new(), taken: 0, wanted, lent: 0, back: 0 }
     }
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Checkpoint => self.checkpoint(),
-            Step::Lend(taken) => {
-                let taken = if taken { u32::MAX } else { 0 };
-                self.lent += self.run.owners.iter_mut().map(|owner| owner.lend_beyond(0, (true, taken))).sum::<usize>()
+            Step::Checkpoint(taken) => self.checkpoint(taken),
+            Step::Lend(also_owing) => {
+                self.lent += self.run.owners.iter_mut().map(|owner| owner.lend_beyond(0, also_owing)).sum::<usize>()
             }
             Step::Back(most) => self.read_back(most),
             Step::Emit => self.run.emit(self.mode),
@@ -68,12 +71,16 @@ impl Town {
         }
     }
 
-    fn checkpoint(&mut self) {
+    fn checkpoint(&mut self, taken: bool) {
         self.run.flush();
+        if taken {
+            self.taken = self.run.owners.iter().map(|owner| owner.chunk).max().unwrap_or(0);
+            self.there = self.run.kept.clone();
+        }
         let mut lain = BTreeMap::new();
         for owner in &mut self.run.owners {
-            // No row is known to be in ClickHouse.
-            for copied in owner.copy(0) {
+            owner.chunk += 1;
+            for copied in owner.copy(self.taken) {
                 let section = (copied.start, copied.shard, copied.more);
                 let written = copied.body.map(|copy| copy.write(Vec::new()));
                 let body = written.unwrap_or_else(|| self.lain[&section].clone());
@@ -121,19 +128,20 @@ proptest! {
             town.run.read(event);
             for (_, step) in steps.iter().filter(|(at, _)| *at == number) {
                 town.step(*step);
-                if matches!(step, Step::Checkpoint) {
+                if matches!(step, Step::Checkpoint(_)) {
                     done = number + 1;
                 }
             }
         }
         if let Some(owners) = killed {
-            // From the newest checkpoint on, as if nothing after it had come to ClickHouse.
+            // From the newest checkpoint on, as if nothing after it had come to ClickHouse, nor what was under way.
             let mut again = Town::new(owners, town.mode);
             for ((start, shard, _), body) in &town.lain {
                 let form = ShardForm::read(body).expect("read");
                 again.run.owner(*shard).know_sketched([SKETCHED].into());
                 again.run.owner(*shard).restore(*start, *shard, form, &Renumber::same(2));
             }
+            again.run.kept = std::mem::take(&mut town.there);
             events[done..].iter().for_each(|event| again.run.read(event));
             town = again;
         }
@@ -149,17 +157,17 @@ fn what_is_lent_takes_no_memory_and_is_read_back_when_its_rows_can_be_written() 
     let events: Vec<Event> = (0..100).map(|number| event(1 + number % 5, i64::from(number) * 6_000, 3)).collect();
     events.iter().for_each(|event| town.run.read(event));
     town.step(Step::Advance(700_000));
-    town.step(Step::Lend(false));
+    town.step(Step::Lend(true));
     assert_eq!(town.lent, 0, "nothing is in a checkpoint yet");
-    town.step(Step::Checkpoint);
+    town.step(Step::Checkpoint(false));
     let before = town.run.owners[0].bytes();
-    town.step(Step::Lend(false));
+    town.step(Step::Lend(true));
     assert!(town.lent > 10 && town.run.owners[0].bytes() < before / 50, "{} of {before}", town.run.owners[0].bytes());
     town.run.owners[0].forget(u32::MAX);
     assert_eq!(town.run.owners[0].minutes.len(), 10, "what is owed is not forgotten");
     // Some more comes, and is saved beside what is lent; so it was at the kill, too.
     town.run.read(&event(1, 500, 9));
-    town.step(Step::Checkpoint);
+    town.step(Step::Checkpoint(false));
     assert!(town.lain.keys().any(|(.., more)| *more));
     town.settle();
     assert!(town.back > 10);
@@ -172,11 +180,13 @@ fn what_is_lent_takes_no_memory_and_is_read_back_when_its_rows_can_be_written() 
 }
 
 #[test]
-fn what_was_read_back_and_written_may_be_lent_again_at_once_unless_something_came() {
+fn what_was_written_may_be_lent_again_at_once_unless_something_came() {
     let mut town = Town::new(1, Mode::CatchUp);
     (0..40).for_each(|number| town.run.read(&event(1 + number % 5, 500, 3)));
+    town.step(Step::Checkpoint(false));
     town.step(Step::Advance(100_000));
-    town.step(Step::Checkpoint);
+    town.step(Step::Lend(false));
+    assert_eq!(town.lent, 0, "its rows are owed");
     town.step(Step::Lend(true));
     let lent = town.lent;
     assert!(lent > 1);
@@ -184,14 +194,18 @@ fn what_was_read_back_and_written_may_be_lent_again_at_once_unless_something_cam
     town.step(Step::Back(usize::MAX));
     assert_eq!(town.back, lent);
     town.step(Step::Lend(true));
-    assert_eq!(town.lent, lent, "its rows are not written");
+    assert_eq!(town.lent, lent, "it came back to be written");
     town.step(Step::Emit);
     town.step(Step::Lend(false));
-    assert_eq!(town.lent, lent, "its rows may not have come to ClickHouse");
+    assert_eq!(town.lent, 2 * lent);
     town.run.read(&event(1, 900, 9));
     town.run.flush();
-    // What came is written as well, and in no checkpoint.
-    town.step(Step::Emit);
+    town.settle();
+    let back = town.back - lent;
+    assert!((1..lent).contains(&back), "{back} of {lent}");
     town.step(Step::Lend(true));
-    assert!((lent + 1..2 * lent).contains(&town.lent), "{} after {lent}: not what has changed", town.lent);
+    assert_eq!(town.lent, 2 * lent, "what came is in no checkpoint");
+    town.step(Step::Checkpoint(true));
+    town.step(Step::Lend(false));
+    assert_eq!(town.lent, 2 * lent + back);
 }
