@@ -1,4 +1,8 @@
-//! Putting blocks into ClickHouse and rejects into their topic, one after the other, until each is acknowledged.
+//! Putting blocks into ClickHouse and rejects into their topic, until each is acknowledged.
+//!
+//! Two blocks of observations may be under way at once: ClickHouse takes each on one thread, and while it sorts one it reads the other.
+//! Which comes first is nobody's matter, for what is held is asked for offset by offset (`ARC-1`). All else goes alone: what was sent
+//! again is noted before it is archived (`ARC-9`).
 //!
 //! `ARC-6` a reject's row is written after Kafka has acknowledged the reject, so that a row in ClickHouse means "in both".
 //! A crash in between writes it to the topic again, under the same key.
@@ -11,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::sources::{Source, changed, passes};
 use crate::to_topic::ToTopic;
 use anyhow::{Context, Result, bail};
+use futures::stream::{FuturesUnordered, StreamExt};
 use gridwarden_bus::topics::Identities;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::seeded::seeded;
@@ -26,6 +31,8 @@ use tokio::sync::mpsc::Receiver;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long what was read may still be put away once the end has begun.
 const LAST: Duration = Duration::from_secs(4);
+/// Blocks of observations under way at once.
+const SIDE_BY_SIDE: usize = 2;
 /// Pause between questions Kafka does not answer.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -51,6 +58,44 @@ impl Work {
             Self::Replays(filled) => filled.oldest_ms,
         }
     }
+
+    fn errand(&self) -> Errand {
+        let at_once = if matches!(self, Self::Observations(_)) { SIDE_BY_SIDE } else { 1 };
+        Errand { oldest_ms: self.oldest_ms(), at_once }
+    }
+}
+
+/// What a block is to others that are under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Errand {
+    /// Append time of its oldest record.
+    oldest_ms: i64,
+    /// How many blocks may be under way while it is.
+    at_once: usize,
+}
+
+/// The blocks under way.
+#[derive(Default)]
+struct UnderWay(Vec<Errand>);
+
+impl UnderWay {
+    fn has_room_for(&self, next: Errand) -> bool {
+        self.0.iter().chain([&next]).all(|errand| self.0.len() < errand.at_once)
+    }
+
+    fn begin(&mut self, errand: Errand) {
+        self.0.push(errand);
+    }
+
+    fn end(&mut self, errand: Errand) {
+        if let Some(at) = self.0.iter().position(|known| *known == errand) {
+            self.0.swap_remove(at);
+        }
+    }
+
+    fn oldest_ms(&self) -> i64 {
+        self.0.iter().map(|errand| errand.oldest_ms).min().unwrap_or(NOTHING_WAITS)
+    }
 }
 
 /// Nothing waits.
@@ -62,7 +107,7 @@ pub(crate) struct Inserter {
     pub(crate) to_topic: ToTopic,
     pub(crate) identities: Arc<Identities>,
     pub(crate) sources: Arc<Vec<Source>>,
-    /// Append time of the oldest record of the block that is being put away.
+    /// Append time of the oldest record of the blocks that are being put away.
     pub(crate) waiting: Arc<AtomicI64>,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
@@ -71,27 +116,47 @@ pub(crate) struct Inserter {
 
 impl Inserter {
     /// Puts blocks away until none comes any more, or until some time after the end began.
-    pub(crate) async fn run(self, mut work: Receiver<Work>) -> Result<()> {
+    pub(crate) async fn run(self, work: Receiver<Work>) -> Result<()> {
         let late = async {
             self.shutdown.wait().await;
             tokio::time::sleep(LAST).await;
         };
-        let all = async {
-            while let Some(next) = work.recv().await {
-                self.waiting.store(next.oldest_ms(), Ordering::Relaxed);
-                self.confirm().await?;
-                self.put(next).await?;
-                self.waiting.store(NOTHING_WAITS, Ordering::Relaxed);
-            }
-            Ok(())
-        };
         tokio::select! {
-            done = all => done,
+            done = self.all(work) => done,
             () = late => {
                 tracing::warn!("blocks were not acknowledged in time; they will be read again");
                 Ok(())
             }
         }
+    }
+
+    /// Until none comes any more, and each is acknowledged.
+    async fn all(&self, mut work: Receiver<Work>) -> Result<()> {
+        let (mut blocks, mut under_way) = (FuturesUnordered::new(), UnderWay::default());
+        let (mut next, mut more) = (None::<Work>, true);
+        loop {
+            if let Some(block) = next.take_if(|block| under_way.has_room_for(block.errand())) {
+                under_way.begin(block.errand());
+                blocks.push(self.put_away(block));
+            }
+            self.waiting.store(under_way.oldest_ms(), Ordering::Relaxed);
+            tokio::select! {
+                Some(done) = blocks.next() => under_way.end(done?),
+                block = work.recv(), if more && next.is_none() => {
+                    more = block.is_some();
+                    next = block;
+                }
+                else => return Ok(()),
+            }
+        }
+    }
+
+    /// Until it is acknowledged.
+    async fn put_away(&self, block: Work) -> Result<Errand> {
+        let errand = block.errand();
+        self.confirm().await?;
+        self.put(block).await?;
+        Ok(errand)
     }
 
     /// `ARC-7`. Waits while Kafka is away: nothing new is read then either.
@@ -174,5 +239,30 @@ impl Inserter {
         done.with_context(|| format!("a block for {table} was refused"))?;
         self.health.set_part("clickhouse", true, "");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_blocks_of_observations_go_side_by_side_and_all_else_alone() {
+        let [first, second, third] = [5, 3, 5].map(|oldest_ms| Errand { oldest_ms, at_once: SIDE_BY_SIDE });
+        let alone = Errand { oldest_ms: 4, at_once: 1 };
+        let mut under_way = UnderWay::default();
+        assert!(
+            under_way.has_room_for(first) && under_way.has_room_for(alone) && under_way.oldest_ms() == NOTHING_WAITS
+        );
+        under_way.begin(first);
+        assert!(under_way.has_room_for(second) && !under_way.has_room_for(alone));
+        under_way.begin(second);
+        assert!(!under_way.has_room_for(third) && under_way.oldest_ms() == 3);
+        under_way.end(second);
+        assert!(under_way.has_room_for(third) && !under_way.has_room_for(alone) && under_way.oldest_ms() == 5);
+        under_way.end(first);
+        assert!(under_way.has_room_for(alone));
+        under_way.begin(alone);
+        assert!(!under_way.has_room_for(first) && under_way.oldest_ms() == 4);
     }
 }

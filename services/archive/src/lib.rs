@@ -64,8 +64,8 @@ use std::sync::atomic::AtomicI64;
 use to_topic::ToTopic;
 use watch::Watch;
 
-/// Blocks between reading and inserting.
-const HANDED_OVER: usize = 2;
+/// Blocks between reading and inserting, besides those that are being put away.
+const HANDED_OVER: usize = 1;
 
 /// Runs the archive until shutdown.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
