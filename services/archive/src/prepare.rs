@@ -10,7 +10,7 @@ use crate::sources::{self, Source, SourceError};
 use anyhow::{Context, Result, anyhow};
 use gridwarden_bus::control::ControlReader;
 use gridwarden_bus::{Assignment, BusError, From as Begin, KafkaConfig, Reader, ReaderOptions, topics};
-use gridwarden_runtime::city::Intake;
+use gridwarden_runtime::city::MappedCity;
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::rasters::{RasterConfig, preparing};
 use gridwarden_runtime::shutdown::Shutdown;
@@ -75,7 +75,7 @@ pub(crate) async fn until_ready(
     shutdown: &Shutdown,
 ) -> Result<Option<Prepared>> {
     let folder = config.city.folder.clone();
-    let city = blocking(move || Intake::load(&folder)).await?.context("the city folder")?;
+    let city = blocking(move || MappedCity::load(&folder)).await?.context("the city folder")?;
     let mut told = Vec::new();
     loop {
         let attempt = tokio::select! {
@@ -105,7 +105,7 @@ pub(crate) async fn until_ready(
 /// One attempt. `told` are the differences of topics that were logged already.
 async fn prepare(
     config: &Config,
-    city: &Intake,
+    city: &MappedCity,
     store: &StoreMetrics,
     told: &mut Vec<String>,
 ) -> Result<Prepared, Trouble> {

@@ -2,7 +2,7 @@
 
 use gridwarden_bus::topics::{Identities, Identity};
 use gridwarden_bus::{BusError, KafkaConfig, TopicMeta, topic_metas, topics};
-use gridwarden_domain::city::{MappingFile, OWN_TOPICS};
+use gridwarden_domain::city::MappingFile;
 use gridwarden_domain::decode::Decoder;
 use gridwarden_domain::mapping::{Mapping, MappingError};
 use std::time::{Duration, Instant};
@@ -16,14 +16,6 @@ pub enum SourceError {
     /// A mapping of the city.
     #[error(transparent)]
     Mapping(#[from] MappingError),
-    /// A mapping of a topic that is read already, or written by Gridwarden.
-    #[error("{file}: topic {topic} needs no mapping, or has one already")]
-    MappedTwice {
-        /// The mapping's file.
-        file: String,
-        /// Topic.
-        topic: String,
-    },
     /// The sender's clock cannot tell what is late.
     #[error("topic {topic} does not use LogAppendTime (message.timestamp.type); what is late cannot be told")]
     SenderTime {
@@ -50,10 +42,6 @@ pub fn find(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Result<V
     ];
     for (file, text) in mappings {
         if let Some(topic) = &file.topic {
-            // Read twice, or worse: its own rejects read, rejected and written again.
-            if OWN_TOPICS.contains(&topic.as_str()) || wanted.iter().any(|(known, _)| known == topic) {
-                return Err(SourceError::MappedTwice { file: file.file.clone(), topic: topic.clone() });
-            }
             wanted.push((topic.clone(), Decoder::mapped(Mapping::parse(text, &file.file)?)));
         }
     }
@@ -114,15 +102,5 @@ mod tests {
         assert_eq!(now(1, 3), None);
         assert!(now(2, 3).is_some_and(|text| text.contains("was made anew")));
         assert_eq!(now(1, 4).as_deref(), Some("topic t has 4 partitions now, it had 3"));
-    }
-    #[test]
-    fn a_topic_is_read_once() {
-        let mapping =
-            |topic: &str| (MappingFile { file: "m.toml".to_owned(), topic: Some(topic.to_owned()) }, String::new());
-        for topic in OWN_TOPICS {
-            // Refused before Kafka is asked: nobody listens there.
-            let error = find(&KafkaConfig::plain("127.0.0.1:1"), &[mapping(topic)]).err().expect("refused");
-            assert_eq!(error.to_string(), format!("m.toml: topic {topic} needs no mapping, or has one already"));
-        }
     }
 }

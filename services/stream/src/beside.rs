@@ -4,7 +4,7 @@ use crate::{prepare::find_topics, shared::Topic};
 use anyhow::{Result, bail};
 use gridwarden_bus::{KafkaConfig, TopicMeta, control::ControlReader};
 use gridwarden_domain::locate::LayerSet;
-use gridwarden_runtime::{city::Intake, clock::now_ms};
+use gridwarden_runtime::{city::MappedCity, clock::now_ms};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct Beside {
 }
 
 /// Reads the control topics to their ends, once, for a tool that works beside the stream.
-pub(crate) async fn look(kafka: &KafkaConfig, city: &Intake) -> Result<Beside> {
+pub(crate) async fn look(kafka: &KafkaConfig, city: &MappedCity) -> Result<Beside> {
     const LIMIT: Duration = Duration::from_secs(60);
     let (kafka, mappings) = (kafka.clone(), city.mappings.clone());
     let looked = tokio::task::spawn_blocking(move || {

@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use gridwarden_bus::TopicMeta;
-use gridwarden_runtime::{city::Intake, shutdown::Shutdown};
+use gridwarden_runtime::{city::MappedCity, shutdown::Shutdown};
 use sha2::{Digest, Sha256};
 use std::net::TcpStream;
 use std::sync::{Arc, mpsc::Sender};
@@ -36,7 +36,7 @@ pub(crate) fn gate(config: &Config, shutdown: &Shutdown) -> Result<Option<Gate>>
 }
 
 /// What this process says of itself: all that must be the same for records to mean the same, and rows to become the same.
-pub(crate) fn card(config: &Config, city: &Intake, world: &World, metas: &[TopicMeta]) -> Card {
+pub(crate) fn card(config: &Config, city: &MappedCity, world: &World, metas: &[TopicMeta]) -> Card {
     let stream = &config.stream;
     let mut facts = vec![
         ("version".to_owned(), format!("{}, wire {WIRE}", env!("CARGO_PKG_VERSION"))),
@@ -56,7 +56,7 @@ pub(crate) fn card(config: &Config, city: &Intake, world: &World, metas: &[Topic
 }
 
 /// What of the city's folder the stream goes by: all else comes from topics.
-fn city_hash(city: &Intake) -> String {
+fn city_hash(city: &MappedCity) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{:?}", city.file));
     for (file, text) in &city.mappings {

@@ -24,7 +24,7 @@ use gridwarden_domain::{
 };
 use gridwarden_runtime::rasters::preparing;
 use gridwarden_runtime::{
-    city::Intake,
+    city::MappedCity,
     crashes::{Crashes, Quarantine},
     health::Health,
     objects::Objects,
@@ -69,7 +69,7 @@ pub(crate) struct Prepared {
 /// What stays the same, however often it is tried.
 struct Ground {
     config: Config,
-    city: Intake,
+    city: MappedCity,
     objects: Objects,
     gate: Option<Arc<Gate>>,
     metrics: Metrics,
@@ -119,9 +119,9 @@ pub(crate) async fn until_ready(
 }
 
 /// A city's folder, off the runtime's threads.
-pub(crate) async fn load_city(folder: &Path) -> Result<Intake> {
+pub(crate) async fn load_city(folder: &Path) -> Result<MappedCity> {
     let folder = folder.to_owned();
-    tokio::task::spawn_blocking(move || Intake::load(&folder)).await?.context("the city cannot be read")
+    tokio::task::spawn_blocking(move || MappedCity::load(&folder)).await?.context("the city cannot be read")
 }
 
 /// Whether Kafka may answer when it is asked again.
@@ -300,10 +300,6 @@ pub(crate) fn find_topics(
     ];
     for (file, text) in mappings {
         if let Some(topic) = &file.topic {
-            // Read twice, it would be counted twice. The archive refuses such a city as well.
-            if wanted.iter().any(|(known, _)| known == topic) {
-                bail!("{}: topic {topic} needs no mapping, or has one already", file.file);
-            }
             wanted.push((topic.clone(), Decoder::mapped(Mapping::parse(text, &file.file)?)));
         }
     }
@@ -350,20 +346,5 @@ pub(crate) fn world(city: &CityFile, (topics, parts): (Vec<Topic>, Vec<Part>), r
         quarantine: Quarantine::default(),
         simulated: city.simulated,
         generation: 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_topic_that_is_read_already_is_not_read_by_a_mapping_as_well() {
-        let file = MappingFile { file: "mappings/again.toml".to_owned(), topic: Some(topics::OBSERVATIONS.to_owned()) };
-        // Told before any broker is asked.
-        let told = find_topics(&KafkaConfig::plain("127.0.0.1:1"), &[(file, String::new())]);
-        let told = told.err().map(|error| error.to_string());
-        let words = "mappings/again.toml: topic observations.v1 needs no mapping, or has one already";
-        assert_eq!(told.as_deref(), Some(words));
     }
 }

@@ -85,17 +85,17 @@ pub fn head(folder: &Path) -> Result<CityFile, CityError> {
     }
 }
 
-/// What services need of the folder that read the city's topics: limits, feeds, mappings. Layers, registry and rules reach them through
+/// What services need of the folder that read the city's topics: limits, feeds, mappings; each topic has one decoder at most. Layers, registry and rules reach them through
 /// Kafka, so a mistake in those files never keeps a service from reading.
 #[derive(Clone, Debug)]
-pub struct Intake {
+pub struct MappedCity {
     /// `city.toml`.
     pub file: CityFile,
     /// Mappings with their texts, checked.
     pub mappings: Vec<(MappingFile, String)>,
 }
 
-impl Intake {
+impl MappedCity {
     /// Reads `city.toml` and the mappings it names.
     pub fn load(folder: &Path) -> Result<Self, CityError> {
         let file = head(folder)?;

@@ -29,7 +29,7 @@ use count::{Counter, Page};
 use gridwarden_bus::{Offsets, TopicMeta, control::ControlReader};
 use gridwarden_domain::report;
 use gridwarden_runtime::{
-    city::Intake,
+    city::MappedCity,
     clock::now_ms,
     objects::{Bytes, Created, Objects},
 };
@@ -134,7 +134,7 @@ async fn claim(config: &Config, known: u32) -> Result<u32> {
 }
 
 impl Bench {
-    async fn open(config: &Config, city: &Intake, max_age_ms: i64) -> Result<Self> {
+    async fn open(config: &Config, city: &MappedCity, max_age_ms: i64) -> Result<Self> {
         let Beside { topics, metas, asked_ms, control } = look(&config.kafka, city).await?;
         let metrics = StoreMetrics::new(&gridwarden_runtime::telemetry::registry("recompute")).context("metrics")?;
         Ok(Self {

@@ -76,7 +76,8 @@ pub(super) fn check_head(file: &CityFile, findings: &mut Findings) -> TimeZone {
     })
 }
 
-/// Topics that mappings read: names Kafka takes, not the contract's own, one mapping each.
+/// Topics that mappings read: names Kafka takes, one mapping each, or what stands there would count twice; and not the contract's own, or
+/// rejects would be read, rejected and written again.
 fn check_topics(file: &CityFile, findings: &mut Findings) {
     let mut topics = HashSet::new();
     for topic in file.mappings.iter().filter_map(|mapping| mapping.topic.as_deref()) {

@@ -1,6 +1,7 @@
 //! City folders that are read, and the file, line and field of what is wrong with others.
 
 use super::*;
+use gridwarden_domain::city::OWN_TOPICS;
 use std::fs;
 
 const HEAD: &str = r#"
@@ -52,6 +53,22 @@ fn a_whole_folder_is_read() {
     assert_eq!(sensor.departments.as_ref().unwrap().owning, "City");
     assert_eq!(sensor.attributes["model"], "X1");
     assert_eq!(city.registry[1].position, None);
+}
+
+#[test]
+fn a_topic_is_read_in_one_way() {
+    let folder = folder();
+    let mapping = |topic: &str| format!("[[mappings]]\nfile = \"mappings/m.toml\"\ntopic = \"{topic}\"\n");
+    let all = OWN_TOPICS.map(mapping).concat() + &mapping("own.v1").repeat(2);
+    put(&folder, "city.toml", &format!("{HEAD}\n{all}"));
+    let own = OWN_TOPICS
+        .map(|topic| format!("city.toml: mappings: topic {topic} holds the contract's messages and takes no mapping"));
+    let expected: Vec<String> =
+        own.into_iter().chain(["city.toml: mappings: topic own.v1 has more than one mapping".to_owned()]).collect();
+    // Before any broker is asked, by whoever reads the folder, or those topics alone.
+    assert_eq!(MappedCity::load(folder.path()).unwrap_err().problems, expected);
+    let told = City::load(folder.path()).unwrap_err().problems;
+    assert!(expected.iter().all(|problem| told.contains(problem)), "{told:?}");
 }
 
 #[test]
