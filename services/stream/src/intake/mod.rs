@@ -280,7 +280,12 @@ impl Intake {
         let stamp = part.clock.appended(record.appended);
         part.next = Some(record.offset + 1);
         self.newest = record.appended;
-        self.mind.take(Way { shared, record, part, stamp, out }, reading);
+        let said = out.alerts.len();
+        self.mind.take(Way { shared, record, part, stamp, out: &mut *out }, reading);
+        // `RUL-1`: not in the order in which any partition first met the rules.
+        if let Some(of_record @ [_, _, ..]) = out.alerts.get_mut(said..) {
+            of_record.sort_by(|one, other| one.rule.cmp(&other.rule));
+        }
     }
 
     /// Takes the number of records kept from rules since this was last asked for, because a broker's clock stepped back.

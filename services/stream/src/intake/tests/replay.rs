@@ -191,14 +191,33 @@ fn run(logs: &Logs, parts: &[u16], known: impl Fn(i64) -> usize) -> Desk {
     desk
 }
 
-/// What each rule said of a partition's entities, in order. Which of two rules speaks first of one record follows the order in which any
-/// partition met them.
-fn said(desk: &Desk, part: u16) -> BTreeMap<String, Vec<String>> {
-    let mut said = BTreeMap::<_, Vec<_>>::new();
-    for alert in desk.out.alerts.iter().filter(|alert| alert.cause.partition == i32::from(part)) {
-        said.entry(alert.rule.clone()).or_default().push(serde_json::to_string(alert).expect("json"));
+/// What was said of each partition's entities, in order.
+fn said(desk: &Desk, part: u16) -> Vec<String> {
+    let of_part = desk.out.alerts.iter().filter(|alert| alert.cause.partition == i32::from(part));
+    of_part.map(|alert| serde_json::to_string(alert).expect("json")).collect()
+}
+
+#[test]
+fn what_several_rules_say_of_a_record_comes_in_the_order_of_their_ids() {
+    let rule = |id: &str| {
+        format!(
+            r#"{{"id":"{id}","version":1,"title":{{"en":"x"}},"severity":"minor","threshold":{{"value":"t","side":"above","level":30}}}}"#
+        )
+    };
+    let mut fold = Fold::new();
+    publish_layer(&mut fold, GRID, 0);
+    for (id, at) in [("c", 0), ("b", 1_100_000), ("a", 1_200_000)] {
+        fold.rule(id.as_bytes(), Some(rule(id).as_bytes()), at).expect("rule");
     }
-    said
+    let mut desk = Desk::with(Arc::new(fold.timeline()));
+    for (appended, value) in [(1_000_000, 0), (1_150_000, 0), (1_250_000, 40)] {
+        let text = format!(
+            r#"{{"source":"s","kind":"air","time":{appended},"position":{{"lon":0.2,"lat":0.5}},"values":{{"t":{value}}}}}"#
+        );
+        desk.take(0, appended, &text);
+    }
+    let said: Vec<&str> = desk.out.alerts.iter().map(|alert| alert.rule.as_str()).collect();
+    assert_eq!(said, ["a", "b", "c"], "not in the order in which they were met");
 }
 
 proptest! {
