@@ -17,6 +17,7 @@ use crate::{
 };
 use gridwarden_runtime::{clock::now_ms, seeded::seeded};
 use rounds::Rounds;
+use rows::Parts;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,6 +29,8 @@ use together::Gathered;
 const MOMENT: Duration = Duration::from_millis(1);
 /// How often memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often windows are lent. ClickHouse takes tens of MiB of them in a second.
+const LEND_EVERY: Duration = Duration::from_millis(100);
 /// A ClickHouse that has taken nothing for so long is away; nothing waits for it then.
 const AWAY_AFTER: Duration = Duration::from_secs(10);
 /// How long the first marks may take.
@@ -45,6 +48,8 @@ pub(crate) struct Owner {
     /// Marks by the time they were sent at: they count once that time is over.
     waiting: BTreeMap<u64, Vec<Mark>>,
     chunk: Vec<Row>,
+    /// The chunk for other lanes before it, as far as it found no room yet.
+    parts: Parts,
     /// Rows of changed windows still allowed in this interval, and when the next begins.
     budget: usize,
     next_write: Instant,
@@ -53,6 +58,7 @@ pub(crate) struct Owner {
     second: Rounds,
     last: Rounds,
     next_look: Instant,
+    next_lend: Instant,
     /// Until then a watermark that is not known yet may still come at once, with the first marks.
     settled: Instant,
     /// When ClickHouse last had room for rows.
@@ -100,12 +106,14 @@ impl Owner {
             marks: Marks::default(),
             waiting: BTreeMap::new(),
             chunk: Vec::with_capacity(rows::CHUNK),
+            parts: Parts::none(),
             budget: 0,
             next_write: now,
             next_first: now,
             second: rounds(Lane::Second),
             last: rounds(Lane::Last),
             next_look: now,
+            next_lend: now,
             settled: now + SETTLE,
             took: now,
             refused: 0,
@@ -242,8 +250,11 @@ impl Owner {
         }
         let more = self.write_rows(mode, now);
         self.ask_back();
-        if due || self.is_pressed() {
+        if now >= self.next_lend {
+            self.next_lend = now + LEND_EVERY;
             self.lend(now);
+        }
+        if due || self.is_pressed() {
             self.press(now, more);
             if let Some(watermark) = self.windows.watermark(LIVE) {
                 self.shared.metrics.watermark_lag.set(now_ms().saturating_sub(watermark));
@@ -305,14 +316,14 @@ impl Owner {
 
     /// Lends what is beyond the memory for windows to the newest checkpoint: what was copied last must be in it. What a
     /// ClickHouse that is there will take soon stays, unless it is far too much. While it is away, and until it has what was lent
-    /// meanwhile, half as much stays: nothing can be written before it is back, and then all is asked for in its turn.
+    /// meanwhile, nothing stays: nothing can be written before it is back, and then all is asked for in its turn.
     fn lend(&mut self, now: Instant) {
         if self.loans.laid.cuts() == self.cuts {
             let share = self.share();
             let away = now.duration_since(self.took) >= AWAY_AFTER;
             let also_owing = away || self.windows.bytes() > 6 * share;
             let behind = away || self.windows.are_owed_back();
-            let lent = self.windows.lend_beyond(if behind { share / 2 } else { share }, also_owing);
+            let lent = self.windows.lend_beyond(if behind { 0 } else { share }, also_owing);
             self.shared.metrics.windows_lent.inc_by(lent as u64);
         }
     }

@@ -19,9 +19,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Pieces are put together to objects of about this size.
-const OBJECT: usize = 8 << 20;
+const OBJECT: usize = 4 << 20;
 /// What the last piece may bring beyond that, most often.
-const BEYOND: usize = 1 << 20;
+const BEYOND: usize = 2 << 20;
 /// How long to wait before writing again what could not be written.
 pub(super) const AGAIN: Duration = Duration::from_secs(1);
 

@@ -3,13 +3,43 @@
 
 use super::Owner;
 use crate::{
-    sink::{RowSink, Sink, Then},
+    sink::{Sink, Then},
     windows::{Lane, Mode, Row},
 };
 use std::time::{Duration, Instant};
 
 /// Rows handed over at once.
 pub(super) const CHUNK: usize = 8_192;
+
+/// A chunk on its way to the writer of other lanes: a closed shard of a busy minute comes in one, however large, and goes in parts
+/// (`SNK-2`), or what waits for ClickHouse would be several times as much.
+pub(super) struct Parts {
+    rows: Vec<Row>,
+    number: u32,
+    then: Then,
+}
+
+impl Parts {
+    /// Nothing to hand over.
+    pub(super) fn none() -> Self {
+        Self { rows: Vec::new(), number: 0, then: Then::More }
+    }
+
+    /// Hands over as much as there is room for. Whether that is all.
+    fn hand_over(&mut self, sink: &Sink<Row>) -> bool {
+        while !self.rows.is_empty() {
+            if !sink.has_room() {
+                return false;
+            }
+            if self.rows.len() <= CHUNK + CHUNK / 2 {
+                sink.push(self.number, std::mem::take(&mut self.rows), self.then);
+            } else {
+                sink.push_part(self.number, self.rows.drain(..CHUNK).collect());
+            }
+        }
+        true
+    }
+}
 
 impl Owner {
     /// True when it stopped for want of room.
@@ -20,11 +50,12 @@ impl Owner {
                     self.next_first = now + Duration::from_millis(self.config.first_ms);
                 }
                 // Blocks of the others wait for it, so it does not wait for more.
-                if self.hand_over(|sink| &sink.first, Then::Pause) {
+                if let Some(Parts { rows, number, then }) = self.take_chunk(Then::Pause) {
+                    self.sink.first.push(number, rows, then);
                     continue;
                 }
             }
-            if !self.sink.others.has_room() {
+            if !self.parts.hand_over(&self.sink.others) || !self.sink.others.has_room() {
                 return true;
             }
             // Asked each time, for they see how long the last round took.
@@ -36,23 +67,28 @@ impl Owner {
                 all = self.write_last(mode, now);
             }
             let then = if all && mode.is_live() { Then::Pause } else { Then::More };
-            self.hand_over(|sink| &sink.others, then);
+            if let Some(parts) = self.take_chunk(then) {
+                self.parts = parts;
+            }
+            if !self.parts.hand_over(&self.sink.others) {
+                return true;
+            }
             if all {
                 return false;
             }
         }
     }
 
-    /// Hands the chunk over by one of both ways. Whether there was something.
-    fn hand_over(&mut self, way: fn(&RowSink) -> &Sink<Row>, then: Then) -> bool {
+    /// What was written into the chunk, if there is something, under its number.
+    fn take_chunk(&mut self, then: Then) -> Option<Parts> {
         if self.chunk.is_empty() {
-            return false;
+            return None;
         }
         self.shared.metrics.window_rows.inc_by(self.chunk.len() as u64);
-        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
-        way(&self.sink).push(self.windows.chunk, chunk, then);
+        let rows = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
+        let number = self.windows.chunk;
         self.windows.chunk += 1;
-        true
+        Some(Parts { rows, number, then })
     }
 
     /// True when all that changed in the last lane is out, or the interval's rows are used up.

@@ -5,12 +5,13 @@
 //!
 //! * `SNK-1` chunks of one channel are taken in order. A chunk of another channel of the same worker may be taken before what was handed
 //!   over sooner; whoever must not overtake it waits ([`Gathered::come_next`]).
+//! * `SNK-2` a chunk may come in parts; it counts as taken with the last of them.
 
 use std::collections::BTreeSet;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 
-/// Chunks between a worker and its writer.
+/// Chunks, or parts of them, between a worker and its writer.
 const CHUNKS: usize = 4;
 
 /// Which chunks of a worker are in ClickHouse.
@@ -30,10 +31,25 @@ impl Taken {
         }
     }
 
-    /// Whether all before the last of these numbers are in ClickHouse, or among them.
-    fn is_all_before(&self, numbers: &[u32]) -> bool {
-        let last = numbers.last().copied().unwrap_or(0);
-        (self.up_to + 1..last).all(|number| self.ahead.contains(&number) || numbers.contains(&number))
+    /// Whether all before the last of these is in ClickHouse, or among them.
+    fn is_all_before(&self, Numbers { whole, last }: &Numbers) -> bool {
+        (self.up_to + 1..*last).all(|number| self.ahead.contains(&number) || whole.contains(&number))
+    }
+}
+
+/// What was gathered from a worker.
+#[derive(Default)]
+struct Numbers {
+    /// Chunks that end there.
+    whole: Vec<u32>,
+    /// The chunk of the last rows.
+    last: u32,
+}
+
+impl Numbers {
+    fn add(&mut self, number: u32, is_last: bool) {
+        self.whole.extend(is_last.then_some(number));
+        self.last = number;
     }
 }
 
@@ -64,6 +80,8 @@ pub(crate) enum Then {
 pub(crate) struct Chunk<T> {
     rows: Vec<T>,
     number: u32,
+    /// Whether no more rows come under this number.
+    is_last: bool,
     then: Then,
     taken: watch::Sender<Taken>,
 }
@@ -72,7 +90,9 @@ pub(crate) struct Chunk<T> {
 impl<T> Chunk<T> {
     /// Its rows; they are in ClickHouse now.
     pub(crate) fn rows(self) -> Vec<T> {
-        self.taken.send_modify(|taken| taken.add(&[self.number]));
+        if self.is_last {
+            self.taken.send_modify(|taken| taken.add(&[self.number]));
+        }
         self.rows
     }
 }
@@ -86,7 +106,7 @@ pub(crate) struct Room<'s, T> {
 impl<T> Room<'_, T> {
     /// Hands a chunk over under its number.
     pub(crate) fn send(self, number: u32, rows: Vec<T>, then: Then) {
-        self.permit.send(Chunk { rows, number, then, taken: self.taken.clone() });
+        self.permit.send(Chunk { rows, number, is_last: true, then, taken: self.taken.clone() });
     }
 }
 
@@ -120,7 +140,12 @@ impl<T> Sink<T> {
 
     /// Hands a chunk over, for the only sender after [`Sink::has_room`]. Dropped when nobody takes it any more: at the end.
     pub(crate) fn push(&self, number: u32, rows: Vec<T>, then: Then) {
-        self.sender.try_send(Chunk { rows, number, then, taken: self.taken.clone() }).ok();
+        self.sender.try_send(Chunk { rows, number, is_last: true, then, taken: self.taken.clone() }).ok();
+    }
+
+    /// The same for a part of a chunk; more of it will come.
+    pub(crate) fn push_part(&self, number: u32, rows: Vec<T>) {
+        self.sender.try_send(Chunk { rows, number, is_last: false, then: Then::More, taken: self.taken.clone() }).ok();
     }
 
     /// Room for a chunk, if there is, where there are several senders.
@@ -132,7 +157,7 @@ impl<T> Sink<T> {
 /// The numbers gathered from each worker.
 #[derive(Default)]
 pub(super) struct Gathered {
-    numbers: Vec<(watch::Sender<Taken>, Vec<u32>)>,
+    numbers: Vec<(watch::Sender<Taken>, Numbers)>,
     /// What comes after the last of them.
     pub(super) then: Then,
 }
@@ -141,11 +166,16 @@ impl Gathered {
     /// One chunk more; its rows.
     pub(super) fn add<T>(&mut self, chunk: Chunk<T>) -> Vec<T> {
         self.then = chunk.then;
-        match self.numbers.iter_mut().find(|(taken, _)| taken.same_channel(&chunk.taken)) {
-            Some((_, numbers)) => numbers.push(chunk.number),
-            None => self.numbers.push((chunk.taken, vec![chunk.number])),
+        let Chunk { rows, number, is_last, taken, .. } = chunk;
+        match self.numbers.iter_mut().find(|(known, _)| known.same_channel(&taken)) {
+            Some((_, numbers)) => numbers.add(number, is_last),
+            None => {
+                let mut numbers = Numbers::default();
+                numbers.add(number, is_last);
+                self.numbers.push((taken, numbers));
+            }
         }
-        chunk.rows
+        rows
     }
 
     /// Waits until all that their workers handed over before them, in whichever channel, is in ClickHouse.
@@ -159,7 +189,7 @@ impl Gathered {
     /// All of it is in ClickHouse.
     pub(super) fn are_taken(self) {
         for (taken, numbers) in self.numbers {
-            taken.send_modify(|taken| taken.add(&numbers));
+            taken.send_modify(|taken| taken.add(&numbers.whole));
         }
     }
 }
@@ -175,10 +205,13 @@ mod tests {
         let mut taken = Taken::default();
         taken.add(&[3]);
         assert_eq!(taken.up_to, 0);
-        assert!(taken.is_all_before(&[1]) && !taken.is_all_before(&[2]) && taken.is_all_before(&[1, 2, 4]));
+        let of = |whole: &[u32]| Numbers { whole: whole.to_vec(), last: whole.last().copied().unwrap_or(0) };
+        assert!(taken.is_all_before(&of(&[1])) && !taken.is_all_before(&of(&[2])));
+        assert!(taken.is_all_before(&of(&[1, 2, 4])));
         taken.add(&[1]);
         assert_eq!(taken.up_to, 1);
-        assert!(taken.is_all_before(&[2, 4]) && !taken.is_all_before(&[4]));
+        assert!(taken.is_all_before(&of(&[2, 4])) && !taken.is_all_before(&of(&[4])));
+        assert!(!taken.is_all_before(&Numbers { whole: Vec::new(), last: 4 }), "a part of the fourth");
         taken.add(&[2, 4]);
         assert_eq!((taken.up_to, taken.ahead.len()), (4, 0));
     }
@@ -210,5 +243,24 @@ mod tests {
         assert_eq!(others.taken(), 2, "the fourth overtook the third");
         three.are_taken();
         assert_eq!(others.taken(), 4);
+    }
+
+    #[test]
+    fn a_chunk_is_taken_with_its_last_part() {
+        let (sink, mut out) = Sink::new();
+        sink.push_part(1, vec!["begins"]);
+        sink.push_part(1, vec!["goes on"]);
+        sink.push(1, vec!["ends"], Then::Pause);
+        let mut gathered = Gathered::default();
+        for _ in 0..2 {
+            gathered.add(out.try_recv().expect("a part"));
+        }
+        assert_eq!(gathered.then, Then::More);
+        gathered.are_taken();
+        assert_eq!(sink.taken(), 0);
+        let mut gathered = Gathered::default();
+        gathered.add(out.try_recv().expect("the last part"));
+        gathered.are_taken();
+        assert_eq!(sink.taken(), 1);
     }
 }

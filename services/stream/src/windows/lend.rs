@@ -14,8 +14,8 @@ use super::{
 };
 use std::collections::BTreeMap;
 
-/// What may be on its way back at once, in bytes: a worker writes for seconds what it reads back in a tenth of one.
-const AT_ONCE: usize = 8 << 20;
+/// What may be on its way back at once, in bytes: read back in less time than its rows take to be written.
+const AT_ONCE: usize = 2 << 20;
 
 /// Shards to be read back.
 #[derive(Default)]
@@ -124,11 +124,11 @@ mod tests {
     fn so_much_is_asked_back_at_once_and_one_shard_however_large() {
         let lent = |bytes| Lent { dirty: true, bytes };
         let mut wanted = Wanted::default();
-        (0..5).for_each(|index| wanted.want((0, index), lent(3 << 20)));
-        wanted.want((0, 0), lent(3 << 20));
+        (0..5).for_each(|index| wanted.want((0, index), lent(3 << 18)));
+        wanted.want((0, 0), lent(3 << 18));
         assert_eq!(std::mem::take(&mut wanted.fresh), [(0, 0), (0, 1)], "each once, while there is room");
         wanted.has(0, 0);
-        wanted.want((0, 2), lent(6 << 20));
+        wanted.want((0, 2), lent(6 << 18));
         wanted.has(0, 1);
         wanted.want((0, 2), lent(1 << 30));
         assert_eq!(wanted.fresh, [(0, 2)]);

@@ -29,8 +29,9 @@ impl Span {
     }
 }
 
-/// Aggregates in a page: 32 KiB.
-const PAGE: usize = 512;
+/// Aggregates in a page: 4 KiB. What comes late changes a block here and there, and copies its page while a checkpoint is written: with
+/// larger ones nearly all there are.
+const PAGE: usize = 64;
 
 /// Blocks that lie together; it never grows beyond the room it is made with.
 #[derive(Default)]
