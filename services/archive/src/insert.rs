@@ -12,11 +12,11 @@
 use crate::blocks::Filled;
 use crate::collect::ForTopic;
 use crate::metrics::Metrics;
-use crate::sources::{Source, changed, passes};
+use crate::sources::{changed, passes};
 use crate::to_topic::ToTopic;
 use anyhow::{Context, Result, bail};
 use futures::stream::{FuturesUnordered, StreamExt};
-use gridwarden_bus::topics::Identities;
+use gridwarden_bus::{sources::Source, topics::Identities};
 use gridwarden_runtime::health::Health;
 use gridwarden_runtime::seeded::seeded;
 use gridwarden_runtime::shutdown::Shutdown;

@@ -1,61 +1,9 @@
-//! The topics the archive reads, and how each is decoded.
+//! Whether the topics the archive reads are there, and still what they were.
 
 use gridwarden_bus::topics::{Identities, Identity};
-use gridwarden_bus::{BusError, KafkaConfig, TopicMeta, topic_metas, topics};
+use gridwarden_bus::{BusError, TopicMeta, sources::Source, topics};
 use gridwarden_domain::city::MappingFile;
-use gridwarden_domain::decode::Decoder;
-use gridwarden_domain::mapping::{Mapping, MappingError};
 use std::time::{Duration, Instant};
-
-/// Why the topics cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// Kafka.
-    #[error(transparent)]
-    Bus(#[from] BusError),
-    /// A mapping of the city.
-    #[error(transparent)]
-    Mapping(#[from] MappingError),
-    /// The sender's clock cannot tell what is late.
-    #[error("topic {topic} does not use LogAppendTime (message.timestamp.type); what is late cannot be told")]
-    SenderTime {
-        /// Topic.
-        topic: String,
-    },
-}
-
-/// A topic and its decoder.
-pub struct Source {
-    /// Name, without prefix.
-    pub topic: String,
-    /// Id, partitions.
-    pub meta: TopicMeta,
-    /// Reads its messages.
-    pub decoder: Decoder,
-}
-
-/// `observations.v1`, `reports.v1` and every mapped topic of the city, with what Kafka says of them. Blocks.
-pub fn find(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Result<Vec<Source>, SourceError> {
-    let mut wanted = vec![
-        (topics::OBSERVATIONS.to_owned(), Decoder::observations()),
-        (topics::REPORTS.to_owned(), Decoder::reports()),
-    ];
-    for (file, text) in mappings {
-        if let Some(topic) = &file.topic {
-            wanted.push((topic.clone(), Decoder::mapped(Mapping::parse(text, &file.file)?)));
-        }
-    }
-    let mut sources = Vec::with_capacity(wanted.len());
-    let names: Vec<&str> = wanted.iter().map(|(topic, _)| topic.as_str()).collect();
-    let metas = topic_metas(kafka, &names)?;
-    for ((topic, decoder), meta) in wanted.into_iter().zip(metas) {
-        if !meta.log_append_time {
-            return Err(SourceError::SenderTime { topic });
-        }
-        sources.push(Source { topic, meta, decoder });
-    }
-    Ok(sources)
-}
 
 /// Mapped topics, to be made when they are missing.
 pub fn mapped_topics(mappings: &[(MappingFile, String)]) -> Vec<topics::TopicSpec> {

@@ -3,10 +3,10 @@
 
 use crate::insert::NOTHING_WAITS;
 use crate::metrics::Metrics;
-use crate::sources::{Source, changed, passes};
+use crate::sources::{changed, passes};
 use anyhow::{Context, Result, bail};
 use gridwarden_bus::topics::Identities;
-use gridwarden_bus::{BusError, KafkaConfig, Offsets};
+use gridwarden_bus::{BusError, KafkaConfig, Offsets, sources::Source};
 use gridwarden_domain::retention::{ALARM_BEFORE_S, ALARM_EVERY, left_s};
 use gridwarden_runtime::clock::now_ms;
 use gridwarden_runtime::health::Health;

@@ -15,12 +15,15 @@ use crate::{
     windows::sketch::Sketches,
 };
 use anyhow::{Context, Result, anyhow, bail};
-use gridwarden_bus::{BusError, KafkaConfig, Offsets, TopicMeta, control::ControlReader, topic_metas, topics};
+use gridwarden_bus::{
+    BusError, KafkaConfig, Offsets, TopicMeta,
+    control::ControlReader,
+    sources::{self, Source, SourceError},
+    topics,
+};
 use gridwarden_domain::{
     alert::Alert,
     city::{CityFile, MappingFile},
-    decode::Decoder,
-    mapping::Mapping,
 };
 use gridwarden_runtime::rasters::preparing;
 use gridwarden_runtime::{
@@ -290,30 +293,20 @@ fn have_leaders(kafka: &KafkaConfig, world: &World) -> Result<()> {
     Ok(())
 }
 
+/// The topics that hold messages, and what Kafka says of each.
 pub(crate) fn find_topics(
     kafka: &KafkaConfig,
     mappings: &[(MappingFile, String)],
 ) -> Result<(Vec<Topic>, Vec<TopicMeta>)> {
-    let mut wanted = vec![
-        (topics::OBSERVATIONS.to_owned(), Decoder::observations()),
-        (topics::REPORTS.to_owned(), Decoder::reports()),
-    ];
-    for (file, text) in mappings {
-        if let Some(topic) = &file.topic {
-            wanted.push((topic.clone(), Decoder::mapped(Mapping::parse(text, &file.file)?)));
-        }
-    }
-    let (mut found, mut metas) = (Vec::new(), Vec::new());
-    let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
-    let answers = topic_metas(kafka, &names)?;
-    for ((name, decoder), meta) in wanted.into_iter().zip(answers) {
-        if !meta.log_append_time {
-            bail!("topic {name} does not use LogAppendTime (message.timestamp.type); what is late cannot be told");
-        }
-        found.push(Topic { name, id: meta.id, decoder });
-        metas.push(meta);
-    }
-    Ok((found, metas))
+    let found = sources::find(kafka, mappings).map_err(|error| match error {
+        // Bare, for whoever asks whether it passes.
+        SourceError::Bus(error) => error.into(),
+        other => anyhow::Error::new(other),
+    })?;
+    Ok(found
+        .into_iter()
+        .map(|Source { topic, meta, decoder }| (Topic { name: topic, id: meta.id, decoder }, meta))
+        .unzip())
 }
 
 /// Partitions over all topics, numbered in order: the numbers decide between records of one moment and must not depend on

@@ -1,8 +1,9 @@
 //! Kafka for Gridwarden: topics, static assignment, batch reading, producing, and the control topics as a timeline.
 //!
 //! The only crate that names `rdkafka`. Topic names are given without the configured prefix; the bus adds it.
-//! It refuses to know what a message means: it hands out borrowed bytes and takes bytes. The one exception is
-//! [`control`], which feeds `domain::control` (that decides) and says how far the control topics have been read.
+//! It refuses to know what a message means: it hands out borrowed bytes and takes bytes. The exceptions are [`control`], which feeds
+//! `domain::control` (that decides) and says how far the control topics have been read, and [`sources`], which puts beside each topic of
+//! messages what decodes it.
 //!
 //! ```text
 //!  topics.toml ─▶ topics::ensure / inspect            Reader::open ─▶ poll ─▶ Batch ─▶ Record (borrowed)
@@ -29,6 +30,7 @@ mod reader;
 pub mod control;
 pub mod headers;
 pub mod rejects;
+pub mod sources;
 pub mod topics;
 
 pub use config::KafkaConfig;
