@@ -6,7 +6,6 @@ use crate::{
 };
 pub use gridwarden_geo::AREA_INDEX_FORMAT as RASTER_FORMAT;
 use gridwarden_geo::{Ahead, AreaIndex, IndexOptions, is_in_degrees};
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::cmp::Reverse;
 use std::sync::{Arc, OnceLock};
@@ -59,7 +58,8 @@ pub struct Layer {
     pub areas: Vec<Area>,
     /// For every area the one above.
     pub parent: Vec<Option<u32>>,
-    by_code: HashMap<String, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
+    /// All areas in the order of their codes.
+    by_code: Vec<u32>,
     /// The areas a position is looked up in: those no other area has as its parent. In a partition whoever owns shared ground
     /// stands before the others.
     leaves: Vec<u32>,
@@ -75,19 +75,18 @@ impl Layer {
         if points > MAX_POINTS {
             return Err(PlaceError::TooMany { points });
         }
-        let mut by_code: HashMap<String, SmallVec<[u32; 1]>, _> =
-            HashMap::with_capacity_and_hasher(areas.len(), foldhash::fast::RandomState::default());
-        for (number, area) in (0u32..).zip(&areas) {
+        for area in &areas {
             if usize::from(area.level) >= head.levels.len() {
                 return Err(PlaceError::Level { code: area.code.clone(), level: area.level });
             }
             check_outline(area)?;
-            by_code.entry_ref(area.code.as_str()).or_default().push(number);
         }
+        let mut by_code: Vec<u32> = (0u32..).zip(&areas).map(|(number, _)| number).collect();
+        by_code.sort_by_key(|number| code_of(&areas, *number));
         let mut parent = Vec::with_capacity(areas.len());
         let mut is_parent = vec![false; areas.len()];
         for area in &areas {
-            let above = parent_of(area, &areas, &by_code)?;
+            let above = parent_of(area, (&areas, &by_code))?;
             if let Some(flag) = above.and_then(|number| is_parent.get_mut(number as usize)) {
                 *flag = true;
             }
@@ -139,8 +138,7 @@ impl Layer {
 
     /// The area with this code that is valid at the moment.
     pub fn find(&self, code: &str, time_ms: i64) -> Option<u32> {
-        let numbers = self.by_code.get(code)?;
-        numbers.iter().copied().find(|number| self.is_valid(*number, time_ms))
+        with_code((&self.areas, &self.by_code), code).find(|number| self.is_valid(*number, time_ms))
     }
 
     /// The areas above, nearest first; without the area itself.
@@ -231,19 +229,26 @@ fn check_outline(area: &Area) -> Result<(), PlaceError> {
     Ok(())
 }
 
+fn code_of(areas: &[Area], number: u32) -> &str {
+    areas.get(number as usize).map_or("", |area| area.code.as_str())
+}
+
+/// The areas with a code, of those that stand in the order of their codes.
+fn with_code<'a>((areas, by_code): (&'a [Area], &'a [u32]), code: &'a str) -> impl Iterator<Item = u32> + 'a {
+    let first = by_code.partition_point(|number| code_of(areas, *number) < code);
+    let from_there = by_code.get(first..).unwrap_or_default().iter().copied();
+    from_there.take_while(move |number| code_of(areas, *number) == code)
+}
+
 /// The parent that is valid when the area begins; any of that code when none is.
-fn parent_of(
-    area: &Area,
-    areas: &[Area],
-    by_code: &HashMap<String, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
-) -> Result<Option<u32>, PlaceError> {
+fn parent_of(area: &Area, (areas, by_code): (&[Area], &[u32])) -> Result<Option<u32>, PlaceError> {
     let Some(code) = &area.parent else {
         return Ok(None);
     };
     let begin = area.valid_from.unwrap_or(i64::MIN);
     let mut above: Option<u32> = None;
-    for number in by_code.get(code.as_str()).into_iter().flatten() {
-        let Some(candidate) = areas.get(*number as usize) else {
+    for number in with_code((areas, by_code), code) {
+        let Some(candidate) = areas.get(number as usize) else {
             continue;
         };
         if candidate.level >= area.level {
@@ -252,9 +257,9 @@ fn parent_of(
         let covers =
             candidate.valid_from.is_none_or(|from| from <= begin) && candidate.valid_to.is_none_or(|to| begin < to);
         if covers {
-            return Ok(Some(*number));
+            return Ok(Some(number));
         }
-        above = above.or(Some(*number));
+        above = above.or(Some(number));
     }
     let missing = || PlaceError::Parent { code: area.code.clone(), parent: code.clone() };
     above.map(Some).ok_or_else(missing)
