@@ -13,7 +13,7 @@ use crate::{
     shared::Shared,
     sink::RowSink,
     together::Sighting,
-    windows::{CopiedShard, Delta, LIVE, Lane, Mark, Marks, Mode, Partial, Row, Windows},
+    windows::{CopiedShard, Delta, LIVE, Lane, Mark, Marks, Mode, Owed, Partial, Row, Windows},
 };
 use gridwarden_runtime::{clock::now_ms, seeded::seeded};
 use rounds::Rounds;
@@ -316,16 +316,24 @@ impl Owner {
 
     /// Lends what is beyond the memory for windows to the newest checkpoint: what was copied last must be in it. What a
     /// ClickHouse that is there will take soon stays, unless it is far too much. While it is away, and until it has what was lent
-    /// meanwhile, nothing stays: nothing can be written before it is back, and then all is asked for in its turn.
+    /// meanwhile, nothing stays: nothing can be written before it is back, and then all is asked for in its turn. Behind what was lent
+    /// wait the windows that closed since; those that only changed are written in rounds, and what is lent of them would wait for
+    /// theirs.
     fn lend(&mut self, now: Instant) {
-        if self.loans.laid.cuts() == self.cuts {
-            let share = self.share();
-            let away = now.duration_since(self.took) >= AWAY_AFTER;
-            let also_owing = away || self.windows.bytes() > 6 * share;
-            let behind = away || self.windows.are_owed_back();
-            let lent = self.windows.lend_beyond(if behind { 0 } else { share }, also_owing);
-            self.shared.metrics.windows_lent.inc_by(lent as u64);
+        if self.loans.laid.cuts() != self.cuts {
+            return;
         }
+        let share = self.share();
+        let away = now.duration_since(self.took) >= AWAY_AFTER;
+        let behind = away || self.windows.are_owed_back();
+        let far_too_much = self.windows.bytes() > 6 * share;
+        let most = match (away || far_too_much, behind) {
+            (true, _) => Owed::Changed,
+            (false, true) => Owed::Closed,
+            (false, false) => Owed::Nothing,
+        };
+        let lent = self.windows.lend_beyond(if behind { 0 } else { share }, most);
+        self.shared.metrics.windows_lent.inc_by(lent as u64);
     }
 
     fn look(&mut self) {

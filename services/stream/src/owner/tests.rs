@@ -133,7 +133,7 @@ fn a_closed_shard_comes_in_parts_however_large_and_the_first_lane_between_them()
         bench.write(second);
         second += 1;
     }
-    assert!(parts.len() > 4 && parts.iter().all(|rows| *rows <= 8_192 * 3 / 2), "{parts:?}");
+    assert!(parts.len() > 4 && parts.iter().all(|rows| *rows <= 4_096 * 3 / 2), "{parts:?}");
     assert_eq!(parts.iter().sum::<usize>(), 40_000);
     assert_eq!(bench.owner.sink.taken(), 2, "and what overtook it");
 }
@@ -238,7 +238,10 @@ fn while_clickhouse_is_away_and_behind_nothing_stays_that_lies_in_a_checkpoint()
     }
     bench.watermark(130_000);
     bench.owner.windows.copy(0);
-    let mut second = 71;
+    assert!(bench.write(71), "no room for all");
+    assert!(bench.owner.windows.bytes() < MIB, "what closed since waits in its checkpoint too");
+    bench.rows();
+    let mut second = 72;
     while bench.write(second) {
         bench.rows();
         second += 1;

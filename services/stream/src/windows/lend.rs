@@ -17,6 +17,17 @@ use std::collections::BTreeMap;
 /// What may be on its way back at once, in bytes: read back in less time than its rows take to be written.
 const AT_ONCE: usize = 2 << 20;
 
+/// What of a shard is still to be written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Owed {
+    /// Nothing: all its rows are handed out.
+    Nothing,
+    /// Rows of windows that are closed, which come in their turn, the oldest minute first.
+    Closed,
+    /// Rows that changed and wait for a round.
+    Changed,
+}
+
 /// Shards to be read back.
 #[derive(Default)]
 pub(super) struct Wanted {
@@ -59,13 +70,18 @@ impl Minute {
         if self.owes() { self.cursor } else { usize::MAX }
     }
 
-    /// Its shards, each with whether all its rows are handed out.
-    fn shards_handed_out(&mut self) -> impl Iterator<Item = (&mut Shard, bool)> {
+    /// Its shards, each with what of it is still to be written.
+    fn shards_owing(&mut self) -> impl Iterator<Item = (&mut Shard, Owed)> {
         let owed_from = self.owed_from();
         let shards = self.shards.iter_mut().enumerate();
         shards.map(move |(index, shard)| {
-            let handed_out = index < owed_from && !shard.owes();
-            (shard, handed_out)
+            let owed = match (index < owed_from, shard.owes()) {
+                (true, false) => Owed::Nothing,
+                // What changed is written with it.
+                (false, _) => Owed::Closed,
+                (true, true) => Owed::Changed,
+            };
+            (shard, owed)
         })
     }
 }
@@ -73,25 +89,25 @@ impl Minute {
 impl Shard {
     /// Whether the newest checkpoint has what is here, and says of it what must be known after a restart. What was read back to be
     /// written stays until it is.
-    fn may_be_lent(&self, handed_out: bool, also_owing: bool) -> bool {
-        let lies_there = !self.sums_changed && (handed_out || also_owing && !self.owed_changed);
+    fn may_be_lent(&self, owed: Owed) -> bool {
+        let lies_there = !self.sums_changed && (owed == Owed::Nothing || !self.owed_changed);
         lies_there && !self.is_empty() && !self.is_lent()
     }
 }
 
 impl Windows {
-    /// Lends shards until at most `bytes` are held, of closed minutes first, the oldest first; how many. `also_owing`: whether also those
-    /// whose rows are still to be written. To be called only while the last copies made are known to be in a checkpoint.
-    pub(crate) fn lend_beyond(&mut self, bytes: usize, also_owing: bool) -> usize {
+    /// Lends shards until at most `bytes` are held, of closed minutes first, the oldest first; how many. `most`: what they may owe. To be
+    /// called only while the last copies made are known to be in a checkpoint.
+    pub(crate) fn lend_beyond(&mut self, bytes: usize, most: Owed) -> usize {
         let mut held = self.bytes();
         let mut lent = 0;
         for closed in [true, false] {
             let minutes = self.minutes.values_mut().filter(|minute| minute.is_closed() == closed);
-            for (shard, handed_out) in minutes.flat_map(Minute::shards_handed_out) {
+            for (shard, owed) in minutes.flat_map(Minute::shards_owing) {
                 if held <= bytes {
                     return lent;
                 }
-                if shard.may_be_lent(handed_out, also_owing) {
+                if owed <= most && shard.may_be_lent(owed) {
                     held = held.saturating_sub(shard.bytes());
                     shard.lend();
                     lent += 1;

@@ -27,6 +27,7 @@ mod sums;
 pub(crate) use aggregate::{Aggregate, At};
 pub(crate) use emit::{Mode, Row};
 pub(crate) use lane::Lane;
+pub(crate) use lend::Owed;
 pub(crate) use marks::{FENCE, Marks};
 pub(crate) use rollup::{Above, Rollup, Tree};
 pub(crate) use saved::{CopiedShard, ShardCopy};

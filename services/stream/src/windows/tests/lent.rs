@@ -8,8 +8,8 @@ use crate::checkpoint::{Renumber, ShardForm};
 enum Step {
     /// What was handed out before is known to be in ClickHouse, or not.
     Checkpoint(bool),
-    /// What may be lent, also what owes rows or not.
-    Lend(bool),
+    /// What may be lent that owes so much at most.
+    Lend(Owed),
     /// Reads back what is wanted, so many at most.
     Back(usize),
     Emit,
@@ -20,7 +20,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
     let step = prop_oneof![
         any::<bool>().prop_map(Step::Checkpoint),
-        any::<bool>().prop_map(Step::Lend),
+        prop::sample::select(vec![Owed::Nothing, Owed::Closed, Owed::Changed]).prop_map(Step::Lend),
         (1usize..4).prop_map(Step::Back),
         Just(Step::Emit),
         (0i64..120_000).prop_map(Step::Advance),
@@ -54,8 +54,8 @@ impl Town {
     fn step(&mut self, step: Step) {
         match step {
             Step::Checkpoint(taken) => self.checkpoint(taken),
-            Step::Lend(also_owing) => {
-                self.lent += self.run.owners.iter_mut().map(|owner| owner.lend_beyond(0, also_owing)).sum::<usize>()
+            Step::Lend(most) => {
+                self.lent += self.run.owners.iter_mut().map(|owner| owner.lend_beyond(0, most)).sum::<usize>()
             }
             Step::Back(most) => self.read_back(most),
             Step::Emit => self.run.emit(self.mode),
@@ -157,11 +157,11 @@ fn what_is_lent_takes_no_memory_and_is_read_back_when_its_rows_can_be_written() 
     let events: Vec<Event> = (0..100).map(|number| event(1 + number % 5, i64::from(number) * 6_000, 3)).collect();
     events.iter().for_each(|event| town.run.read(event));
     town.step(Step::Advance(700_000));
-    town.step(Step::Lend(true));
+    town.step(Step::Lend(Owed::Changed));
     assert_eq!(town.lent, 0, "nothing is in a checkpoint yet");
     town.step(Step::Checkpoint(false));
     let before = town.run.owners[0].bytes();
-    town.step(Step::Lend(true));
+    town.step(Step::Lend(Owed::Changed));
     assert!(town.lent > 10 && town.run.owners[0].bytes() < before / 50, "{} of {before}", town.run.owners[0].bytes());
     town.run.owners[0].forget(u32::MAX);
     assert_eq!(town.run.owners[0].minutes.len(), 10, "what is owed is not forgotten");
@@ -180,32 +180,51 @@ fn what_is_lent_takes_no_memory_and_is_read_back_when_its_rows_can_be_written() 
 }
 
 #[test]
+fn rows_of_closed_windows_may_wait_in_a_checkpoint_and_those_that_changed_stay() {
+    let mut town = Town::new(1, Mode::CatchUp);
+    (0..40).for_each(|number| town.run.read(&event(1 + number % 5, 500, 3)));
+    town.step(Step::Advance(100_000));
+    town.step(Step::Emit);
+    (0..40).for_each(|number| town.run.read(&event(1 + number % 5, 60_500, 3)));
+    town.run.read(&event(1, 900, 9));
+    town.step(Step::Advance(200_000));
+    town.step(Step::Checkpoint(false));
+    let minutes = |town: &Town| town.run.owners[0].minutes.values().map(|minute| minute.bytes()).collect::<Vec<_>>();
+    let before = minutes(&town);
+    town.step(Step::Lend(Owed::Closed));
+    let [first, second] = minutes(&town)[..] else { panic!("two minutes") };
+    assert!(first > 0 && first < before[0] && second == 0, "{first} of {before:?}");
+    town.settle();
+    assert!(town.back > 0);
+}
+
+#[test]
 fn what_was_written_may_be_lent_again_at_once_unless_something_came() {
     let mut town = Town::new(1, Mode::CatchUp);
     (0..40).for_each(|number| town.run.read(&event(1 + number % 5, 500, 3)));
     town.step(Step::Checkpoint(false));
     town.step(Step::Advance(100_000));
-    town.step(Step::Lend(false));
+    town.step(Step::Lend(Owed::Nothing));
     assert_eq!(town.lent, 0, "its rows are owed");
-    town.step(Step::Lend(true));
+    town.step(Step::Lend(Owed::Changed));
     let lent = town.lent;
     assert!(lent > 1);
     town.step(Step::Emit);
     town.step(Step::Back(usize::MAX));
     assert_eq!(town.back, lent);
-    town.step(Step::Lend(true));
+    town.step(Step::Lend(Owed::Changed));
     assert_eq!(town.lent, lent, "it came back to be written");
     town.step(Step::Emit);
-    town.step(Step::Lend(false));
+    town.step(Step::Lend(Owed::Nothing));
     assert_eq!(town.lent, 2 * lent);
     town.run.read(&event(1, 900, 9));
     town.run.flush();
     town.settle();
     let back = town.back - lent;
     assert!((1..lent).contains(&back), "{back} of {lent}");
-    town.step(Step::Lend(true));
+    town.step(Step::Lend(Owed::Changed));
     assert_eq!(town.lent, 2 * lent, "what came is in no checkpoint");
     town.step(Step::Checkpoint(true));
-    town.step(Step::Lend(false));
+    town.step(Step::Lend(Owed::Nothing));
     assert_eq!(town.lent, 2 * lent + back);
 }
