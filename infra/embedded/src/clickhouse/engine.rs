@@ -20,8 +20,10 @@ const MERGE_NICENESS: i32 = 15;
 const CLEANING_THREADS: usize = 2;
 
 /// Settings of tables. Nobody asks questions that statistics of columns would help with, and they are a sixth of the work of a merge.
-const SETTINGS: &str =
-    "<clickhouse><merge_tree><auto_statistics_types></auto_statistics_types></merge_tree></clickhouse>\n";
+/// Parts are merged eight at a time, about, instead of five: each row is written again less often, and a question looks at a few parts
+/// more (60 blocks of 100,000 observations, merges and all: 4.5 µs of CPU a row, and 3.3).
+const SETTINGS: &str = "<clickhouse><merge_tree><auto_statistics_types></auto_statistics_types>\
+    <merge_selector_base>8</merge_selector_base></merge_tree></clickhouse>\n";
 
 /// How long running requests may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);

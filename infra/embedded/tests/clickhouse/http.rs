@@ -36,8 +36,9 @@ async fn the_engine_keeps_behind_as_it_was_told() {
                ('max_parts_cleaning_thread_pool_size', 'os_threads_nice_value_merge_mutate') ORDER BY name";
     let expected = "max_parts_cleaning_thread_pool_size\t2\nos_threads_nice_value_merge_mutate\t15\n";
     assert_eq!(door.post(sql).await, ok(expected));
-    let sql = "SELECT value FROM system.merge_tree_settings WHERE name = 'auto_statistics_types'";
-    assert_eq!(door.post(sql).await, ok("\n"));
+    let sql = "SELECT value FROM system.merge_tree_settings
+               WHERE name IN ('auto_statistics_types', 'merge_selector_base') ORDER BY name";
+    assert_eq!(door.post(sql).await, ok("\n8\n"));
 }
 
 /// Trap: the engine would run both, and an error in the second would look as if neither ran.
