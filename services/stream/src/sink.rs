@@ -29,14 +29,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Entities handed over at once.
-pub(crate) const ENTITIES: usize = 5_000;
+pub(crate) const ENTITIES: usize = 2_500;
 /// A block goes out with this many rows, with the last rows there are for now, or this long after its first. While ClickHouse is
 /// away a block waits beside its rows, one of windows for each worker: what makes it larger is memory that waits.
-const BLOCK_ROWS: usize = 48_000;
+const BLOCK_ROWS: usize = 32_000;
 /// The same of entities, whose rows are twice as wide.
-const BLOCK_ENTITIES: usize = 24_000;
+const BLOCK_ENTITIES: usize = 16_000;
 /// What the last chunk may bring beyond that, about.
-const BEYOND: usize = 10_000;
+const BEYOND: usize = 6_000;
 const BLOCK_AGE: Duration = Duration::from_millis(500);
 /// Days of windows in one block: a block touches one part per day, and ClickHouse has a limit on those.
 const BLOCK_DAYS: usize = 60;

@@ -9,7 +9,7 @@ use crate::{
 use std::time::{Duration, Instant};
 
 /// Rows handed over at once.
-pub(super) const CHUNK: usize = 8_192;
+pub(super) const CHUNK: usize = 4_096;
 
 /// A chunk on its way to the writer of other lanes: a closed shard of a busy minute comes in one, however large, and goes in parts
 /// (`SNK-2`), or what waits for ClickHouse would be several times as much.
