@@ -153,7 +153,7 @@ fn open(
         fetch_least_kib: 256,
         ..ReaderOptions::named("gridwarden-archive")
     };
-    let control = ControlReader::start(kafka)?;
+    let control = ControlReader::start_without_names(kafka)?;
     control.build_rasters_ahead(preparing(rasters));
     Ok((Reader::open(kafka, assignments, &options)?, control))
 }

@@ -11,7 +11,7 @@ mod follow;
 
 use crate::{BusError, KafkaConfig};
 use arc_swap::ArcSwap;
-use gridwarden_domain::control::Timeline;
+use gridwarden_domain::control::{Fold, Timeline};
 use gridwarden_domain::locate::LayerSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
@@ -76,7 +76,16 @@ pub struct ControlReader {
 impl ControlReader {
     /// Opens the control topics (they must exist) and starts following them.
     pub fn start(kafka: &KafkaConfig) -> Result<Self, BusError> {
-        let follower = follow::Follower::open(kafka)?;
+        Self::follow(kafka, Fold::new())
+    }
+
+    /// The same without the names of areas, see [`Fold::without_names`].
+    pub fn start_without_names(kafka: &KafkaConfig) -> Result<Self, BusError> {
+        Self::follow(kafka, Fold::without_names())
+    }
+
+    fn follow(kafka: &KafkaConfig, fold: Fold) -> Result<Self, BusError> {
+        let follower = follow::Follower::open(kafka, fold)?;
         let shared = Arc::new(Shared {
             timeline: ArcSwap::from_pointee(follower.empty_timeline()),
             covered_until: AtomicI64::new(i64::MIN),

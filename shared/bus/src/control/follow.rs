@@ -44,7 +44,7 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub(super) fn open(kafka: &KafkaConfig) -> Result<Self, BusError> {
+    pub(super) fn open(kafka: &KafkaConfig, fold: Fold) -> Result<Self, BusError> {
         let assignments =
             TOPICS.map(|topic| Assignment { topic: topic.to_owned(), partition: 0, from: From::Beginning });
         let options = ReaderOptions {
@@ -54,14 +54,7 @@ impl Follower {
             ..ReaderOptions::named("gridwarden-control")
         };
         let reader = Reader::open(kafka, &assignments, &options)?;
-        Ok(Self {
-            reader,
-            offsets: Offsets::open(kafka)?,
-            fold: Fold::new(),
-            asked: None,
-            unpublished: None,
-            rasters_of: None,
-        })
+        Ok(Self { reader, offsets: Offsets::open(kafka)?, fold, asked: None, unpublished: None, rasters_of: None })
     }
 
     pub(super) fn empty_timeline(&self) -> Timeline {
