@@ -1,7 +1,7 @@
 //! Options of the allocators, for services and commands that reach all over a large memory and ask for much of it again and again.
 //! Those options are read before `main` begins, so the program sets them and begins again: same process, same arguments.
 //!
-//! * What is given back stays with the process for five seconds, and another thread gives it to the system: chunks of rows, blocks and
+//! * What is given back stays with the process for a second, and another thread gives it to the system: chunks of rows, blocks and
 //!   copies for checkpoints come and go, and the system clears a page before it gives it out again.
 //! * Large buffers are among it: by default those go back to the system at once.
 //! * The same for the C library's allocator, which librdkafka uses: a fetched batch is large enough that each was a mapping of its own.
@@ -12,7 +12,7 @@ use std::process::Command;
 /// Name and value. A name that is set already stays as whoever set it wants it.
 const OPTIONS: [(&str, &str); 2] = [
     // See `infra/adr/0031`; milliseconds.
-    ("_RJEM_MALLOC_CONF", "background_thread:true,dirty_decay_ms:5000,oversize_threshold:0"),
+    ("_RJEM_MALLOC_CONF", "background_thread:true,dirty_decay_ms:1000,oversize_threshold:0"),
     // Bytes; the first is the most it takes.
     ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=67108864"),
 ];
