@@ -218,6 +218,8 @@ fn latest(look: &Look<'_>, recount: &Recount, found: &mut Findings) -> Result<()
 struct Heard {
     /// By alert, by `seq`: transition in words, and what it says.
     alerts: HashMap<String, BTreeMap<u64, (String, Transition)>>,
+    /// Rule, subject and append time of the newest record, for people who look for what is wrong.
+    about: HashMap<String, String>,
     fences: HashMap<i32, u64>,
 }
 
@@ -238,6 +240,8 @@ impl Heard {
         }
         found.alerts_unfenced += u64::from(generation > *fence);
         let (id, seq) = (said["id"].as_str().unwrap_or_default(), said["seq"].as_u64().unwrap_or(0));
+        let about = format!("{} {} appended {}", said["rule"], said["subject"], said["appended_at"]);
+        self.about.insert(id.to_owned(), about);
         let known = self.alerts.entry(id.to_owned()).or_default();
         if known.last_key_value().is_some_and(|(highest, _)| seq <= *highest) {
             found.alerts_said_again += 1;
@@ -262,7 +266,10 @@ fn alerts(look: &mut Look<'_>, recount: &Recount, found: &mut Findings) -> Resul
             let said = is.get(&seq).filter(|(word, said)| word != "retracted" && said == transition);
             if said.is_none() {
                 found.alerts_missed += 1;
-                found.show(|| format!("alert {id}/{seq} should be {transition:?}, is {:?}", is.get(&seq)));
+                let about = heard.about.get(id);
+                found.show(|| {
+                    format!("alert {id}/{seq} ({about:?}) should be {transition:?}, is {is:?}; all that should be: {should:?}")
+                });
             }
         }
         let more = is.keys().filter(|seq| **seq > should.len() as u64).count();

@@ -287,3 +287,31 @@ fn a_rule_that_changes_ends_what_it_had_open_and_one_with_another_title_goes_on(
     sorted.sort_by_key(|line| (line.split(' ').next().and_then(|time| time.parse::<i64>().ok()), line.clone()));
     assert_eq!(sorted, expected, "as it was said: {said:?}");
 }
+
+/// `TOG-4`, `TOG-3`: who left a place and is elsewhere is not shown to the rule, after a restart no more than before it.
+#[test]
+fn a_rule_that_goes_names_the_same_record_after_a_restart() {
+    const PAIR: &str = r#"{"id":"pair","version":1,"title":{"en":"x"},"severity":"minor",
+        "density":{"place":{"circle":{"centre":[0.5,0.5],"radius_m":10000}},"at_least":2,"within_s":600}}"#;
+    let timeline = timeline_of(&[GRID], &[("pair", Some(PAIR), 0), ("pair", None, BASE + 60_000)]);
+    let causes = |is_restarted: bool| {
+        let mut crowd = Crowd::new(Arc::clone(&timeline), [0].into());
+        let say = |crowd: &mut Crowd, who: &str, second: i64, lon: f64| {
+            let time = BASE + second * 1000;
+            let place = format!(r#""position":{{"lon":{lon},"lat":0.5}}"#);
+            crowd.take(0, time, &format!(r#"{{"source":"{who}","kind":"person","time":{time},{place}}}"#));
+        };
+        for (second, who, lon) in [(0, "a", 0.5), (1, "b", 0.5), (2, "c", 0.5), (3, "a", 0.9)] {
+            say(&mut crowd, who, second, lon);
+        }
+        crowd.advance(BASE + 10_000);
+        if is_restarted {
+            crowd = crowd.restarted();
+        }
+        say(&mut crowd, "a", 20, 0.9);
+        crowd.advance(i64::MAX);
+        crowd.alerts.iter().map(|alert| (alert.transition.as_str(), alert.cause.offset)).collect::<Vec<_>>()
+    };
+    assert_eq!(causes(false), [("raised", 1), ("cleared", 3)]);
+    assert_eq!(causes(true), causes(false));
+}

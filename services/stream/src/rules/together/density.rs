@@ -173,9 +173,9 @@ impl Density {
         density
     }
 
-    /// Sources that are somewhere.
+    /// Sources that are somewhere. Who left is remembered for a while, and is not followed.
     pub(super) fn sources(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.present.all().map(|member| &member.source)
+        self.present.all().filter(|member| !member.kept.is_empty()).map(|member| &member.source)
     }
 
     pub(super) fn knows(&self, source: &str) -> bool {
