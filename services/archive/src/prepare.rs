@@ -6,7 +6,6 @@ use crate::judge::Feeds;
 use crate::pipeline::Partition;
 use crate::read_back::{starts, taken};
 use crate::replays::Taken;
-use crate::sources::mapped_topics;
 use anyhow::{Context, Result, anyhow};
 use gridwarden_bus::control::ControlReader;
 use gridwarden_bus::sources::{self, Source, SourceError};
@@ -110,7 +109,7 @@ async fn prepare(
     store: &StoreMetrics,
     told: &mut Vec<String>,
 ) -> Result<Prepared, Trouble> {
-    let ensured = topics::ensure(&config.kafka, &mapped_topics(&city.mappings)).await?;
+    let ensured = topics::ensure(&config.kafka, &sources::mapped_topics(&city.mappings)).await?;
     for finding in ensured.findings {
         if finding.fatal {
             return Err(other_trouble(anyhow!("{}", finding.detail)));

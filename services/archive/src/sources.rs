@@ -1,14 +1,8 @@
 //! Whether the topics the archive reads are there, and still what they were.
 
 use gridwarden_bus::topics::{Identities, Identity};
-use gridwarden_bus::{BusError, TopicMeta, sources::Source, topics};
-use gridwarden_domain::city::MappingFile;
+use gridwarden_bus::{BusError, TopicMeta, sources::Source};
 use std::time::{Duration, Instant};
-
-/// Mapped topics, to be made when they are missing.
-pub fn mapped_topics(mappings: &[(MappingFile, String)]) -> Vec<topics::TopicSpec> {
-    mappings.iter().filter_map(|(file, _)| file.topic.as_deref()).map(topics::mapped).collect()
-}
 
 /// How long a topic may be unknown before that is believed: a broker that starts, and one that makes a topic anew, knows none
 /// for a moment.

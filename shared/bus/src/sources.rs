@@ -56,3 +56,8 @@ pub fn find(kafka: &KafkaConfig, mappings: &[(MappingFile, String)]) -> Result<V
     }
     Ok(sources)
 }
+
+/// Mapped topics, to be made when they are missing.
+pub fn mapped_topics(mappings: &[(MappingFile, String)]) -> Vec<topics::TopicSpec> {
+    mappings.iter().filter_map(|(file, _)| file.topic.as_deref()).map(topics::mapped).collect()
+}

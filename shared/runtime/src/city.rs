@@ -85,8 +85,8 @@ pub fn head(folder: &Path) -> Result<CityFile, CityError> {
     }
 }
 
-/// What services need of the folder that read the city's topics: limits, feeds, mappings; each topic has one decoder at most. Layers, registry and rules reach them through
-/// Kafka, so a mistake in those files never keeps a service from reading.
+/// What services need of the folder that read the city's topics: limits, feeds, mappings; each topic has one decoder at most. Layers,
+/// registry and rules reach them through Kafka, so a mistake in those files never keeps a service from reading.
 #[derive(Clone, Debug)]
 pub struct MappedCity {
     /// `city.toml`.

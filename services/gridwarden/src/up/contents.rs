@@ -10,7 +10,7 @@ use crate::simulate::city::{self, CityOptions};
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gridwarden_bus::topics;
+use gridwarden_bus::{sources::mapped_topics, topics};
 use gridwarden_runtime::city::City;
 use gridwarden_runtime::clock;
 use std::path::PathBuf;
@@ -82,9 +82,8 @@ fn secret() -> String {
 /// Topics, tables and control topics.
 pub(super) async fn prepare(plan: &Plan<'_>, home: &CityHome) -> Result<()> {
     let kafka = plan.kafka_config();
-    let mapped = home.city.mappings.iter().filter_map(|(mapping, _)| mapping.topic.as_deref());
-    let extra: Vec<_> = mapped.map(topics::mapped).collect();
-    let ensured = topics::ensure(&kafka, &extra).await.context("the topics cannot be made")?;
+    let ensured =
+        topics::ensure(&kafka, &mapped_topics(&home.city.mappings)).await.context("the topics cannot be made")?;
     for finding in &ensured.findings {
         progress(&format!("topic {}: {}", finding.topic, finding.detail));
     }
