@@ -7,7 +7,7 @@ pub(super) const MIN_SQUARES: usize = 64;
 /// Never more: 256 MiB of squares.
 const MAX_SQUARES: usize = 1 << 26;
 /// Squares per edge at which a finer raster stops paying.
-const SQUARES_PER_EDGE: usize = 3;
+const SQUARES_PER_EDGE: usize = 2;
 /// No square is smaller than this (about 10 cm), so that rounding of degrees stays far below a square's size.
 pub(super) const MIN_SQUARE_DEGREES: f64 = 1e-6;
 /// What an edge costs in every square it touches, in bytes, when half of them are shared by two areas.
