@@ -152,7 +152,7 @@ fn open(
         fetch_least_kib: 256,
         ..ReaderOptions::named("gridwarden-archive")
     };
-    let control = ControlReader::start_without_names(kafka)?;
+    let control = ControlReader::start_to_place(kafka)?;
     control.build_rasters_ahead(preparing(rasters));
     Ok((Reader::open(kafka, assignments, &options)?, control))
 }

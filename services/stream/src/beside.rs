@@ -24,7 +24,7 @@ pub(crate) async fn look(kafka: &KafkaConfig, city: &MappedCity) -> Result<Besid
     let looked = tokio::task::spawn_blocking(move || {
         let (topics, metas) = find_topics(&kafka, &mappings)?;
         let asked_ms = now_ms();
-        let control = ControlReader::start_without_names(&kafka)?;
+        let control = ControlReader::start_to_place(&kafka)?;
         if !control.wait_covered(asked_ms, LIMIT)? {
             bail!("the control topics are not read to their ends within a minute");
         }

@@ -174,7 +174,7 @@ fn prepare(ground: &Arc<Ground>) -> Result<Option<Prepared>> {
     let (kafka, ending) = (&config.kafka, Ending::new(shutdown));
     let (topics, metas) = find_topics(kafka, &city.mappings)?;
     let parts = parts_of(&metas)?;
-    let reader = Arc::new(ControlReader::start_without_names(kafka)?);
+    let reader = Arc::new(ControlReader::start_to_place(kafka)?);
     let rasters = rasters(&reader, ground);
     let mut world = world(&city.file, (topics, parts), config.stream.remembered());
     world.quarantine = Crashes::open(&config.crashes)?.quarantine()?;

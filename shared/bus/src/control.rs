@@ -79,9 +79,9 @@ impl ControlReader {
         Self::follow(kafka, Fold::new())
     }
 
-    /// The same without the names of areas, see [`Fold::without_names`].
-    pub fn start_without_names(kafka: &KafkaConfig) -> Result<Self, BusError> {
-        Self::follow(kafka, Fold::without_names())
+    /// The same for whoever only places records, see [`Fold::to_place`].
+    pub fn start_to_place(kafka: &KafkaConfig) -> Result<Self, BusError> {
+        Self::follow(kafka, Fold::to_place())
     }
 
     fn follow(kafka: &KafkaConfig, fold: Fold) -> Result<Self, BusError> {

@@ -1,5 +1,9 @@
 //! Placing: from a position or a code to areas, in every layer, with the boundaries of a moment.
 
+mod outlines;
+
+use outlines::Outlines;
+
 use crate::{
     alert::AreaRef,
     layer::{Area, LayerHead},
@@ -65,6 +69,8 @@ pub struct Layer {
     leaves: Vec<u32>,
     /// Whether any area begins or ends: mostly none does, and then nobody need ask each.
     dated: bool,
+    /// The outlines, when they are no longer with the areas.
+    outlines: Option<Outlines>,
     index: OnceLock<AreaIndex>,
 }
 
@@ -98,7 +104,13 @@ impl Layer {
             leaves.sort_by_cached_key(|number| rank(&areas, *number));
         }
         let dated = areas.iter().any(|area| area.valid_from.is_some() || area.valid_to.is_some());
-        Ok(Self { head, version, areas, parent, by_code, leaves, dated, index: OnceLock::new() })
+        Ok(Self { head, version, areas, parent, by_code, leaves, dated, outlines: None, index: OnceLock::new() })
+    }
+
+    /// The same for whoever draws no area: outlines lie apart, in less room, and areas have none.
+    pub fn undrawn(mut self) -> Self {
+        self.outlines = Some(Outlines::taken_from(&mut self.areas));
+        self
     }
 
     /// Builds the raster now, so that the first look-up does not wait for it.
@@ -131,7 +143,11 @@ impl Layer {
         })
     }
 
-    pub(crate) fn outline(&self, number: u32) -> Vec<Vec<[f64; 2]>> {
+    /// The rings of an area; none when it has no outline.
+    pub fn outline(&self, number: u32) -> Vec<Vec<[f64; 2]>> {
+        if let Some(outlines) = &self.outlines {
+            return outlines.rings(number);
+        }
         let polygons = self.areas.get(number as usize).and_then(|area| area.polygons.as_ref());
         polygons.map_or_else(Vec::new, |polygons| polygons.iter().flatten().cloned().collect())
     }

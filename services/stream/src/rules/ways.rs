@@ -3,7 +3,7 @@
 //! A way is made of two positions in the order of event time, not too far apart. What comes out of order is part of none.
 
 use super::{Fix, shapes::geometry};
-use gridwarden_domain::{alert::AreaRef, crs::Crs, layer::Area, locate::LayerSet, rule::Shape};
+use gridwarden_domain::{alert::AreaRef, crs::Crs, locate::LayerSet, rule::Shape};
 use gridwarden_geo::fence::{Fence as Geometry, WayIndex};
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -70,15 +70,10 @@ impl Routes {
         for at in layer.leaves().iter().map(|leaf| *leaf as usize) {
             let within = std::iter::successors(Some(at), |at| above(*at)).any(named);
             if let Some(leaf) = layer.areas.get(at).filter(|_| within) {
-                self.add_leaf(leaf, slot);
+                self.geometry.push(Geometry::polygon(layer.outline(at as u32)));
+                self.of.push((slot, leaf.valid_from.unwrap_or(i64::MIN)..leaf.valid_to.unwrap_or(i64::MAX)));
             }
         }
-    }
-
-    fn add_leaf(&mut self, leaf: &Area, slot: u32) {
-        let rings: Vec<Vec<[f64; 2]>> = leaf.polygons.iter().flatten().flatten().cloned().collect();
-        self.geometry.push(Geometry::polygon(rings));
-        self.of.push((slot, leaf.valid_from.unwrap_or(i64::MIN)..leaf.valid_to.unwrap_or(i64::MAX)));
     }
 
     /// Adds a rule about speed: it needs ways, and has its shapes elsewhere.

@@ -29,7 +29,7 @@ pub struct Fold {
     layers: Vec<(i64, Arc<LayerSet>)>,
     registry_clock: Option<i64>,
     rules_clock: Option<i64>,
-    nameless: bool,
+    places_only: bool,
 }
 
 impl Fold {
@@ -38,9 +38,10 @@ impl Fold {
         Self::default()
     }
 
-    /// The same, for whoever has no use for what people call areas: of 50,000 those are 8 MiB.
-    pub fn without_names() -> Self {
-        Self { nameless: true, ..Self::default() }
+    /// The same, for whoever only places records: it has no use for what people call areas (of 50,000 those are 8 MiB), and draws none
+    /// of them ([`Layer::undrawn`]).
+    pub fn to_place() -> Self {
+        Self { places_only: true, ..Self::default() }
     }
 
     /// The next record of `registry.v1`.
@@ -143,10 +144,12 @@ impl Fold {
             let detail = format!("the areas read have the hash {own_hash}");
             return Err(reason(Code::InvalidValue, "hash", &detail));
         }
-        if self.nameless {
+        if self.places_only {
             areas.iter_mut().for_each(|area| area.name = Text::default());
         }
-        Layer::build(head, own_version, areas).map_err(|error| reason(Code::InvalidValue, "areas", &error.to_string()))
+        let layer = Layer::build(head, own_version, areas)
+            .map_err(|error| reason(Code::InvalidValue, "areas", &error.to_string()))?;
+        Ok(if self.places_only { layer.undrawn() } else { layer })
     }
 
     fn layers_change(&mut self, append_ms: i64) {

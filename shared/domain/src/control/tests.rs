@@ -94,14 +94,16 @@ fn a_layer_is_in_force_two_seconds_after_its_closing_record() {
 }
 
 #[test]
-fn names_are_forgotten_where_nobody_reads_them_once_the_layer_is_found_whole() {
+fn names_and_drawings_are_left_out_where_nobody_reads_them_once_the_layer_is_found_whole() {
     let named = Text { en: "One".into(), zh: "一".into() };
     let areas = [district(), Area { name: named.clone(), ..square("a", 121.0) }];
-    for (mut fold, names) in [(Fold::new(), named), (Fold::without_names(), Text::default())] {
+    for (mut fold, names) in [(Fold::new(), named), (Fold::to_place(), Text::default())] {
         records(&areas).iter().for_each(|record| fold.layer(b"k", Some(record), 0).unwrap());
         let set = fold.timeline().layers_at(9999).clone();
         let cell = set.layers[0].find("a", 0).unwrap();
-        assert_eq!(set.layers[0].areas[cell as usize].name, names);
+        let area = &set.layers[0].areas[cell as usize];
+        assert_eq!((area.polygons.is_none(), &area.name), (names.en.is_empty(), &names));
+        assert_eq!(set.layers[0].outline(cell), areas[1].polygons.as_ref().unwrap()[0]);
     }
 }
 
