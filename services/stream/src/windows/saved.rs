@@ -5,7 +5,7 @@ use super::{
     minute::{Key, MINUTE, Shard},
     sketch::{Sketch, SketchKey},
     store::{ALL, Minute},
-    sums::Sums,
+    sums::{Soon, SumsCopy},
 };
 use crate::checkpoint::{EntryForm, EntryView, Renumber, ShardForm, ShardHead, SketchForm, SketchView, write_shard};
 use gridwarden_runtime::seeded::seeded;
@@ -60,14 +60,14 @@ pub(crate) struct ShardCopy {
     head: ShardHead,
     /// What all its keys say again.
     again: u8,
-    sums: Sums,
+    sums: SumsCopy,
 }
 
 impl ShardCopy {
     /// Writes it down, into a list that is empty.
     pub(crate) fn write(&self, into: Vec<u8>) -> Vec<u8> {
         let Self { head, again, sums } = self;
-        let entries = sums.entries().map(|(key, entry)| EntryView {
+        let entries = sums.entries().into_iter().map(|(key, entry)| EntryView {
             key: key.number(),
             dirty: entry.dirty() | again,
             panes: sums.panes(entry),
@@ -113,7 +113,7 @@ fn copy(shard: &mut Shard, (start, index): (i64, usize), minute: (Cut, bool, u32
     let body = changed.then(|| ShardCopy {
         head: cut.head(index, unsure),
         again: if unsure { !cut.closed & ALL | MINUTE } else { 0 },
-        sums: shard.sums.share(),
+        sums: shard.sums.share(if cut.closed == ALL { Soon::Rests } else { Soon::Changes }),
     });
     copies.push(CopiedShard { start, shard: number, more, body });
 }

@@ -64,6 +64,15 @@ impl Cells {
     }
 
     #[inline]
+    fn pane(&self, entry: &Entry, pane: usize) -> &[Aggregate] {
+        self.get(entry.blocks.get(pane).copied().unwrap_or_default())
+    }
+
+    fn panes(&self, entry: &Entry) -> [&[Aggregate]; PANES] {
+        std::array::from_fn(|pane| self.pane(entry, pane))
+    }
+
+    #[inline]
     fn get_mut(&mut self, span: Span) -> &mut [Aggregate] {
         let from = span.start() % PAGE;
         let page = self.0.get_mut(span.start() / PAGE);
@@ -105,6 +114,50 @@ impl Entry {
 
 type Entries = HashMap<Key, Entry, foldhash::fast::FixedState>;
 
+/// The entries of a copy.
+enum Copied {
+    /// Held by the owner too, until it changes one.
+    Shared(Shareable<Entries>),
+    /// Of the copy alone, without the room a map keeps.
+    Listed(Box<[(Key, Entry)]>),
+}
+
+/// Whether the owner is about to change what is copied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Soon {
+    /// Something comes for it all the time: its map would be copied whole at the next event.
+    Changes,
+    /// Little does, or nothing.
+    Rests,
+}
+
+/// Sums and sketches as they were.
+pub(super) struct SumsCopy {
+    entries: Copied,
+    cells: Cells,
+    sketches: Shareable<Shelf>,
+}
+
+impl SumsCopy {
+    /// Every key and its entry.
+    pub(super) fn entries(&self) -> Vec<(Key, &Entry)> {
+        match &self.entries {
+            Copied::Shared(entries) => entries.get().iter().map(|(key, entry)| (*key, entry)).collect(),
+            Copied::Listed(entries) => entries.iter().map(|(key, entry)| (*key, entry)).collect(),
+        }
+    }
+
+    /// The columns of all panes.
+    pub(super) fn panes(&self, entry: &Entry) -> [&[Aggregate]; PANES] {
+        self.cells.panes(entry)
+    }
+
+    /// Its sketches.
+    pub(super) fn sketches(&self) -> &Shelf {
+        self.sketches.get()
+    }
+}
+
 /// The sums and sketches of one shard in one minute.
 #[derive(Default)]
 pub(crate) struct Sums {
@@ -116,9 +169,13 @@ pub(crate) struct Sums {
 
 impl Sums {
     /// A copy of them as they are now.
-    pub(super) fn share(&mut self) -> Self {
-        Self {
-            entries: self.entries.share(),
+    pub(super) fn share(&mut self, soon: Soon) -> SumsCopy {
+        let entries = match soon {
+            Soon::Changes => Copied::Listed(self.entries.get().iter().map(|(key, entry)| (*key, *entry)).collect()),
+            Soon::Rests => Copied::Shared(self.entries.share()),
+        };
+        SumsCopy {
+            entries,
             cells: Cells(self.cells.0.iter_mut().map(Shareable::share).collect()),
             sketches: self.sketches.share(),
         }
@@ -161,13 +218,7 @@ impl Sums {
 
     /// The columns of a pane, none if nothing came.
     pub(crate) fn pane(&self, entry: &Entry, pane: usize) -> &[Aggregate] {
-        let span = entry.blocks.get(pane).copied().unwrap_or_default();
-        self.cells.get(span)
-    }
-
-    /// The columns of all panes.
-    pub(super) fn panes(&self, entry: &Entry) -> [&[Aggregate]; PANES] {
-        std::array::from_fn(|pane| self.pane(entry, pane))
+        self.cells.pane(entry, pane)
     }
 
     /// Asks for the block of a pane, if it is there.
@@ -181,7 +232,7 @@ impl Sums {
     /// The columns of the whole minute.
     pub(crate) fn minute(&self, entry: &Entry) -> [Aggregate; WIDTH] {
         let mut sum = [Aggregate::EMPTY; WIDTH];
-        for pane in self.panes(entry) {
+        for pane in self.cells.panes(entry) {
             for (whole, part) in sum.iter_mut().zip(pane) {
                 whole.merge(part);
             }
