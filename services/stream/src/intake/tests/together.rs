@@ -315,3 +315,38 @@ fn a_rule_that_goes_names_the_same_record_after_a_restart() {
     assert_eq!(causes(false), [("raised", 1), ("cleared", 3)]);
     assert_eq!(causes(true), causes(false));
 }
+
+/// `TOG-3`, `TOG-4`: who left a place is not shown to the rule again, though the rule that comes after it has seen him there by then:
+/// what is appended later may have happened earlier.
+#[test]
+fn who_left_is_not_shown_to_a_rule_because_the_one_after_it_knows_him() {
+    let pair = |at_least: u32| {
+        format!(
+            r#"{{"id":"pair","version":{at_least},"title":{{"en":"x"}},"severity":"minor",
+            "density":{{"place":{{"circle":{{"centre":[0.5,0.5],"radius_m":10000}}}},"at_least":{at_least},"within_s":600}}}}"#
+        )
+    };
+    let (before, after) = (pair(2), pair(9));
+    let changes = BASE + 3_000;
+    let timeline = timeline_of(&[GRID], &[("pair", Some(&before), 0), ("pair", Some(&after), changes)]);
+    let mut crowd = Crowd::new(timeline, [0, 1].into());
+    let (here, elsewhere) = (0.5, 0.9);
+    let messages = [
+        ("a", 0, 0, here),
+        ("b", 1_000, 1_000, here),
+        ("c", 2_000, 2_000, here),
+        ("d", 2_100, 2_100, here),
+        ("d", 2_500, 2_500, elsewhere),
+        ("d", 2_700, 2_700, elsewhere),
+        ("d", 2_200, 3_500, here),
+    ];
+    for (who, time, appended, lon) in messages {
+        let time = BASE + time;
+        let place = format!(r#""position":{{"lon":{lon},"lat":0.5}}"#);
+        let message = format!(r#"{{"source":"{who}","kind":"person","time":{time},{place}}}"#);
+        crowd.take(0, BASE + appended, &message);
+    }
+    crowd.advance(i64::MAX);
+    let said: Vec<_> = crowd.alerts.iter().map(|alert| (alert.transition.as_str(), alert.cause.offset)).collect();
+    assert_eq!(said, [("raised", 1), ("cleared", 4)], "when it goes, by what it was shown last");
+}

@@ -178,8 +178,10 @@ impl Density {
         self.present.all().filter(|member| !member.kept.is_empty()).map(|member| &member.source)
     }
 
+    /// Whether it is one of them.
     pub(super) fn knows(&self, source: &str) -> bool {
-        self.present.number(source).is_some()
+        let member = self.present.number(source).and_then(|number| self.present.get(number));
+        member.is_some_and(|member| !member.kept.is_empty())
     }
 
     pub(super) fn len(&self) -> usize {
