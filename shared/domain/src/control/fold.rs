@@ -7,7 +7,6 @@ use crate::{
     locate::{Layer, LayerSet},
     reject::{Code, Reason},
     rule,
-    text::Text,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -38,8 +37,7 @@ impl Fold {
         Self::default()
     }
 
-    /// The same, for whoever only places records: it has no use for what people call areas (of 50,000 those are 8 MiB), and draws none
-    /// of them ([`Layer::undrawn`]).
+    /// The same, for whoever only places records ([`Layer::for_placing`]).
     pub fn to_place() -> Self {
         Self { places_only: true, ..Self::default() }
     }
@@ -134,7 +132,7 @@ impl Fold {
         let name = (head.layer.clone(), version.to_owned());
         let pending = self.pending.remove(&name).unwrap_or_default();
         self.pending_order.retain(|known| *known != name);
-        let mut areas: Vec<Area> = pending.into_values().collect();
+        let areas: Vec<Area> = pending.into_values().collect();
         if areas.len() != count as usize {
             let detail = format!("{count} areas announced, {} read", areas.len());
             return Err(reason(Code::InvalidValue, "count", &detail));
@@ -144,12 +142,9 @@ impl Fold {
             let detail = format!("the areas read have the hash {own_hash}");
             return Err(reason(Code::InvalidValue, "hash", &detail));
         }
-        if self.places_only {
-            areas.iter_mut().for_each(|area| area.name = Text::default());
-        }
         let layer = Layer::build(head, own_version, areas)
             .map_err(|error| reason(Code::InvalidValue, "areas", &error.to_string()))?;
-        Ok(if self.places_only { layer.undrawn() } else { layer })
+        Ok(if self.places_only { layer.for_placing() } else { layer })
     }
 
     fn layers_change(&mut self, append_ms: i64) {

@@ -257,7 +257,7 @@ fn several_layers_answer_as_their_areas_say_one_by_one() {
 }
 
 #[test]
-fn a_layer_that_is_not_drawn_places_the_same_and_has_the_same_outlines() {
+fn a_layer_that_only_places_does_so_as_before_and_has_the_same_outlines() {
     let square = |west: f64, side: f64| vec![[west, 0.1], [west + side, 0.1], [west + side, 0.1 + side]];
     let mut many = area("many", 1, Some("c"), 0.0, ALWAYS);
     many.polygons = Some(vec![vec![square(0.0, 1.0), square(0.4, 0.2)], vec![square(4.0, 1.0)]]);
@@ -267,18 +267,18 @@ fn a_layer_that_is_not_drawn_places_the_same_and_has_the_same_outlines() {
         || vec![area("c", 0, None, 0.0, ALWAYS), many.clone(), none.clone(), area("last", 1, Some("c"), 2.0, ALWAYS)];
     let head = layer("grid", true, areas()).head.clone();
     let drawn = Layer::build(head.clone(), "v".into(), areas()).unwrap();
-    let undrawn = Layer::build(head, "v".into(), areas()).unwrap().undrawn();
-    assert!(undrawn.areas.iter().all(|area| area.polygons.is_none()));
+    let placing = Layer::build(head, "v".into(), areas()).unwrap().for_placing();
+    assert!(placing.areas.iter().all(|area| area.polygons.is_none()));
     for number in 0..6 {
-        assert_eq!(undrawn.outline(number), drawn.outline(number), "{number}");
+        assert_eq!(placing.outline(number), drawn.outline(number), "{number}");
     }
-    assert_eq!(undrawn.outline(1).len(), 3);
+    assert_eq!(placing.outline(1).len(), 3);
     for lon in [0.2, 0.5, 0.55, 0.9, 1.5, 2.5, 4.5] {
         let hits = |layer: &Layer| {
             let mut hits = Vec::new();
             layer.locate(lon, 0.2, 0, |area| hits.push(area));
             hits
         };
-        assert_eq!(hits(&undrawn), hits(&drawn), "{lon}");
+        assert_eq!(hits(&placing), hits(&drawn), "{lon}");
     }
 }
