@@ -6,7 +6,7 @@ use crate::{BuildError, is_in_degrees, metres_per_degree, ring, ring::edges};
 pub(super) const MIN_SQUARES: usize = 64;
 /// Never more: 256 MiB of squares.
 const MAX_SQUARES: usize = 1 << 26;
-/// Squares per edge at which a finer raster stops paying.
+/// Squares per edge. A third one saved some nanoseconds of 80 at 50,000 cells, and took 11 MiB more (`bench geo`).
 const SQUARES_PER_EDGE: usize = 2;
 /// No square is smaller than this (about 10 cm), so that rounding of degrees stays far below a square's size.
 pub(super) const MIN_SQUARE_DEGREES: f64 = 1e-6;
