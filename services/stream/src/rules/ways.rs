@@ -65,12 +65,12 @@ impl Routes {
     /// Adds an area a rule about crossings names: the outlines of all that lies in it.
     pub(super) fn add_area(&mut self, layers: &LayerSet, area: &AreaRef, slot: u32) {
         let Some(layer) = layers.layers.iter().find(|layer| layer.head.layer == area.layer) else { return };
-        let named = |at: usize| layer.areas.get(at).is_some_and(|of| of.code == area.code);
-        let above = |at: usize| layer.parent.get(at).copied().flatten().map(|above| above as usize);
-        for at in layer.leaves().iter().map(|leaf| *leaf as usize) {
-            let within = std::iter::successors(Some(at), |at| above(*at)).any(named);
-            if let Some(leaf) = layer.areas.get(at).filter(|_| within) {
-                self.geometry.push(Geometry::polygon(layer.outline(at as u32)));
+        let area_at = |at: u32| layer.areas.get(at as usize);
+        let named = |at: u32| area_at(at).is_some_and(|of| of.code == area.code);
+        for at in layer.leaves().iter().copied() {
+            let within = named(at) || layer.ancestors(at).any(named);
+            if let Some(leaf) = area_at(at).filter(|_| within) {
+                self.geometry.push(Geometry::polygon(layer.outline(at)));
                 self.of.push((slot, leaf.valid_from.unwrap_or(i64::MIN)..leaf.valid_to.unwrap_or(i64::MAX)));
             }
         }

@@ -288,6 +288,10 @@ fn a_rule_that_changes_ends_what_it_had_open_and_one_with_another_title_goes_on(
     assert_eq!(sorted, expected, "as it was said: {said:?}");
 }
 
+fn person(who: &str, time: i64, lon: f64) -> String {
+    format!(r#"{{"source":"{who}","kind":"person","time":{time},"position":{{"lon":{lon},"lat":0.5}}}}"#)
+}
+
 /// `TOG-4`, `TOG-3`: who left a place and is elsewhere is not shown to the rule, after a restart no more than before it.
 #[test]
 fn a_rule_that_goes_names_the_same_record_after_a_restart() {
@@ -298,8 +302,7 @@ fn a_rule_that_goes_names_the_same_record_after_a_restart() {
         let mut crowd = Crowd::new(Arc::clone(&timeline), [0].into());
         let say = |crowd: &mut Crowd, who: &str, second: i64, lon: f64| {
             let time = BASE + second * 1000;
-            let place = format!(r#""position":{{"lon":{lon},"lat":0.5}}"#);
-            crowd.take(0, time, &format!(r#"{{"source":"{who}","kind":"person","time":{time},{place}}}"#));
+            crowd.take(0, time, &person(who, time, lon));
         };
         for (second, who, lon) in [(0, "a", 0.5), (1, "b", 0.5), (2, "c", 0.5), (3, "a", 0.9)] {
             say(&mut crowd, who, second, lon);
@@ -341,10 +344,7 @@ fn who_left_is_not_shown_to_a_rule_because_the_one_after_it_knows_him() {
         ("d", 2_200, 3_500, here),
     ];
     for (who, time, appended, lon) in messages {
-        let time = BASE + time;
-        let place = format!(r#""position":{{"lon":{lon},"lat":0.5}}"#);
-        let message = format!(r#"{{"source":"{who}","kind":"person","time":{time},{place}}}"#);
-        crowd.take(0, BASE + appended, &message);
+        crowd.take(0, BASE + appended, &person(who, BASE + time, lon));
     }
     crowd.advance(i64::MAX);
     let said: Vec<_> = crowd.alerts.iter().map(|alert| (alert.transition.as_str(), alert.cause.offset)).collect();

@@ -175,16 +175,19 @@ impl Density {
 
     /// Sources that are somewhere. Who left is remembered for a while, and is not followed.
     pub(super) fn sources(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.present.all().filter(|member| !member.kept.is_empty()).map(|member| &member.source)
+        self.present.all().filter(|member| is_somewhere(member)).map(|member| &member.source)
     }
 
     /// Whether it is one of them.
     pub(super) fn knows(&self, source: &str) -> bool {
-        let member = self.present.number(source).and_then(|number| self.present.get(number));
-        member.is_some_and(|member| !member.kept.is_empty())
+        self.present.number(source).and_then(|number| self.present.get(number)).is_some_and(is_somewhere)
     }
 
     pub(super) fn len(&self) -> usize {
         self.present.len()
     }
+}
+
+fn is_somewhere(member: &Member<Places>) -> bool {
+    !member.kept.is_empty()
 }
